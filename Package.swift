@@ -1,0 +1,64 @@
+// swift-tools-version: 6.1
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+// The house as a table. A module may import only modules of a lower layer (or CAnax and CNUMA, which lie below all);
+// `Scripts/check-layers` reads the layer numbers from here and fails when an import points up.
+
+struct Layer {
+  let name: String
+  let layer: Int
+  var dependencies: [Target.Dependency] = []
+}
+
+let engine: [Layer] = [
+  Layer(name: "Machine", layer: 1, dependencies: ["CAnax"]),
+  Layer(name: "PerCPU", layer: 2, dependencies: ["CAnax", "Machine"]),
+  Layer(name: "LockFree", layer: 2, dependencies: ["CAnax", "Machine"]),
+  Layer(name: "Pages", layer: 3, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree"]),
+  Layer(name: "Zones", layer: 4, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages"]),
+  Layer(name: "Heap", layer: 5, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages", "Zones"]),
+]
+
+let faces: [Layer] = [
+  Layer(
+    name: "AnaxMalloc", layer: 6,
+    dependencies: ["CAnax", "CAnaxMalloc", "Machine", "PerCPU", "LockFree", "Pages", "Zones", "Heap"]),
+  Layer(name: "Topology", layer: 6, dependencies: ["CAnax", "CNUMA", "Machine"]),
+  Layer(
+    name: "Anax", layer: 7,
+    dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages", "Zones", "Heap", "Topology"]),
+]
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "swift-anax",
+  products: [
+    .library(name: "Anax", targets: ["Anax"]),
+    .library(name: "AnaxMalloc", targets: ["AnaxMalloc"]),
+    .executable(name: "anax", targets: ["AnaxCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    .target(name: "CAnax"),
+    .target(name: "CAnaxMalloc", dependencies: ["CAnax"]),
+    .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
+    .executableTarget(
+      name: "AnaxCommand",
+      dependencies: [
+        "Anax", "Topology", "Machine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+  ]
+    + (engine + faces).map {
+      .target(name: $0.name, dependencies: $0.dependencies, swiftSettings: swiftSettings)
+    }
+)
