@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// C atomics for Swift: one function per operation, width and memory order that the engine uses. Swift wraps them once,
+// in LockFree; nothing above that layer calls them. All are lock-free on the machines supported (64-bit).
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "anax_attributes.h"
+
+ANAX_INLINE uint64_t anax_load_relaxed(const uint64_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+ANAX_INLINE uint64_t anax_load_acquire(const uint64_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+ANAX_INLINE void anax_store_relaxed(uint64_t *_Nonnull word, uint64_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+ANAX_INLINE void anax_store_release(uint64_t *_Nonnull word, uint64_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+ANAX_INLINE uint64_t anax_exchange(uint64_t *_Nonnull word, uint64_t value) {
+  return __atomic_exchange_n(word, value, __ATOMIC_ACQ_REL);
+}
+ANAX_INLINE uint64_t anax_fetch_add(uint64_t *_Nonnull word, uint64_t value) {
+  return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
+}
+ANAX_INLINE uint64_t anax_fetch_or(uint64_t *_Nonnull word, uint64_t bits) {
+  return __atomic_fetch_or(word, bits, __ATOMIC_ACQUIRE);
+}
+ANAX_INLINE uint64_t anax_fetch_and(uint64_t *_Nonnull word, uint64_t bits) {
+  return __atomic_fetch_and(word, bits, __ATOMIC_RELEASE);
+}
+/// Acquire and release on success; on failure `*expected` holds what was read (acquire).
+ANAX_INLINE bool anax_compare_exchange(uint64_t *_Nonnull word, uint64_t *_Nonnull expected, uint64_t desired) {
+  return __atomic_compare_exchange_n(word, expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+ANAX_INLINE uint32_t anax_load32_relaxed(const uint32_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+ANAX_INLINE void anax_store32_relaxed(uint32_t *_Nonnull word, uint32_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+ANAX_INLINE uint16_t anax_load16_acquire(const uint16_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+ANAX_INLINE uint16_t anax_load16_relaxed(const uint16_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+ANAX_INLINE void anax_store16_relaxed(uint16_t *_Nonnull word, uint16_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+ANAX_INLINE bool anax_compare_exchange16(uint16_t *_Nonnull word, uint16_t expected, uint16_t desired) {
+  return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+ANAX_INLINE void anax_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+ANAX_INLINE void anax_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/// Cycles of a constant-rate counter; 10 to 30 ns. Not serialising: for decay and statistics only.
+ANAX_INLINE uint64_t anax_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#else
+  uint64_t value;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(value));
+  return value;
+#endif
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Restartable sequences (rseq(2)) on the area that the C library registered for every thread.
+//
+// A section is a handful of instructions that the kernel restarts elsewhere (here: gives up, at `empty`) when the thread is
+// preempted, migrated or interrupted by a signal in mid-section. It ends in ONE committing store, so what it changes is never
+// seen half done, by this CPU, by a signal handler, in the child of a fork, or by who stops the CPU with membarrier.
+// Only rseq_cs is ever written in the area; nothing relies on when the kernel rewrites the other fields.
+//
+// A list is one word: (address of the first item << 16) | room, where room counts the items that still fit. The first word
+// of each free item holds the list word as it was before the item was pushed. An all-zero word is "no list here": neither pop
+// nor push succeeds, which is what the empty block gives to every CPU whose block does not exist or is being reclaimed.
+//
+// A CPU id at or above cpu_limit (as unsigned: also the -1 and -2 of a thread without an area) never enters a section.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "anax_attributes.h"
+#include "anax_state.h"
+
+#if defined(__x86_64__)
+#include "anax_rseq_x86_64.h"
+#elif defined(__aarch64__)
+#include "anax_rseq_aarch64.h"
+#endif
+
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+
+/// Bytes of the area the C library registered; 0 where there is none (an old C library, a tunable, an old kernel, a sandbox).
+ANAX_INLINE uint64_t anax_rseq_bytes(void) { return &__rseq_size ? __rseq_size : 0; }
+ANAX_INLINE int64_t anax_rseq_area_offset(void) { return &__rseq_offset ? __rseq_offset : 0; }
+/// The CPU this thread runs on by its area; a value ≥ ANAX_CPUS_MAX when the thread is not registered.
+ANAX_INLINE uint32_t anax_rseq_cpu(void) {
+  return anax_state_storage.cpu_limit ? anax_rseq_read_cpu(anax_state_storage.rseq_offset) : 0xffffffffu;
+}

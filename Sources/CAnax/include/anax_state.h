@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// All mutable state of the engine: zero-initialised, defined once in state.c, reached from Swift by pointer.
+// Who may touch what, and in which order, is said in the Swift file that owns each structure.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include "anax_attributes.h"
+#include "anax_kernel.h"
+
+enum {
+  /// CPU ids at or above this use no CPU cache (they take the path of a thread without a restartable-sequence area).
+  ANAX_CPUS_MAX = 4096,
+  /// Nodes with a home of their own; nodes beyond share homes by the remainder.
+  ANAX_NODES_MAX = 16,
+  /// Zone ids, 0 means "not a slab". Ids with bit 7 set are never zones: in a CPU block that word is the spare list of id & ~128.
+  ANAX_ZONES_MAX = 4096,
+  ANAX_ZONE_SPARE = 128,
+  /// Words of one node's part of a CPU block.
+  ANAX_CPU_BLOCK_BYTES = ANAX_ZONES_MAX * 8,
+  ANAX_PAGE_SHIFT_MAX = 16,
+  ANAX_SLAB_SHIFT_MIN = 14,
+  ANAX_SLAB_WORDS = 16,
+  ANAX_BATCH_ITEMS = 128,
+};
+
+/// Where a CPU's lists are, as byte offsets from `anax_empty_block`; 0 is the empty block itself, whose words are always 0.
+struct anax_cpu_entry {
+  uint64_t allocate;  // the block's part of the CPU's own node
+  uint64_t release;   // the block's start
+};
+
+/// A slab's truth. Type-stable: one per 16 KiB of heap, at the slab's first granule; never unmapped or used for anything else.
+struct anax_slab {
+  uint64_t gate;  // zone, generation, state, free count
+  uint32_t next;  // link in a zone's stack of slabs
+  uint32_t unused;
+  uint64_t reserved[6];
+  uint64_t bits[ANAX_SLAB_WORDS];  // 1: claimed
+};
+
+/// Up to 128 free items of one zone and home on their way between CPU caches. Type-stable. 9 lines.
+struct anax_batch {
+  uint64_t chain;  // non-zero: the items are still chained through their first words, this is the head word
+  uint64_t base;   // else: byte address that the offsets start at
+  uint32_t next;
+  uint32_t count;
+  uint32_t cpu;
+  uint32_t zone;
+  uint64_t unused[4];
+  uint32_t items[ANAX_BATCH_ITEMS];  // in units of 16 bytes
+};
+
+/// A zone: constant after creation but for the counters.
+struct anax_zone {
+  uint32_t usable;     // bytes a caller may use of an item
+  uint32_t stride;     // bytes from item to item
+  uint32_t reciprocal; // ceil(2^32 / (stride / 16)): slot index without a division
+  uint16_t slots;      // items of a slab
+  uint16_t list_limit; // items of one CPU list
+  uint16_t refill;     // items claimed from a slab at once
+  uint8_t slab_shift;  // log2 of the slab's bytes
+  uint8_t skew_lines;  // a slab starts at 0...skew_lines 64-byte lines
+  uint32_t flags;
+  uint64_t state;      // 0 free, 1 being made, 2 live, 3 being destroyed
+  uint64_t limit;      // items; 0: none
+  uint64_t claimed;    // items out of slabs: used or cached (only counted where limit is not 0)
+  uint64_t requests;
+  uint64_t failures;
+  char name[40];
+  uint64_t unused[3];
+};
+
+/// What a zone has on one node. 3 lines.
+struct anax_home {
+  uint64_t depot;          // tagged stack of batches
+  uint64_t depot_items;    // items in it
+  uint64_t depot_low;      // fewest since the last sweep
+  uint64_t slabs;          // slabs of this zone here
+  uint64_t empties;        // slabs seen to become empty since the last trim
+  uint64_t free_slots;     // slots that are free in slabs
+  uint64_t crossed;        // batches that another CPU took than the one that put them
+  uint64_t bins[4];        // tagged stacks of slabs with free slots, fullest first
+  uint64_t trimming;
+  uint64_t unused[12];
+};
+
+struct anax_node {
+  uint64_t first_page;     // page index of the node's region
+  uint64_t page_limit;     // one past its last page
+  uint64_t top;            // chunks opened so far: pages below were handed out once, or are free
+  uint64_t cursor[12];     // lowest chunk that may hold a free run of 2^i pages
+  uint64_t claimed_pages;
+  uint64_t dirty_pages;    // free, and not returned to the kernel
+  uint64_t depot_bytes;
+  uint64_t purged_pages;   // in total
+  uint64_t off_node;       // requests this node could not serve
+  uint64_t committed;      // chunks whose memory is writable (stepped reservations)
+  uint64_t unused[19];
+};
+
+struct anax_state {
+  // Read by every malloc and free.
+  int64_t rseq_offset;     // of the area, from the thread pointer
+  uint64_t cpu_limit;      // 0 until a CPU cache may be used
+  uint64_t heap_base;
+  uint64_t heap_pages;     // 0 until the heap exists
+  uint16_t *_Nullable page_zones;
+  uint64_t page_shift;
+  struct anax_zone *_Nullable zones;
+  // Read by slow paths.
+  struct anax_slab *_Nullable slabs;
+  struct anax_home *_Nullable homes;   // [node][zone]
+  struct anax_node *_Nullable nodes;
+  struct anax_batch *_Nullable batches;
+  uint64_t *_Nullable claimed;         // bit per page
+  uint64_t *_Nullable touched;
+  uint64_t *_Nullable recent;
+  uint64_t *_Nullable runs;            // word per page, meaningful at a run's first page
+  uint16_t *_Nullable longest;         // per chunk: no free run is longer
+  uint8_t *_Nullable dirty_chunks;
+  uint64_t *_Nullable shard_locks;
+  uint64_t node_page_shift;            // page index >> this = node
+  uint64_t node_count;
+  uint64_t cpu_count;                  // possible CPU ids, at most ANAX_CPUS_MAX
+  uint64_t batch_limit;
+  uint64_t batch_top;
+  uint64_t batch_free[ANAX_NODES_MAX]; // tagged stacks of empty batches
+  uint64_t blocks_base;                // CPU blocks, then their replacements
+  uint64_t block_bytes;
+  uint64_t shards_base;
+  uint64_t reservation;                // bytes of address space
+  uint64_t stepped;                    // 1: memory is made writable as it is opened
+  uint64_t started;                    // 0 no, 1 starting, 2 live, 3 failed
+  uint64_t rung;                       // 'A' 'B' 'C' 'D'
+  uint64_t rung_reason;
+  uint64_t membarrier;                 // 1: other CPUs' sections can be aborted
+  uint64_t last_tick;
+  uint64_t tick_period;                // in anax_ticks
+  uint64_t sweeping;
+  uint64_t trim_from;
+  uint64_t zone_top;
+  uint64_t page_bytes;
+  uint64_t colors;
+  uint64_t reclaims;
+  uint64_t helper;                     // futex word of the helper thread
+  uint64_t double_frees;
+  anax_fake_kernel _Nullable fake_kernel;
+};
+
+extern struct anax_state anax_state_storage __attribute__((visibility("hidden")));
+extern struct anax_cpu_entry anax_cpu_entries[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
+extern uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX] __attribute__((visibility("hidden")));
+extern uint8_t anax_cpu_nodes[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
+extern uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX] __attribute__((visibility("hidden")));
+extern uint8_t anax_size_classes[384] __attribute__((visibility("hidden")));
+
+ANAX_INLINE struct anax_state *_Nonnull anax_state(void) { return &anax_state_storage; }
+ANAX_INLINE struct anax_cpu_entry *_Nonnull anax_cpu_table(void) { return anax_cpu_entries; }
+ANAX_INLINE uint8_t *_Nonnull anax_cpu_node_table(void) { return anax_cpu_nodes; }
+ANAX_INLINE uint8_t *_Nonnull anax_node_order_table(void) { return anax_node_order; }
+ANAX_INLINE uint8_t *_Nonnull anax_size_class_table(void) { return anax_size_classes; }
+ANAX_INLINE uint64_t *_Nonnull anax_empty(void) { return anax_empty_block; }
+ANAX_INLINE uint64_t *_Nonnull anax_slab_bits(struct anax_slab *_Nonnull slab) { return slab->bits; }
+ANAX_INLINE uint32_t *_Nonnull anax_batch_items(struct anax_batch *_Nonnull batch) { return batch->items; }
+ANAX_INLINE uint64_t *_Nonnull anax_home_bins(struct anax_home *_Nonnull home) { return home->bins; }
+ANAX_INLINE uint64_t *_Nonnull anax_node_cursors(struct anax_node *_Nonnull node) { return node->cursor; }
+ANAX_INLINE char *_Nonnull anax_zone_name(struct anax_zone *_Nonnull zone) { return zone->name; }
+
+// Addresses of the fields that many threads change: `anax_node_top(node)` is `&node->top`.
+#define ANAX_FIELD(structure, field)                                                               \
+  ANAX_INLINE uint64_t *_Nonnull anax_##structure##_##field(struct anax_##structure *_Nonnull p) { \
+    return &p->field;                                                                              \
+  }
+ANAX_FIELD(slab, gate)
+ANAX_FIELD(zone, state)
+ANAX_FIELD(zone, claimed)
+ANAX_FIELD(zone, requests)
+ANAX_FIELD(zone, failures)
+ANAX_FIELD(home, depot)
+ANAX_FIELD(home, depot_items)
+ANAX_FIELD(home, depot_low)
+ANAX_FIELD(home, slabs)
+ANAX_FIELD(home, empties)
+ANAX_FIELD(home, free_slots)
+ANAX_FIELD(home, crossed)
+ANAX_FIELD(home, trimming)
+ANAX_FIELD(node, top)
+ANAX_FIELD(node, claimed_pages)
+ANAX_FIELD(node, dirty_pages)
+ANAX_FIELD(node, depot_bytes)
+ANAX_FIELD(node, purged_pages)
+ANAX_FIELD(node, off_node)
+ANAX_FIELD(node, committed)
+ANAX_FIELD(state, batch_top)
+ANAX_FIELD(state, started)
+ANAX_FIELD(state, last_tick)
+ANAX_FIELD(state, sweeping)
+ANAX_FIELD(state, reclaims)
+ANAX_FIELD(state, zone_top)
+ANAX_FIELD(state, helper)
+ANAX_FIELD(state, double_frees)
+ANAX_FIELD(cpu_entry, allocate)
+ANAX_FIELD(cpu_entry, release)
+#undef ANAX_FIELD

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Storage only: the engine's mutable state, all zero until the first allocation. Logic lives in Swift.
+#include "CAnax.h"
+
+struct anax_state anax_state_storage;
+struct anax_cpu_entry anax_cpu_entries[ANAX_CPUS_MAX];
+uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX];
+uint8_t anax_cpu_nodes[ANAX_CPUS_MAX];
+uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX];
+uint8_t anax_size_classes[384];
+
+_Static_assert(sizeof(struct anax_slab) == 192, "a slab header is 3 lines");
+_Static_assert(sizeof(struct anax_batch) == 64 + 4 * ANAX_BATCH_ITEMS, "a batch is 9 lines");
+_Static_assert(sizeof(struct anax_home) == 192, "a home is 3 lines");
+_Static_assert(sizeof(struct anax_node) == 320, "a node is 5 lines");
+_Static_assert(sizeof(struct anax_zone) == 128, "a zone is 2 lines");

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The truth about pages: three bits each. Any thread on any CPU may change any of them at any time; there is no lock.
+//
+// | claimed | touched | recent | the page is |
+// |---|---|---|---|
+// | 0 | 0 | - | free and known to be zero: fresh from the kernel, or returned to it |
+// | 0 | 1 | 1 | free, dirty, freed since the last sweep |
+// | 0 | 1 | 0 | free, dirty, old: the next sweep returns it |
+// | 1 | 0 | - | just claimed, still known to be zero; or being returned |
+// | 1 | 1 | - | in use |
+//
+// | transition | by | order |
+// |---|---|---|
+// | claimed 0 → 1 | who wants pages: one CAS within a word, else word after word, giving all back at the first that is taken | acquire |
+// | touched 0 → 1 | the claimer of the page | relaxed, under the claim |
+// | recent 0 → 1 | the releaser, before it releases | relaxed, under the claim |
+// | claimed 1 → 0 | the claimer | release |
+// | touched 1 → 0 | a sweep that has claimed the page, after the kernel took it back | relaxed, under the claim |
+// | recent 1 → 0 | a sweep | relaxed; a hint |
+// A thread stopped while it holds claims keeps those pages from others and nothing else.
+
+import CAnax
+import LockFree
+
+package enum PageBitmap {
+  @inlinable @_noLocks @_noAllocation
+  static func claimedWord(_ index: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.claimed! + Int(index)) }
+  @inlinable @_noLocks @_noAllocation
+  static func touchedWord(_ index: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.touched! + Int(index)) }
+  @inlinable @_noLocks @_noAllocation
+  static func recentWord(_ index: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.recent! + Int(index)) }
+
+  /// `count` ones from bit `from`; 1...64.
+  @inlinable @_noLocks @_noAllocation
+  static func mask(_ from: UInt64, _ count: UInt64) -> UInt64 { (~0 &>> (64 &- count)) &<< from }
+
+  /// Bits at which an aligned group of `count` (a power of two up to 64) set bits begins.
+  @inlinable @_noLocks @_noAllocation
+  static func alignedGroups(_ word: UInt64, _ count: UInt64) -> UInt64 {
+    var groups = word
+    var step: UInt64 = 1
+    while step < count {
+      groups &= groups &>> step
+      step &<<= 1
+    }
+    switch count {
+    case 1: return groups
+    case 2: return groups & 0x5555_5555_5555_5555
+    case 4: return groups & 0x1111_1111_1111_1111
+    case 8: return groups & 0x0101_0101_0101_0101
+    case 16: return groups & 0x0001_0001_0001_0001
+    case 32: return groups & 0x0000_0001_0000_0001
+    default: return groups & 1
+    }
+  }
+
+  /// Claims an aligned group within one word; dirty pages before clean ones. The first page, or nil.
+  @_noLocks @_noAllocation
+  static func claimGroup(word index: UInt64, count: UInt64) -> UInt64? {
+    let word = claimedWord(index)
+    var value = word.loadRelaxed()
+    while true {
+      let free = ~value
+      var groups = alignedGroups(free & touchedWord(index).loadRelaxed(), count)
+      if groups == 0 { groups = alignedGroups(free, count) }
+      if groups == 0 { return nil }
+      let bit = UInt64(groups.trailingZeroBitCount)
+      if word.compareExchange(&value, value | mask(bit, count)) { return index &* 64 &+ bit }
+    }
+  }
+
+  /// Claims exactly this run, or nothing.
+  @_noLocks @_noAllocation
+  package static func claim(page: UInt64, count: UInt64) -> Bool {
+    var at = page
+    let end = page &+ count
+    while at < end {
+      let bit = at & 63
+      let length = min(64 &- bit, end &- at)
+      let bits = mask(bit, length)
+      let old = claimedWord(at / 64).claim(bits: bits)
+      if old & bits != 0 {
+        claimedWord(at / 64).release(bits: bits & ~old)
+        unclaim(page: page, count: at &- page)
+        return false
+      }
+      at &+= length
+    }
+    return true
+  }
+
+  /// Gives claims back.
+  @_noLocks @_noAllocation
+  static func unclaim(page: UInt64, count: UInt64) {
+    var at = page
+    let end = page &+ count
+    while at < end {
+      let bit = at & 63
+      let length = min(64 &- bit, end &- at)
+      claimedWord(at / 64).release(bits: mask(bit, length))
+      at &+= length
+    }
+  }
+
+  /// Marks a claimed run as touched; how many of its pages were so before.
+  @_noLocks @_noAllocation
+  static func touch(page: UInt64, count: UInt64) -> UInt64 {
+    var at = page
+    let end = page &+ count
+    var dirty: UInt64 = 0
+    while at < end {
+      let bit = at & 63
+      let length = min(64 &- bit, end &- at)
+      let bits = mask(bit, length)
+      let word = touchedWord(at / 64)
+      let old = word.loadRelaxed() & bits
+      dirty &+= UInt64(old.nonzeroBitCount)
+      if old != bits { word.claim(bits: bits) }
+      at &+= length
+    }
+    return dirty
+  }
+
+  /// Marks a claimed run as freed now.
+  @_noLocks @_noAllocation
+  static func markRecent(page: UInt64, count: UInt64) {
+    var at = page
+    let end = page &+ count
+    while at < end {
+      let bit = at & 63
+      let length = min(64 &- bit, end &- at)
+      let bits = mask(bit, length)
+      let word = recentWord(at / 64)
+      if word.loadRelaxed() & bits != bits { word.claim(bits: bits) }
+      at &+= length
+    }
+  }
+
+  /// The first run of `count` free pages that lies in words `from ..< to`, unclaimed yet.
+  @_noLocks @_noAllocation
+  static func findRun(from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
+    var start: UInt64 = 0
+    var run: UInt64 = 0
+    var index = from
+    while index < to {
+      let value = claimedWord(index).loadRelaxed()
+      if value == 0 {
+        if run == 0 { start = index &* 64 }
+        run &+= 64
+        if run >= count { return start }
+      } else if value == ~0 {
+        run = 0
+      } else {
+        var bit: UInt64 = 0
+        while bit < 64 {
+          let rest = value &>> bit
+          let free = rest == 0 ? 64 &- bit : UInt64(rest.trailingZeroBitCount)
+          if free > 0 {
+            if run == 0 { start = index &* 64 &+ bit }
+            run &+= free
+            if run >= count { return start }
+            bit &+= free
+          }
+          if bit < 64 {
+            bit &+= UInt64((~(value &>> bit)).trailingZeroBitCount)
+            run = 0
+          }
+        }
+      }
+      index &+= 1
+    }
+    return nil
+  }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside a chunk
+// from the CPU's own word on, single pages in colour order. Hints only shorten the search: a node's cursors (no lower chunk had
+// a run of 2^i pages) and a chunk's bound on its free runs. A hint lost in a race costs a detour, never a page: before the heap
+// grows, the search starts over from the bottom without cursors.
+//
+// Bound on a chunk's free runs (16 bits): 0...9 = 512 minus the bound, 10...15 = version, one more at each release, so that a
+// searcher that found nothing does not overwrite news of a release.
+
+import CAnax
+import LockFree
+import Machine
+
+package enum PageSearch {
+  @usableFromInline static var none: UInt64 { @_noLocks @_noAllocation get { ~0 } }
+
+  /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page, or nil.
+  @_noLocks @_noAllocation
+  static func claim(node: UnsafeMutablePointer<anax_node>, count: UInt64, aligned: Bool, cpu: UInt64) -> UInt64? {
+    if count > Region.pagesPerChunk / 2 { return claimLong(node: node, count: count) }
+    let size = 63 &- count.leadingZeroBitCount
+    let cursor = AtomicWord(anax_node_cursors(node) + size)
+    var round = 0
+    while true {
+      let from = round == 0 ? cursor.loadRelaxed() : 0
+      let top = AtomicWord(anax_node_top(node)).loadAcquire()
+      var chunk = from
+      while chunk < top {
+        if let page = claim(node: node, chunk: chunk, count: count, aligned: aligned, cpu: cpu) {
+          var expected = from
+          if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
+          return page
+        }
+        chunk &+= 1
+      }
+      if from > 0 {
+        round = 1
+        continue
+      }
+      if !grow(node: node, from: top, chunks: 1) { return nil }
+      round = 0
+    }
+  }
+
+  @_noLocks @_noAllocation
+  static func claim(
+    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, count: UInt64, aligned: Bool, cpu: UInt64
+  ) -> UInt64? {
+    let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
+    let bound = anax_state().pointee.longest! + Int(index)
+    let before = anax_load16_acquire(bound)
+    if 512 &- UInt64(before & 1023) < count { return nil }
+    let word = index &* 8
+    if aligned {
+      var step: UInt64 = 0
+      while step < 8 {
+        if let page = PageBitmap.claimGroup(word: word &+ ((step &+ cpu) & 7), count: count) { return page }
+        step &+= 1
+      }
+    } else {
+      var attempts = 0
+      while let page = PageBitmap.findRun(from: word, to: word &+ 8, count: count) {
+        if PageBitmap.claim(page: page, count: count) { return page }
+        attempts &+= 1
+        if attempts == 8 { return nil }
+      }
+    }
+    // An aligned search says nothing of unaligned runs, but that no run of twice the length less one is left.
+    let longest = aligned ? min(count &* 2 &- 2, 512) : count &- 1
+    if longest < 512 &- UInt64(before & 1023) {
+      _ = anax_compare_exchange16(bound, before, before & ~1023 | UInt16(512 &- longest))
+    }
+    return nil
+  }
+
+  /// Runs longer than half a chunk may cross chunks.
+  @_noLocks @_noAllocation
+  static func claimLong(node: UnsafeMutablePointer<anax_node>, count: UInt64) -> UInt64? {
+    let base = node.pointee.first_page / 64
+    var attempts = 0
+    while attempts < 64 {
+      let top = AtomicWord(anax_node_top(node)).loadAcquire()
+      let cursor = AtomicWord(anax_node_cursors(node) + 8)
+      let from = attempts == 0 ? cursor.loadRelaxed() : 0
+      if let page = PageBitmap.findRun(from: base &+ from &* 8, to: base &+ top &* 8, count: count) {
+        if PageBitmap.claim(page: page, count: count) { return page }
+        attempts &+= 1
+        continue
+      }
+      if from > 0 {
+        attempts &+= 1
+        continue
+      }
+      // What is free just below the top is used before more is opened.
+      let chunks = (count &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk
+      if !grow(node: node, from: top, chunks: chunks) { return nil }
+    }
+    return nil
+  }
+
+  /// Claims one page of the node, starting in queue `start` and widening nearest first through each chunk.
+  @_noLocks @_noAllocation
+  static func claimColored(node: UnsafeMutablePointer<anax_node>, start: UInt64, cpu: UInt64) -> UInt64? {
+    while true {
+      let top = AtomicWord(anax_node_top(node)).loadAcquire()
+      var chunk = AtomicWord(anax_node_cursors(node)).loadRelaxed()
+      let first = chunk
+      while chunk < top {
+        let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
+        if anax_load16_relaxed(anax_state().pointee.longest! + Int(index)) & 1023 < 512 {
+          var step: UInt64 = 0
+          while step < 64 {
+            let queue = PageQueue.widen(start, step)
+            var turn: UInt64 = 0
+            while turn < 8 {
+              let word = index &* 8 &+ ((turn &+ cpu) & 7)
+              let bit = UInt64(1) &<< PageQueue.bit(ofQueue: queue, word: word)
+              let claimed = PageBitmap.claimedWord(word)
+              if claimed.loadRelaxed() & bit == 0, claimed.claim(bits: bit) & bit == 0 {
+                return word &* 64 &+ UInt64(bit.trailingZeroBitCount)
+              }
+              turn &+= 1
+            }
+            step &+= 1
+          }
+        }
+        chunk &+= 1
+      }
+      if first > 0 {
+        var expected = first
+        _ = AtomicWord(anax_node_cursors(node)).compareExchange(&expected, 0)
+        continue
+      }
+      if !grow(node: node, from: top, chunks: 1) { return nil }
+    }
+  }
+
+  /// Opens chunks at the top of the node's region. False: the region or the memory is at its end.
+  @_noLocks @_noAllocation
+  static func grow(node: UnsafeMutablePointer<anax_node>, from top: UInt64, chunks: UInt64) -> Bool {
+    let limit = (node.pointee.page_limit &- node.pointee.first_page) / Region.pagesPerChunk
+    if chunks > limit || top > limit &- chunks { return false }
+    if !Region.open(node: node, chunk: top &+ chunks) { return false }
+    var expected = top
+    _ = AtomicWord(anax_node_top(node)).compareExchange(&expected, top &+ chunks)
+    return true
+  }
+
+  /// News of a release, for those who search.
+  @_noLocks @_noAllocation
+  static func noteRelease(node: UnsafeMutablePointer<anax_node>, page: UInt64, count: UInt64) {
+    let first = page / Region.pagesPerChunk
+    let last = (page &+ count &- 1) / Region.pagesPerChunk
+    var chunk = first
+    while chunk <= last {
+      let bound = anax_state().pointee.longest! + Int(chunk)
+      var value = anax_load16_relaxed(bound)
+      while !anax_compare_exchange16(bound, value, (value & ~1023) &+ 1024) { value = anax_load16_relaxed(bound) }
+      (anax_state().pointee.dirty_chunks! + Int(chunk)).pointee = 1
+      chunk &+= 1
+    }
+    let lowest = first &- node.pointee.first_page / Region.pagesPerChunk
+    var size = 0
+    while size < 10 {
+      let cursor = AtomicWord(anax_node_cursors(node) + size)
+      var value = cursor.loadRelaxed()
+      while value > lowest && !cursor.compareExchange(&value, lowest) {}
+      size &+= 1
+    }
+  }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The face of the page layer (vm_page): pages and runs of a node, with what is known of their contents; hold and wire; counters.
+// Lock-free from any thread and signal handler. A request that its node cannot serve goes to the next nearest.
+
+import CAnax
+import LockFree
+import Machine
+
+/// What a request for pages returned.
+package struct PageRun {
+  /// Index of the first page.
+  package let page: UInt64
+  /// True when every byte is known to be zero.
+  package let zero: Bool
+
+  @inlinable @_noLocks @_noAllocation
+  package init(page: UInt64, zero: Bool) {
+    self.page = page
+    self.zero = zero
+  }
+
+  @inlinable package var address: UInt64 { @_noLocks @_noAllocation get { Region.address(ofPage: page) } }
+}
+
+package enum Pages {
+  @inlinable @_noLocks @_noAllocation
+  package static func node(_ index: Int) -> UnsafeMutablePointer<anax_node> { anax_state().pointee.nodes! + index }
+
+  /// Pages that hold `bytes`.
+  @inlinable @_noLocks @_noAllocation
+  package static func count(bytes: UInt64) -> UInt64 {
+    (bytes &+ (1 &<< anax_state().pointee.page_shift) &- 1) &>> anax_state().pointee.page_shift
+  }
+
+  /// `count` consecutive pages; `aligned`: a power of two up to 64, at a multiple of itself. nil: no memory.
+  @_noLocks @_noAllocation
+  package static func allocate(node wanted: Int, cpu: Int, count: UInt64, aligned: Bool = false) -> PageRun? {
+    var turn = 0
+    let nodes = Int(anax_state().pointee.node_count)
+    while turn < nodes {
+      let index = Nearest.node(from: wanted, rank: turn)
+      let entry = node(index)
+      if let page = PageSearch.claim(node: entry, count: count, aligned: aligned, cpu: UInt64(cpu)) {
+        if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(count) }
+        return taken(node: entry, page: page, count: count)
+      }
+      turn += 1
+    }
+    return nil
+  }
+
+  /// One page, from the queue of this CPU and color outwards.
+  @_noLocks @_noAllocation
+  package static func allocateColored(node wanted: Int, cpu: Int, pageIndex: UInt64, objectColor: UInt64) -> PageRun? {
+    let start = PageQueue.start(cpu: UInt64(cpu), pageIndex: pageIndex, objectColor: objectColor)
+    var turn = 0
+    let nodes = Int(anax_state().pointee.node_count)
+    while turn < nodes {
+      let entry = node(Nearest.node(from: wanted, rank: turn))
+      if let page = PageSearch.claimColored(node: entry, start: start, cpu: UInt64(cpu)) {
+        if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(1) }
+        return taken(node: entry, page: page, count: 1)
+      }
+      turn += 1
+    }
+    return nil
+  }
+
+  /// Claims `count` pages right behind a run, where they are free. True: they are the caller's.
+  @_noLocks @_noAllocation
+  package static func extend(from page: UInt64, count: UInt64) -> Bool {
+    let entry = node(Region.node(ofPage: page))
+    let top = entry.pointee.first_page &+ AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
+    let end = page &+ count
+    if end > entry.pointee.page_limit { return false }
+    if end > top {
+      // Only a run that ends at the top may open more.
+      if page > top || !PageSearch.grow(
+        node: entry, from: (top &- entry.pointee.first_page) / Region.pagesPerChunk,
+        chunks: (end &- top &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk)
+      {
+        return false
+      }
+    }
+    if !PageBitmap.claim(page: page, count: count) { return false }
+    _ = taken(node: entry, page: page, count: count)
+    return true
+  }
+
+  @_noLocks @_noAllocation
+  static func taken(node: UnsafeMutablePointer<anax_node>, page: UInt64, count: UInt64) -> PageRun {
+    let dirty = PageBitmap.touch(page: page, count: count)
+    AtomicWord(anax_node_claimed_pages(node)).add(count)
+    if dirty > 0 { AtomicWord(anax_node_dirty_pages(node)).subtract(dirty) }
+    return PageRun(page: page, zero: dirty == 0)
+  }
+
+  /// Gives pages back. They stay with the process for a while (see Purge).
+  @_noLocks @_noAllocation
+  package static func release(page: UInt64, count: UInt64) {
+    let entry = node(Region.node(ofPage: page))
+    PageBitmap.markRecent(page: page, count: count)
+    AtomicWord(anax_node_claimed_pages(entry)).subtract(count)
+    AtomicWord(anax_node_dirty_pages(entry)).add(count)
+    PageBitmap.unclaim(page: page, count: count)
+    PageSearch.noteRelease(node: entry, page: page, count: count)
+    Purge.afterRelease(node: entry)
+  }
+
+  /// Gives back pages whose contents are known to be zero and not resident (the kernel took them).
+  @_noLocks @_noAllocation
+  package static func releaseZero(page: UInt64, count: UInt64) {
+    let entry = node(Region.node(ofPage: page))
+    Purge.clearTouched(page: page, count: count)
+    AtomicWord(anax_node_claimed_pages(entry)).subtract(count)
+    PageBitmap.unclaim(page: page, count: count)
+    PageSearch.noteRelease(node: entry, page: page, count: count)
+  }
+}
+
+/// The order in which nodes are asked: by distance.
+package enum Nearest {
+  @_noLocks @_noAllocation
+  package static func node(from node: Int, rank: Int) -> Int {
+    let count = Int(anax_state().pointee.node_count)
+    if rank == 0 || count == 1 { return node }
+    return Int((anax_node_order_table() + node &* Int(ANAX_NODES_MAX) &+ rank).pointee)
+  }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// How free pages go back to the kernel. A freed page is kept for one to two decay periods (a service that breathes must not
+// fault its memory in again at every breath), then returned by a sweep. Sweeps ride on later calls, on anax_tick() and on the
+// helper thread; at most one runs at a time, others pass by. Independently, what is free and dirty on a node may not exceed
+// vm.page.keep_floor plus vm.page.keep percent of what is claimed: beyond that the releaser returns pages at once.
+//
+// Returning claims the pages first, then MADV_DONTNEED, then marks them zero, then releases. A sweeper stopped midway keeps the
+// pages of one word (64) from others.
+
+import CAnax
+import LockFree
+import Machine
+
+package enum Purge {
+  /// Bytes of the node that may be free and dirty.
+  @_noLocks @_noAllocation
+  package static func allowance(node: UnsafeMutablePointer<anax_node>) -> UInt64 {
+    let claimed = AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
+    let depot = AtomicWord(anax_node_depot_bytes(node)).loadRelaxed()
+    let live = claimed > depot ? claimed &- depot : 0
+    return Tunables.keepFloor &+ live / 100 &* Tunables.keepPercent
+  }
+
+  @_noLocks @_noAllocation
+  static func afterRelease(node: UnsafeMutablePointer<anax_node>) {
+    let dirty = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
+    if dirty > Tunables.keepFloor, dirty > allowance(node: node) {
+      // Down to seven eighths, so that not every release pays.
+      let allowed = allowance(node: node) / 8 &* 7
+      _ = sweep(node: node, all: false, downTo: allowed)
+      let left = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
+      if left > allowed { _ = sweep(node: node, all: true, downTo: allowed) }
+    } else if Tunables.decayMilliseconds == 0 {
+      _ = sweep(node: node, all: true, downTo: 0)
+    }
+  }
+
+  /// Returns old free pages (all: also those freed since the last sweep) until no more than `downTo` bytes are dirty; the
+  /// others grow older by one sweep. Pages returned.
+  @_noLocks @_noAllocation @discardableResult
+  package static func sweep(node: UnsafeMutablePointer<anax_node>, all: Bool, downTo: UInt64) -> UInt64 {
+    let state = anax_state()
+    let dirtyPages = AtomicWord(anax_node_dirty_pages(node))
+    let base = node.pointee.first_page / Region.pagesPerChunk
+    // From the top down: what is high is least likely to be wanted again.
+    var chunk = AtomicWord(anax_node_top(node)).loadAcquire()
+    var returned: UInt64 = 0
+    while chunk > 0 {
+      chunk &-= 1
+      let flag = state.pointee.dirty_chunks! + Int(base &+ chunk)
+      if flag.pointee == 0 { continue }
+      if downTo > 0, dirtyPages.loadRelaxed() &<< state.pointee.page_shift <= downTo { break }
+      flag.pointee = 0
+      var left = false
+      returned &+= sweepChunk(firstWord: (base &+ chunk) &* 8, all: all, left: &left)
+      if left { flag.pointee = 1 }
+    }
+    if returned > 0 {
+      dirtyPages.subtract(returned)
+      AtomicWord(anax_node_purged_pages(node)).add(returned)
+    }
+    return returned
+  }
+
+  /// Sweeps 512 pages; adjacent ranges across words go to the kernel in one call.
+  @_noLocks @_noAllocation
+  static func sweepChunk(firstWord: UInt64, all: Bool, left: inout Bool) -> UInt64 {
+    var returned: UInt64 = 0
+    var rangeStart: UInt64 = 0
+    var rangeCount: UInt64 = 0
+    var index = firstWord
+    while index < firstWord &+ 8 {
+      let recent = PageBitmap.recentWord(index)
+      let young = all ? 0 : recent.loadRelaxed()
+      let free = ~PageBitmap.claimedWord(index).loadRelaxed()
+      let dirty = PageBitmap.touchedWord(index).loadRelaxed() & free
+      if dirty & young != 0 { left = true }
+      if young != 0 { recent.release(bits: young) }
+      var wanted = dirty & ~young
+      if wanted != 0 {
+        let old = PageBitmap.claimedWord(index).claim(bits: wanted)
+        let mine = wanted & ~old
+        // Between the look and the claim a page may have been used and freed; it is still ours now, and old news is fine.
+        wanted = mine
+        returned &+= UInt64(mine.nonzeroBitCount)
+      }
+      var bits = wanted
+      while bits != 0 {
+        let bit = UInt64(bits.trailingZeroBitCount)
+        let length = min(UInt64((~(bits &>> bit)).trailingZeroBitCount), 64 &- bit)
+        let page = index &* 64 &+ bit
+        if rangeCount > 0, rangeStart &+ rangeCount == page {
+          rangeCount &+= length
+        } else {
+          giveBack(page: rangeStart, count: rangeCount)
+          rangeStart = page
+          rangeCount = length
+        }
+        bits = length == 64 ? 0 : bits & ~PageBitmap.mask(bit, length)
+      }
+      index &+= 1
+    }
+    giveBack(page: rangeStart, count: rangeCount)
+    return returned
+  }
+
+  @_noLocks @_noAllocation
+  static func giveBack(page: UInt64, count: UInt64) {
+    if count == 0 { return }
+    let shift = anax_state().pointee.page_shift
+    if Kernel.advise(Region.address(ofPage: page), bytes: count &<< shift, MADV_DONTNEED) {
+      clearTouched(page: page, count: count)
+    }
+    PageBitmap.unclaim(page: page, count: count)
+    PageSearch.noteRelease(node: Pages.node(Region.node(ofPage: page)), page: page, count: count)
+  }
+
+  /// Claimed pages that the kernel took back are zero from now on.
+  @_noLocks @_noAllocation
+  static func clearTouched(page: UInt64, count: UInt64) {
+    var at = page
+    let end = page &+ count
+    while at < end {
+      let bit = at & 63
+      let length = min(64 &- bit, end &- at)
+      PageBitmap.touchedWord(at / 64).release(bits: PageBitmap.mask(bit, length))
+      at &+= length
+    }
+  }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heap's address space: one reservation, cut into one region per node, so that an address tells its home with a shift.
+// Owns the tables that describe each page. Made once, by the thread that starts the engine; nothing of it is ever unmapped.
+//
+// | table | per | holds |
+// |---|---|---|
+// | claimed, touched, recent | page, 1 bit | in use; perhaps not zero and resident; freed since the last sweep |
+// | page_zones | page, 16 bits | node << 12 | zone of the slab the page belongs to, 0: no slab |
+// | runs | page, 64 bits | at the first page of a run that is in use: Run |
+// | slabs | 16 KiB | slab header |
+// | longest | chunk, 16 bits | an upper bound on the chunk's free runs |
+// A chunk is 512 pages (2 MiB of 4 KiB pages).
+//
+// Where the kernel lets it (no strict overcommit, no limit on data), all of it is writable from the start and costs nothing
+// until touched. Else ("stepped") memory is made writable as chunks are opened.
+
+import CAnax
+import LockFree
+import Machine
+
+package enum Region {
+  @inlinable package static var pagesPerChunk: UInt64 { @_noLocks @_noAllocation get { 512 } }
+
+  @inlinable @_noLocks @_noAllocation
+  package static func roundUp(_ value: UInt64, _ multiple: UInt64) -> UInt64 {
+    (value &+ multiple &- 1) / multiple &* multiple
+  }
+
+  /// The node whose region holds the page.
+  @inlinable @_noLocks @_noAllocation
+  package static func node(ofPage page: UInt64) -> Int { Int(page >> anax_state().pointee.node_page_shift) }
+
+  @inlinable @_noLocks @_noAllocation
+  package static func page(of address: UInt64) -> UInt64 {
+    (address &- anax_state().pointee.heap_base) >> anax_state().pointee.page_shift
+  }
+
+  @inlinable @_noLocks @_noAllocation
+  package static func address(ofPage page: UInt64) -> UInt64 {
+    anax_state().pointee.heap_base &+ page << anax_state().pointee.page_shift
+  }
+
+  /// Reserves address space of about `nodeBytes` a node (a power of two, halved until the kernel agrees) and sets up the tables.
+  @_noLocks @_noAllocation
+  package static func make(nodeBytes wanted: UInt64, nodes: UInt64, stepped: Bool) -> Bool {
+    let state = anax_state()
+    let pageBytes = UInt64(1) << state.pointee.page_shift
+    var nodeBytes = wanted
+    let least = max(4 << 20, pageBytes &* pagesPerChunk &* 2)
+    while nodeBytes >= least {
+      if reserveAll(nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, stepped: stepped) { return true }
+      nodeBytes /= 2
+    }
+    return false
+  }
+
+  @_noLocks @_noAllocation
+  static func reserveAll(nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, stepped: Bool) -> Bool {
+    let state = anax_state()
+    let heapBytes = nodeBytes &* nodes
+    let pages = heapBytes / pageBytes
+    let chunks = pages / pagesPerChunk
+    let batches = min(max(heapBytes / 16384, 256), stepped ? 4096 : 4 << 20)
+    let cpus = state.pointee.cpu_count
+    let blockBytes = UInt64(ANAX_CPU_BLOCK_BYTES) &* nodes
+    let huge: UInt64 = 2 << 20
+
+    var offset: UInt64 = 0
+    let bits = place(&offset, pages / 8 &* 3)
+    let pageZones = place(&offset, pages &* 2)
+    let runs = place(&offset, pages &* 8)
+    let slabs = place(&offset, (heapBytes >> UInt64(ANAX_SLAB_SHIFT_MIN)) &* UInt64(MemoryLayout<anax_slab>.stride))
+    let longest = place(&offset, chunks &* 2)
+    let dirty = place(&offset, chunks)
+    let perChunkEnd = offset
+    let zones = place(&offset, UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_zone>.stride))
+    let homes = place(&offset, nodes &* UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_home>.stride))
+    let nodeTable = place(&offset, nodes &* UInt64(MemoryLayout<anax_node>.stride))
+    let batchTable = place(&offset, batches &* UInt64(MemoryLayout<anax_batch>.stride))
+    let locks = place(&offset, cpus &* 16)
+    let blocks = place(&offset, cpus &* 2 &* blockBytes)
+    let shards = place(&offset, cpus &* blockBytes)
+    let metadata = roundUp(offset, huge)
+
+    let total = metadata &+ heapBytes &+ huge
+    let base = Kernel.reserve(bytes: total, writable: !stepped)
+    if base == 0 { return false }
+    let start = roundUp(base, huge)
+    // A huge page would fill what is meant to be touched sparsely; large blocks ask for theirs.
+    _ = Kernel.advise(start, bytes: metadata &+ heapBytes, MADV_NOHUGEPAGE)
+    if stepped {
+      if !Kernel.makeWritable(start &+ perChunkEnd, bytes: metadata &- perChunkEnd) {
+        Kernel.unmap(base, bytes: total)
+        return false
+      }
+    }
+    state.pointee.claimed = table(start &+ bits)?.assumingMemoryBound(to: UInt64.self)
+    state.pointee.touched = table(start &+ bits &+ pages / 8)?.assumingMemoryBound(to: UInt64.self)
+    state.pointee.recent = table(start &+ bits &+ pages / 8 &* 2)?.assumingMemoryBound(to: UInt64.self)
+    state.pointee.page_zones = table(start &+ pageZones)?.assumingMemoryBound(to: UInt16.self)
+    state.pointee.runs = table(start &+ runs)?.assumingMemoryBound(to: UInt64.self)
+    state.pointee.slabs = table(start &+ slabs)?.assumingMemoryBound(to: anax_slab.self)
+    state.pointee.longest = table(start &+ longest)?.assumingMemoryBound(to: UInt16.self)
+    state.pointee.dirty_chunks = table(start &+ dirty)?.assumingMemoryBound(to: UInt8.self)
+    state.pointee.zones = table(start &+ zones)?.assumingMemoryBound(to: anax_zone.self)
+    state.pointee.homes = table(start &+ homes)?.assumingMemoryBound(to: anax_home.self)
+    state.pointee.nodes = table(start &+ nodeTable)?.assumingMemoryBound(to: anax_node.self)
+    state.pointee.batches = table(start &+ batchTable)?.assumingMemoryBound(to: anax_batch.self)
+    state.pointee.shard_locks = table(start &+ locks)?.assumingMemoryBound(to: UInt64.self)
+    state.pointee.blocks_base = start &+ blocks
+    state.pointee.shards_base = start &+ shards
+    state.pointee.block_bytes = blockBytes
+    state.pointee.batch_limit = batches
+    state.pointee.reservation = total
+    state.pointee.stepped = stepped ? 1 : 0
+    state.pointee.heap_base = start &+ metadata
+    state.pointee.node_count = nodes
+    state.pointee.node_page_shift = UInt64(((pages / nodes) as UInt64).trailingZeroBitCount)
+    // The locks of a process that forked must not stay taken by threads that the child does not have.
+    _ = Kernel.advise(start &+ locks, bytes: roundUp(cpus &* 16, pageBytes), MADV_WIPEONFORK)
+    var node: UInt64 = 0
+    while node < nodes {
+      let entry = state.pointee.nodes! + Int(node)
+      entry.pointee.first_page = node << state.pointee.node_page_shift
+      entry.pointee.page_limit = (node &+ 1) << state.pointee.node_page_shift
+      node &+= 1
+    }
+    state.pointee.heap_pages = pages
+    return true
+  }
+
+  @_noLocks @_noAllocation
+  static func table(_ address: UInt64) -> UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: UInt(address)) }
+
+  /// The next table's offset: page-aligned, so that each can be opened or advised alone.
+  @_noLocks @_noAllocation
+  static func place(_ offset: inout UInt64, _ bytes: UInt64) -> UInt64 {
+    let at = offset
+    offset = roundUp(offset &+ bytes, 1 << UInt64(ANAX_PAGE_SHIFT_MAX))
+    return at
+  }
+
+  /// Stepped reservations only: makes chunks below `chunk` of the node writable, and their rows of the tables.
+  @_noLocks @_noAllocation
+  static func open(node: UnsafeMutablePointer<anax_node>, chunk: UInt64) -> Bool {
+    let state = anax_state()
+    if state.pointee.stepped == 0 { return true }
+    let committed = AtomicWord(anax_node_committed(node))
+    let from = committed.loadAcquire()
+    if from >= chunk { return true }
+    let first = node.pointee.first_page &+ from &* pagesPerChunk
+    let end = node.pointee.first_page &+ chunk &* pagesPerChunk
+    let shift = state.pointee.page_shift
+    let granules = shift >= 14 ? shift &- 14 : 0
+    let slabFirst = shift >= 14 ? first << granules : first >> (14 &- shift)
+    let slabEnd = shift >= 14 ? end << granules : end >> (14 &- shift)
+    let slabStride = UInt64(MemoryLayout<anax_slab>.stride)
+    let ok =
+      openRows(UInt64(UInt(bitPattern: state.pointee.claimed)), first / 8, end / 8)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.touched)), first / 8, end / 8)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.recent)), first / 8, end / 8)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.page_zones)), first &* 2, end &* 2)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.runs)), first &* 8, end &* 8)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.slabs)), slabFirst &* slabStride, slabEnd &* slabStride)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.longest)), first / 512 &* 2, end / 512 &* 2)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.dirty_chunks)), first / 512, end / 512)
+      && openRows(state.pointee.heap_base, first << shift, end << shift)
+    if !ok { return false }
+    var expected = from
+    while expected < chunk && !committed.compareExchange(&expected, chunk) {}
+    return true
+  }
+
+  @_noLocks @_noAllocation
+  static func openRows(_ table: UInt64, _ from: UInt64, _ to: UInt64) -> Bool {
+    let page = UInt64(1) << anax_state().pointee.page_shift
+    let start = (table &+ from) & ~(page &- 1)
+    return Kernel.makeWritable(start, bytes: roundUp(table &+ to, page) &- start)
+  }
+}
