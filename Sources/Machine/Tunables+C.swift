@@ -11,7 +11,8 @@ package func setTunable(_ name: UnsafePointer<CChar>?, _ value: Int64) -> CInt {
     try tunable.set(value)
     return 0
   } catch {
-    return CInt(error == .onlyAtStart ? ANAX_TUNABLE_ONLY_AT_START : ANAX_TUNABLE_OUT_OF_RANGE)
+    if case .onlyAtStart = error { return CInt(ANAX_TUNABLE_ONLY_AT_START) }
+    return CInt(ANAX_TUNABLE_OUT_OF_RANGE)
   }
 }
 

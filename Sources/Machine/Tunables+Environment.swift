@@ -11,15 +11,15 @@ extension Tunable {
   @_noLocks @_noAllocation
   package static func start() {
     if anax_tunables_started() != 0 { return }
-    start(environment: anax_environment())
+    start(environment: anax_tunable_environment())
   }
 
   /// As `start()`, from an environment of the caller's: a list of `NAME=VALUE` that a null pointer ends, or nil.
   @_noLocks @_noAllocation
   package static func start(environment: UnsafePointer<UnsafePointer<CChar>?>?) {
-    var index: UInt8 = 0
-    while let tunable = Tunable(rawValue: index) {
-      anax_tunable_store(UInt32(index), tunable.row.initial)
+    var index: UInt32 = 0
+    while let tunable = Tunable(index: index) {
+      anax_tunable_store(index, tunable.row.initial)
       index += 1
     }
     if let environment {
@@ -55,7 +55,7 @@ extension Tunable {
     }
     let row = tunable.row
     do throws(TunableError) {
-      anax_tunable_store(UInt32(tunable.rawValue), try row.parse(text, count: textCount))
+      anax_tunable_store(tunable.index, try row.parse(text, count: textCount))
     } catch {
       var line = MessageLine()
       line.append(entry, count: nameCount)
@@ -72,8 +72,8 @@ extension Tunable {
   /// The tunable that the environment variable `variable[0..<count]` sets.
   @_noLocks @_noAllocation
   package init?(variable: UnsafePointer<CChar>, count: Int) {
-    var index: UInt8 = 0
-    while let tunable = Tunable(rawValue: index) {
+    var index: UInt32 = 0
+    while let tunable = Tunable(index: index) {
       if tunable.row.isSet(by: variable, count: count) {
         self = tunable
         return
@@ -132,7 +132,7 @@ extension MessageLine {
 
   @_noLocks @_noAllocation
   package mutating func append(value: Int64, of row: TunableRow, withUnit: Bool = true) {
-    if row.unit == .letter {
+    if row.unit.isLetter {
       if value == 0 {
         append("the best there is")
       } else {

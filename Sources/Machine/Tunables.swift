@@ -6,7 +6,7 @@
 // of a switch. To add one: a case, its row, and `count`.
 import CAnax
 
-package enum Tunable: UInt8 {
+package enum Tunable {
   case pageDecay
   case pageKeep
   case pageKeepFloor
@@ -24,14 +24,26 @@ package enum Tunable: UInt8 {
 
   @inlinable
   package static var count: Int { @_noLocks @_noAllocation get { 14 } }
+
+  // An enumeration without payloads is one byte that counts its cases. `rawValue` would be the same number, but a debug
+  // build calls it as a function that the compiler cannot see through from another module.
+  @inlinable
+  package var index: UInt32 { @_noLocks @_noAllocation get { UInt32(unsafeBitCast(self, to: UInt8.self)) } }
+
+  /// nil from `count` up.
+  @_noLocks @_noAllocation
+  package init?(index: UInt32) {
+    guard index < UInt32(Self.count) else { return nil }
+    self = unsafeBitCast(UInt8(truncatingIfNeeded: index), to: Tunable.self)
+  }
 }
 
 package struct TunableRow {
-  package enum Unit: UInt8 {
+  package enum Unit {
     case bytes, items, milliseconds, nanoseconds, percent, tries, choice, letter
   }
 
-  package enum Change: UInt8 {
+  package enum Change {
     /// Every later use sees a new value.
     case live
     /// Read once when the process starts; setting it later is refused.
@@ -133,23 +145,23 @@ extension Tunable {
   /// The value in force, in the row's unit; a letter counts from 1 (A), 0 is unset. One load.
   @inlinable
   package var value: Int64 {
-    @_noLocks @_noAllocation get { anax_tunable_load(UInt32(rawValue)) }
+    @_noLocks @_noAllocation get { anax_tunable_load(index) }
   }
 
   /// Sets the value for the rest of the process. Safe in threads and signal handlers; nothing changes when it throws.
   @_noLocks @_noAllocation
   package func set(_ value: Int64) throws(TunableError) {
     let row = self.row
-    if row.change == .atStart { throw .onlyAtStart }
+    if case .atStart = row.change { throw .onlyAtStart }
     if value < row.low || value > row.high { throw .outOfRange }
-    anax_tunable_store(UInt32(rawValue), value)
+    anax_tunable_store(index, value)
   }
 
   /// The tunable of this dotted name, which ends with a zero byte.
   @_noLocks @_noAllocation
   package init?(name: UnsafePointer<CChar>) {
-    var index: UInt8 = 0
-    while let tunable = Tunable(rawValue: index) {
+    var index: UInt32 = 0
+    while let tunable = Tunable(index: index) {
       if tunable.row.name.equals(name) {
         self = tunable
         return

@@ -7,10 +7,9 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
-#include "anax_tunables.h"
+#include "anax_attributes.h"
 
-static inline void anax_write_standard_error(const void *bytes, size_t count) ANAX_ENGINE;
-static inline void anax_write_standard_error(const void *bytes, size_t count) {
+ANAX_INLINE void anax_write_standard_error(const void *bytes, size_t count) {
 #if defined(__x86_64__)
   long result = SYS_write;
   __asm__ volatile("syscall" : "+a"(result) : "D"(2L), "S"(bytes), "d"(count) : "rcx", "r11", "memory");

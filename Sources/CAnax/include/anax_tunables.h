@@ -9,14 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/auxv.h>
-
-#ifndef ANAX_ENGINE
-#ifdef __clang__
-#define ANAX_ENGINE __attribute__((swift_attr("@_noLocks"), swift_attr("@_noAllocation")))
-#else
-#define ANAX_ENGINE
-#endif
-#endif
+#include "anax_attributes.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,23 +38,19 @@ struct anax_tunable_values {
 
 extern struct anax_tunable_values anax_tunable_values;
 
-static inline int64_t anax_tunable_load(uint32_t index) ANAX_ENGINE;
-static inline int64_t anax_tunable_load(uint32_t index) {
+ANAX_INLINE int64_t anax_tunable_load(uint32_t index) {
   return __atomic_load_n(&anax_tunable_values.value[index], __ATOMIC_RELAXED);
 }
 
-static inline void anax_tunable_store(uint32_t index, int64_t value) ANAX_ENGINE;
-static inline void anax_tunable_store(uint32_t index, int64_t value) {
+ANAX_INLINE void anax_tunable_store(uint32_t index, int64_t value) {
   __atomic_store_n(&anax_tunable_values.value[index], value, __ATOMIC_RELAXED);
 }
 
-static inline int64_t anax_tunables_started(void) ANAX_ENGINE;
-static inline int64_t anax_tunables_started(void) {
+ANAX_INLINE int64_t anax_tunables_started(void) {
   return __atomic_load_n(&anax_tunable_values.started, __ATOMIC_ACQUIRE);
 }
 
-static inline void anax_tunables_mark_started(int64_t started) ANAX_ENGINE;
-static inline void anax_tunables_mark_started(int64_t started) {
+ANAX_INLINE void anax_tunables_mark_started(int64_t started) {
   __atomic_store_n(&anax_tunable_values.started, started, __ATOMIC_RELEASE);
 }
 
@@ -72,8 +61,7 @@ extern void *__libc_stack_end __attribute__((weak));
 
 /// The process's environment, or NULL in a program that runs with more rights than its caller (AT_SECURE), whose
 /// environment must not steer it.
-static inline const char *const *anax_environment(void) ANAX_ENGINE;
-static inline const char *const *anax_environment(void) {
+ANAX_INLINE const char *const *anax_tunable_environment(void) {
   if (getauxval(AT_SECURE)) return NULL;
   if (environ) return (const char *const *)environ;
   if (!&__libc_stack_end || !__libc_stack_end) return NULL;
