@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The machine as a service sees it: nodes with their CPUs, memory and distances, which CPUs may run it, and the caches.
+// A snapshot. It is always consistent: what the system says is checked, and a description that cannot be true is
+// replaced by a single node with every CPU, with a warning that names the file.
+
+package struct Topology: Hashable, Sendable {
+  package struct Node: Hashable, Sendable {
+    package var id: Int
+    /// Online CPUs; empty for a memory-only node.
+    package var cpus: CPUSet
+    /// Bytes; nil where the system does not say.
+    package var memory: UInt64?
+    /// Relative cost of reaching each node, in the order of `Topology.nodes`; 10 is a node's own.
+    package var distances: [Int]
+
+    package init(id: Int, cpus: CPUSet, memory: UInt64?, distances: [Int]) {
+      self.id = id
+      self.cpus = cpus
+      self.memory = memory
+      self.distances = distances
+    }
+  }
+
+  /// In ascending order of id; ids may be sparse. Never empty.
+  package var nodes: [Node]
+  /// CPUs that may ever appear: per-CPU tables are sized by the highest of these.
+  package var possible: CPUSet
+  package var online: CPUSet
+  /// Online CPUs that this process may run on.
+  package var allowed: CPUSet
+  /// Nodes whose memory this process may use.
+  package var allowedNodes: CPUSet
+  /// Each cache once, however many CPUs share it; by level, then first CPU.
+  package var caches: [Cache]
+  /// What was wrong or missing; each names its file.
+  package var warnings: [String]
+
+  /// The node of an online CPU.
+  package func node(ofCPU cpu: Int) -> Int? {
+    nodes.first { $0.cpus.contains(cpu) }?.id
+  }
+
+  /// All nodes, nearest to `node` first; equals in ascending order of id.
+  package func nearest(to node: Int) -> [Int] {
+    guard let from = nodes.first(where: { $0.id == node }) else { return [] }
+    return zip(nodes.map(\.id), from.distances)
+      .sorted { ($0.0 == node ? -1 : $0.1, $0.0) < ($1.0 == node ? -1 : $1.1, $1.0) }
+      .map(\.0)
+  }
+
+  /// The second-level cache that colors pages: the one with most colors, where CPUs differ.
+  package func coloringCache(pageSize: Int) -> Cache? {
+    caches.filter { $0.level == 2 && $0.kind != .instruction }
+      .max { $0.colors(pageSize: pageSize) < $1.colors(pageSize: pageSize) }
+  }
+
+  /// How many page colors the machine has; 1 where it is unknown.
+  package func colors(pageSize: Int) -> Int {
+    coloringCache(pageSize: pageSize)?.colors(pageSize: pageSize) ?? 1
+  }
+}

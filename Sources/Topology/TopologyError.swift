@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What can be wrong with the machine's description of itself. Every case names the file or the text.
+
+package enum TopologyError: Error, Equatable, CustomStringConvertible {
+  /// The file cannot be read; `code` is the system's error number.
+  case unreadable(path: String, code: CInt)
+  /// The file, or text given by the user, does not say what it should.
+  case malformed(source: String, text: String, expected: String)
+  /// Well-formed, but it cannot be so.
+  case impossible(path: String, reason: String)
+
+  package var description: String {
+    switch self {
+    case .unreadable(let path, let code): "\(path): cannot be read (error \(code))"
+    case .malformed(let source, let text, let expected):
+      "\(source): \"\(text.prefix(64))\" is not \(expected)"
+    case .impossible(let path, let reason): "\(path): \(reason)"
+    }
+  }
+}
