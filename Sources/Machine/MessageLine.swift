@@ -82,6 +82,6 @@ package struct MessageLine: ~Copyable {
     bytes[count] = 0x0A
     count += 1
     let length = count
-    withUnsafeBytes(of: &bytes) { anax_write_standard_error($0.baseAddress, length) }
+    withUnsafeBytes(of: &bytes) { Kernel.write(2, $0.baseAddress!, count: length) }
   }
 }

@@ -124,6 +124,6 @@ package enum Nearest {
   package static func node(from node: Int, rank: Int) -> Int {
     let count = Int(anax_state().pointee.node_count)
     if rank == 0 || count == 1 { return node }
-    return Int((anax_node_order_table() + node &* Int(ANAX_NODES_MAX) &+ rank).pointee)
+    return Int(anax_node_order_table()[node * ANAX_NODES_MAX + rank])
   }
 }

@@ -18,19 +18,19 @@ package enum Purge {
     let claimed = AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
     let depot = AtomicWord(anax_node_depot_bytes(node)).loadRelaxed()
     let live = claimed > depot ? claimed &- depot : 0
-    return Tunables.keepFloor &+ live / 100 &* Tunables.keepPercent
+    return UInt64(Tunable.pageKeepFloor.value) &+ live / 100 &* UInt64(Tunable.pageKeep.value)
   }
 
   @_noLocks @_noAllocation
   static func afterRelease(node: UnsafeMutablePointer<anax_node>) {
     let dirty = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
-    if dirty > Tunables.keepFloor, dirty > allowance(node: node) {
+    if dirty > UInt64(Tunable.pageKeepFloor.value), dirty > allowance(node: node) {
       // Down to seven eighths, so that not every release pays.
       let allowed = allowance(node: node) / 8 &* 7
       _ = sweep(node: node, all: false, downTo: allowed)
       let left = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
       if left > allowed { _ = sweep(node: node, all: true, downTo: allowed) }
-    } else if Tunables.decayMilliseconds == 0 {
+    } else if Tunable.pageDecay.value == 0 {
       _ = sweep(node: node, all: true, downTo: 0)
     }
   }

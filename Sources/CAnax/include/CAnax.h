@@ -7,3 +7,4 @@
 #include "anax_state.h"
 #include "anax_rseq.h"
 #include "anax_start.h"
+#include "anax_tunables.h"

@@ -8,6 +8,7 @@
 #include <linux/mempolicy.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include "anax_attributes.h"
@@ -79,3 +80,8 @@ enum {
 
 /// The C library's errno of the calling thread. Never read on a path that succeeds.
 ANAX_INLINE void anax_set_errno(int value) { errno = value; }
+
+ANAX_INLINE void anax_clear(void *_Nonnull at, long bytes) { memset(at, 0, (size_t)bytes); }
+ANAX_INLINE void anax_copy(void *_Nonnull to, const void *_Nonnull from, long bytes) {
+  memcpy(to, from, (size_t)bytes);
+}

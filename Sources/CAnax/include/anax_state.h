@@ -143,7 +143,9 @@ struct anax_state {
   uint64_t colors;
   uint64_t reclaims;
   uint64_t helper;                     // futex word of the helper thread
-  uint64_t double_frees;
+  uint64_t skew;                       // large blocks so far
+  uint64_t moves;                      // blocks moved by the kernel
+  uint64_t shards_used;                // 1: some thread came without an area
   anax_fake_kernel _Nullable fake_kernel;
 };
 
@@ -164,6 +166,7 @@ ANAX_INLINE uint64_t *_Nonnull anax_slab_bits(struct anax_slab *_Nonnull slab) {
 ANAX_INLINE uint32_t *_Nonnull anax_batch_items(struct anax_batch *_Nonnull batch) { return batch->items; }
 ANAX_INLINE uint64_t *_Nonnull anax_home_bins(struct anax_home *_Nonnull home) { return home->bins; }
 ANAX_INLINE uint64_t *_Nonnull anax_node_cursors(struct anax_node *_Nonnull node) { return node->cursor; }
+ANAX_INLINE uint64_t *_Nonnull anax_state_batch_free(struct anax_state *_Nonnull state) { return state->batch_free; }
 ANAX_INLINE char *_Nonnull anax_zone_name(struct anax_zone *_Nonnull zone) { return zone->name; }
 
 // Addresses of the fields that many threads change: `anax_node_top(node)` is `&node->top`.
@@ -198,7 +201,9 @@ ANAX_FIELD(state, sweeping)
 ANAX_FIELD(state, reclaims)
 ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
-ANAX_FIELD(state, double_frees)
+ANAX_FIELD(state, shards_used)
+ANAX_FIELD(state, skew)
+ANAX_FIELD(state, moves)
 ANAX_FIELD(cpu_entry, allocate)
 ANAX_FIELD(cpu_entry, release)
 #undef ANAX_FIELD

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C face: what malloc.c's trampolines jump to. Semantics are the C standard's and the GNU C library manual's; errno is set
+// only on failure and never by free. Any thread, any signal handler.
+
+import CAnax
+import Heap
+import Machine
+
+@c(anax_malloc) @_noLocks @_noAllocation
+public func anaxMalloc(_ size: Int) -> UnsafeMutableRawPointer? { Heap.allocate(size) }
+
+@c(anax_free) @_noLocks @_noAllocation
+public func anaxFree(_ block: UnsafeMutableRawPointer?) { Heap.free(block) }
+
+@c(anax_calloc) @_noLocks @_noAllocation
+public func anaxCalloc(_ count: Int, _ size: Int) -> UnsafeMutableRawPointer? { Heap.allocateZeroed(count, size) }
+
+/// Size 0 frees the block and returns NULL, as the GNU C library does.
+@c(anax_realloc) @_noLocks @_noAllocation
+public func anaxRealloc(_ block: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
+  if size == 0, block != nil {
+    Heap.free(block)
+    return nil
+  }
+  return Heap.reallocate(block, size)
+}
+
+@c(anax_usable_size) @_noLocks @_noAllocation
+public func anaxUsableSize(_ block: UnsafeMutableRawPointer?) -> Int { Heap.usableSize(block) }
+
+/// `alignment` must be a power of two.
+@c(anax_aligned) @_noLocks @_noAllocation
+public func anaxAligned(_ alignment: Int, _ size: Int) -> UnsafeMutableRawPointer? {
+  Heap.allocate(size, alignment: alignment)
+}
+
+/// Bytes returned to the kernel.
+@c(anax_purge) @_noLocks @_noAllocation
+public func anaxPurge() -> Int { Engine.ensureStarted() ? Int(Ticks.purge()) : 0 }
+
+/// One step of decay, for programs that have a timer of their own.
+@c(anax_tick) @_noLocks @_noAllocation
+public func anaxTick() { if Engine.ensureStarted() { Ticks.tick() } }

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heap: small blocks are items of size-class zones, larger ones runs of pages. Any thread, any signal handler, the child of
+// a threaded fork; before main and after exit handlers. The hit paths of allocate and free take no lock, no atomic, no call.
+
+import CAnax
+import LockFree
+import Machine
+import Pages
+import PerCPU
+import Zones
+
+package enum Heap {
+  /// A block of at least `size` bytes at a multiple of 16; nil (and ENOMEM) when there is no memory.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
+    let number: UInt8
+    if _fastPath(UInt(bitPattern: size) <= 1024) {
+      number = anax_size_class_table()[SizeClasses.smallIndex(size)]
+    } else if _fastPath(UInt(bitPattern: size) <= 32768) {
+      number = anax_size_class_table()[SizeClasses.mediumIndex(size)]
+    } else {
+      return allocateSlow(size)
+    }
+    if let item = anax_cache_pop(UInt64(number) &* 8) { return item }
+    return allocateSlow(size)
+  }
+
+  /// Takes a block back; nil is nothing. What is no block of this heap stops the process.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func free(_ block: UnsafeMutableRawPointer?) {
+    let state = anax_state()
+    let address = UInt64(UInt(bitPattern: block))
+    let page = Region.page(of: address)
+    if _fastPath(page < state.pointee.heap_pages) {
+      let index = anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(page))
+      if _fastPath(anax_cache_push(UInt64(index) &* 8, block.unsafelyUnwrapped)) { return }
+    }
+    freeSlow(address)
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func allocateSlow(_ size: Int) -> UnsafeMutableRawPointer? {
+    if size < 0 || !Engine.ensureStarted() { return outOfMemory() }
+    if size <= SizeClasses.largest {
+      let item = ZoneCache.refill(SizeClasses.number(forSize: size))
+      if item != 0 { return UnsafeMutableRawPointer(bitPattern: UInt(item)) }
+      return outOfMemory()
+    }
+    var zero = false
+    return Large.allocate(UInt64(size), alignment: 16, zero: &zero) ?? outOfMemory()
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func outOfMemory() -> UnsafeMutableRawPointer? {
+    anax_set_errno(ENOMEM)
+    return nil
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func freeSlow(_ address: UInt64) {
+    if address == 0 { return }
+    let state = anax_state()
+    let page = Region.page(of: address)
+    if page >= state.pointee.heap_pages { Stop.foreign(address) }
+    let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
+    if index & (ANAX_ZONES_MAX - 1) != 0 {
+      ZoneCache.overflow(index, item: address)
+      Ticks.ride()
+    } else {
+      Large.free(address)
+    }
+  }
+
+  /// A block at a multiple of `alignment`, a power of two.
+  @_noLocks @_noAllocation
+  package static func allocate(_ size: Int, alignment: Int) -> UnsafeMutableRawPointer? {
+    if alignment <= 16 { return allocate(size) }
+    if size < 0 || !Engine.ensureStarted() { return outOfMemory() }
+    if let zone = alignedZone(size, alignment: alignment) {
+      if let item = anax_cache_pop(UInt64(zone) &* 8) { return item }
+      let item = ZoneCache.refill(zone)
+      return item != 0 ? UnsafeMutableRawPointer(bitPattern: UInt(item)) : outOfMemory()
+    }
+    var zone = false
+    return Large.allocate(UInt64(size), alignment: UInt64(alignment), zero: &zone) ?? outOfMemory()
+  }
+
+  /// The zone all of whose items have the alignment, or nil: the block needs a run.
+  @_noLocks @_noAllocation
+  static func alignedZone(_ size: Int, alignment: Int) -> Int? {
+    let zones = anax_state().pointee.zones!
+    if alignment <= 64, size <= SizeClasses.largest {
+      var number = SizeClasses.number(forSize: size)
+      // Slabs start at lines; the stride decides.
+      while number <= SizeClasses.count {
+        if (zones + number).pointee.stride & UInt32(alignment - 1) == 0 { return number }
+        number += 1
+      }
+      return nil
+    }
+    let larger = max(size, alignment)
+    if larger > 2048 { return nil }
+    var number = 0
+    while 128 << number < larger { number += 1 }
+    return SizeClasses.count + 1 + number
+  }
+
+  /// A zeroed block of `count` times `size` bytes. Memory known to be zero is not cleared again.
+  @_noLocks @_noAllocation
+  package static func allocateZeroed(_ count: Int, _ size: Int) -> UnsafeMutableRawPointer? {
+    let (bytes, overflow) = UInt(bitPattern: count).multipliedReportingOverflow(by: UInt(bitPattern: size))
+    if overflow || bytes > UInt(Int.max) { return outOfMemory() }
+    if bytes <= UInt(SizeClasses.largest) {
+      guard let block = allocate(Int(bytes)) else { return nil }
+      anax_clear(block, Int(bytes))
+      return block
+    }
+    if !Engine.ensureStarted() { return outOfMemory() }
+    var zero = false
+    guard let block = Large.allocate(UInt64(bytes), alignment: 16, zero: &zero) else { return outOfMemory() }
+    if !zero { anax_clear(block, Int(bytes)) }
+    return block
+  }
+
+  /// Bytes the caller may use of a block; 0 for nil.
+  @inlinable @_noLocks @_noAllocation
+  package static func usableSize(_ block: UnsafeMutableRawPointer?) -> Int {
+    let state = anax_state()
+    let address = UInt64(UInt(bitPattern: block))
+    let page = Region.page(of: address)
+    if _fastPath(page < state.pointee.heap_pages) {
+      let index = Int(anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(page)))
+      let zone = index & (ANAX_ZONES_MAX &- 1)
+      if _fastPath(zone != 0) { return Int((state.pointee.zones.unsafelyUnwrapped + zone).pointee.usable) }
+      return Large.usableSize(address)
+    }
+    return 0
+  }
+
+  @_noLocks @_noAllocation
+  package static func reallocate(_ block: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
+    guard let block else { return allocate(size) }
+    if size < 0 { return outOfMemory() }
+    let address = UInt64(UInt(bitPattern: block))
+    let state = anax_state()
+    let page = Region.page(of: address)
+    if page >= state.pointee.heap_pages { Stop.foreign(address) }
+    let zone = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page))) & (ANAX_ZONES_MAX - 1)
+    let old: Int
+    if zone != 0 {
+      old = Int((state.pointee.zones! + zone).pointee.usable)
+      // In place while it fits and at most half would be wasted.
+      if size <= old, size > old / 2 || old <= 64 { return block }
+    } else {
+      if size > SizeClasses.largest, let moved = Large.reallocate(address, UInt64(size)) { return moved }
+      old = Large.usableSize(address)
+      if old == 0 { Stop.notARun(address) }
+    }
+    guard let new = allocate(size) else {
+      // A smaller size is served by the block itself.
+      return size <= old ? block : nil
+    }
+    anax_copy(new, block, min(size, old))
+    free(block)
+    return new
+  }
+}

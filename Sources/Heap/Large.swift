@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks beyond the size classes: runs of pages. A block starts at a line of its first page that differs from block to block
+// (unless an alignment was asked for), and the odd page this takes makes successive blocks start at different page numbers
+// modulo powers of two: first words spread over cache sets and over TLB sets.
+
+import CAnax
+import LockFree
+import Machine
+import Pages
+import PerCPU
+import Zones
+
+package enum Large {
+  /// More than this is refused at once.
+  @usableFromInline static var largest: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
+
+  /// `zero` says whether all of the block is known to be zero. nil: no memory.
+  @inline(never) @_noLocks @_noAllocation
+  package static func allocate(_ size: UInt64, alignment: UInt64, zero: inout Bool) -> UnsafeMutableRawPointer? {
+    let state = anax_state()
+    let pageBytes = UInt64(1) &<< state.pointee.page_shift
+    if size > largest || alignment > largest { return nil }
+    Ticks.ride()
+    let cpu = CPUBlocks.anyCPU()
+    let node = CPUBlocks.node(ofCPU: cpu)
+    if overLimit(Pages.count(bytes: size)) { return nil }
+    if alignment > pageBytes { return allocateAligned(size, alignment, node: node, cpu: cpu, zero: &zero) }
+    let lines = alignment <= 64 && Tunable.pageColor.value != 0 ? nextSkew() : 0
+    let count = Pages.count(bytes: max(size, 1) &+ lines &* 64)
+    guard let run = Pages.allocate(node: node, cpu: cpu, count: count) else { return nil }
+    zero = run.zero
+    return give(run.page, count: count, lines: lines)
+  }
+
+  @_noLocks @_noAllocation
+  static func give(_ page: UInt64, count: UInt64, lines: UInt64) -> UnsafeMutableRawPointer? {
+    Run.at(page: page).storeRelease(Run(pages: count, lines: lines).word)
+    return UnsafeMutableRawPointer(bitPattern: UInt(Region.address(ofPage: page) &+ lines &* 64))
+  }
+
+  @_noLocks @_noAllocation
+  static func allocateAligned(
+    _ size: UInt64, _ alignment: UInt64, node: Int, cpu: Int, zero: inout Bool
+  ) -> UnsafeMutableRawPointer? {
+    let state = anax_state()
+    let count = Pages.count(bytes: max(size, 1))
+    let step = alignment &>> state.pointee.page_shift
+    guard let run = Pages.allocate(node: node, cpu: cpu, count: count &+ step &- 1) else { return nil }
+    let address = (run.address &+ alignment &- 1) & ~(alignment &- 1)
+    let page = Region.page(of: address)
+    if page > run.page { Pages.release(page: run.page, count: page &- run.page) }
+    let end = run.page &+ count &+ step &- 1
+    if page &+ count < end { Pages.release(page: page &+ count, count: end &- page &- count) }
+    zero = run.zero
+    return give(page, count: count, lines: 0)
+  }
+
+  /// 0...63 lines, different from block to block.
+  @_noLocks @_noAllocation
+  static func nextSkew() -> UInt64 {
+    let next = AtomicWord(anax_state_skew(anax_state())).add(1)
+    return (next &* 0x9E37_79B9_7F4A_7C15) &>> 58
+  }
+
+  /// Whether vm.heap.limit refuses so many pages more.
+  @_noLocks @_noAllocation
+  static func overLimit(_ count: UInt64) -> Bool {
+    let limit = UInt64(Tunable.heapLimit.value)
+    if limit == 0 { return false }
+    var held = count
+    var node = 0
+    while node < Int(anax_state().pointee.node_count) {
+      held &+= AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed()
+      node += 1
+    }
+    return held &<< anax_state().pointee.page_shift > limit
+  }
+
+  /// The live run whose block begins at the address; stops the process where there is none.
+  @_noLocks @_noAllocation
+  static func run(_ address: UInt64) -> Run {
+    let run = Run(word: Run.at(page: Region.page(of: address)).loadAcquire())
+    let offset = address & ((1 &<< anax_state().pointee.page_shift) &- 1)
+    if !run.isLive || run.skew != offset { Stop.notARun(address) }
+    return run
+  }
+
+  @_noLocks @_noAllocation
+  package static func usableSize(_ address: UInt64) -> Int {
+    let run = Run(word: Run.at(page: Region.page(of: address)).loadAcquire())
+    return run.isLive ? Int(run.pages &<< anax_state().pointee.page_shift &- run.skew) : 0
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func free(_ address: UInt64) {
+    let page = Region.page(of: address)
+    let word = Run.at(page: page)
+    let run = run(address)
+    var old = run.word
+    while true {
+      if old & Run.live == 0 { Stop.notARun(address) }
+      let held = Run(word: old).holds > 0
+      let new = held ? (old & ~Run.live) | Run.freed : 0
+      if word.compareExchange(&old, new) {
+        if !held { Pages.release(page: page, count: run.pages) }
+        break
+      }
+    }
+    Ticks.ride()
+  }
+
+  /// The same block at the new size (more than the size classes hold), grown or shrunk in place or with its pages moved.
+  /// nil: the caller must copy.
+  @_noLocks @_noAllocation
+  static func reallocate(_ address: UInt64, _ size: UInt64) -> UnsafeMutableRawPointer? {
+    if size > largest { return nil }
+    let run = run(address)
+    let page = Region.page(of: address)
+    let wanted = Pages.count(bytes: size &+ run.skew)
+    if wanted == run.pages { return UnsafeMutableRawPointer(bitPattern: UInt(address)) }
+    if wanted < run.pages {
+      // Not for every few bytes: an eighth, or 64 pages.
+      let surplus = run.pages &- wanted
+      if surplus >= 64 || surplus &* 8 >= run.pages {
+        setPages(page, run, wanted)
+        Pages.release(page: page &+ wanted, count: surplus)
+      }
+      return UnsafeMutableRawPointer(bitPattern: UInt(address))
+    }
+    let more = wanted &- run.pages
+    if overLimit(more) { return nil }
+    if Pages.extend(from: page &+ run.pages, count: more) {
+      setPages(page, run, wanted)
+      return UnsafeMutableRawPointer(bitPattern: UInt(address))
+    }
+    if run.pages < 64 || run.holds > 0 { return nil }
+    return move(page, run, wanted)
+  }
+
+  @_noLocks @_noAllocation
+  static func setPages(_ page: UInt64, _ run: Run, _ count: UInt64) {
+    var old = run.word
+    while !Run.at(page: page).compareExchange(&old, (old & ~0xffff_ffff) | count) {}
+  }
+
+  /// Moves the pages themselves (mremap) to a larger run. nil: no room, or the kernel will not.
+  @_noLocks @_noAllocation
+  static func move(_ page: UInt64, _ run: Run, _ wanted: UInt64) -> UnsafeMutableRawPointer? {
+    let state = anax_state()
+    // Each move splits mappings; a process may have 65530 of them.
+    if AtomicWord(anax_state_moves(state)).add(1) > 8192 { return nil }
+    let cpu = CPUBlocks.anyCPU()
+    // Room to grow on, so that the next growth is in place.
+    let room = wanted &+ wanted / 4
+    var count = room
+    var target = Pages.allocate(node: CPUBlocks.node(ofCPU: cpu), cpu: cpu, count: room)
+    if target == nil {
+      count = wanted
+      target = Pages.allocate(node: CPUBlocks.node(ofCPU: cpu), cpu: cpu, count: wanted)
+    }
+    guard let target else { return nil }
+    let bytes = run.pages &<< state.pointee.page_shift
+    if !Kernel.movePages(from: Region.address(ofPage: page), to: target.address, bytes: bytes) {
+      Pages.release(page: target.page, count: count)
+      return nil
+    }
+    if count > wanted { Pages.release(page: target.page &+ wanted, count: count &- wanted) }
+    Run.at(page: page).storeRelease(0)
+    Pages.releaseZero(page: page, count: run.pages)
+    return give(target.page, count: wanted, lines: run.skew / 64)
+  }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The word that describes a run of pages in use, at its first page in the `runs` table. Changed by CAS only.
+//
+// | bits | mean |
+// |---|---|
+// | 0...31 | pages |
+// | 32...37 | 64-byte lines by which the block starts late in its first page |
+// | 38 | live: the block is the user's |
+// | 39 | freed while held: the last unhold releases the pages |
+// | 40 | wired: never purged |
+// | 48...63 | holds |
+//
+// | transition | by | order |
+// |---|---|---|
+// | 0 → live | who claimed the pages | release |
+// | live, no holds → 0 | free; then the pages are released | CAS, acquire and release |
+// | live, holds → freed | free | the same |
+// | holds ± 1; freed and the last → 0 | hold, unhold | the same |
+
+import CAnax
+import LockFree
+import Pages
+
+package struct Run {
+  package let word: UInt64
+
+  @inlinable @_noLocks @_noAllocation
+  package init(word: UInt64) { self.word = word }
+
+  @_noLocks @_noAllocation
+  package init(pages: UInt64, lines: UInt64) { word = pages | lines &<< 32 | Run.live }
+
+  package static var live: UInt64 { @_noLocks @_noAllocation get { 1 &<< 38 } }
+  package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
+  package static var oneHold: UInt64 { @_noLocks @_noAllocation get { 1 &<< 48 } }
+  package var pages: UInt64 { @_noLocks @_noAllocation get { word & 0xffff_ffff } }
+  package var skew: UInt64 { @_noLocks @_noAllocation get { (word &>> 32 & 63) &* 64 } }
+  package var isLive: Bool { @_noLocks @_noAllocation get { word & Run.live != 0 } }
+  package var holds: UInt64 { @_noLocks @_noAllocation get { word &>> 48 } }
+
+  @_noLocks @_noAllocation
+  package static func at(page: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.runs! + Int(page)) }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's beginning: once a process, inside its first allocation, normally before main and on one thread. A second thread
+// that comes meanwhile pauses until it is done; that is the only wait in the engine.
+//
+// | started | means |
+// |---|---|
+// | 0 | not yet: every fast path fails over to a slow path, which comes here |
+// | 1 | some thread is at it |
+// | 2 | live |
+// | 3 | the kernel gave no address space: every request is refused |
+
+import CAnax
+import LockFree
+import Machine
+import Pages
+import PerCPU
+import Zones
+
+package enum Engine {
+  /// True when the heap can be used.
+  @inlinable @_noLocks @_noAllocation
+  package static func ensureStarted() -> Bool {
+    AtomicWord(anax_state_started(anax_state())).loadAcquire() == 2 || start()
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func start() -> Bool {
+    let started = AtomicWord(anax_state_started(anax_state()))
+    var none: UInt64 = 0
+    if !started.compareExchange(&none, 1) {
+      while started.loadAcquire() == 1 { anax_pause() }
+      return started.loadAcquire() == 2
+    }
+    Tunable.start()
+    let state = anax_state()
+    state.pointee.page_bytes = anax_page_bytes()
+    state.pointee.page_shift = UInt64((state.pointee.page_bytes as UInt64).trailingZeroBitCount)
+    Processors.read()
+    if !reserve() {
+      started.storeRelease(3)
+      return false
+    }
+    SizeClasses.fillTable()
+    SizeClasses.makeZones()
+    Ticks.start()
+    Ladder.climb()
+    started.storeRelease(2)
+    return true
+  }
+
+  /// Address space: a power of two of several times the memory, less under RLIMIT_AS or strict overcommit.
+  @_noLocks @_noAllocation
+  static func reserve() -> Bool {
+    let state = anax_state()
+    let nodes = state.pointee.node_count
+    let memory = anax_memory_bytes()
+    var wanted: UInt64 = 16 << 30
+    while wanted < memory &* 4, wanted < 16 << 40 { wanted &<<= 1 }
+    var limits = InlineArray<2, UInt64>(repeating: ~0)
+    let strict = overcommitIsStrict()
+    withUnsafeMutablePointer(to: &limits) {
+      _ = Kernel.call(anax_sys_prlimit64, 0, Int(ANAX_RLIMIT_AS), 0, Int(bitPattern: $0))
+    }
+    if limits[0] < 64 << 40 {
+      var least: UInt64 = 4 << 20
+      while least &* 8 <= limits[0] / nodes { least &<<= 1 }
+      wanted = min(wanted, least)
+      state.pointee.cpu_count = min(state.pointee.cpu_count, 64)
+    }
+    if strict { wanted = min(wanted, 16 << 30) }
+    return Region.make(nodeBytes: wanted, nodes: nodes, stepped: strict)
+      || Region.make(nodeBytes: min(wanted, 4 << 30), nodes: nodes, stepped: true)
+  }
+
+  @_noLocks @_noAllocation
+  static func overcommitIsStrict() -> Bool {
+    var byte: UInt8 = 0
+    let count = withUnsafeMutablePointer(to: &byte) {
+      Kernel.readFile("/proc/sys/vm/overcommit_memory", into: $0, count: 1)
+    }
+    return count == 1 && byte == 50
+  }
+}

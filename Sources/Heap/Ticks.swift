@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time, as the engine sees it: slow paths look at the cycle counter now and then, and at most once a decay period one of them
+// does a tick: depots give back what they did not need, empty slabs their pages, old free pages go to the kernel. One tick at a
+// time; who comes meanwhile passes by. `anax_tick()` and the helper thread do the same in a process that has fallen silent.
+
+import CAnax
+import LockFree
+import Machine
+import Pages
+import PerCPU
+import Zones
+
+package enum Ticks {
+  @_noLocks @_noAllocation
+  static func start() {
+    let state = anax_state()
+    state.pointee.last_tick = anax_ticks()
+    // Cycles per millisecond are not known before main; a decay of 1 s is counted as 2^31 cycles: 0.5 to 2 s.
+    state.pointee.tick_period = UInt64(Tunable.pageDecay.value) &* (1 << 21)
+  }
+
+  /// For slow paths: a tick where one is due.
+  @_noLocks @_noAllocation
+  package static func ride() {
+    let state = anax_state()
+    let last = AtomicWord(anax_state_last_tick(state))
+    let now = anax_ticks()
+    var then = last.loadRelaxed()
+    if now &- then < state.pointee.tick_period { return }
+    if last.compareExchange(&then, now) { tick() }
+  }
+
+  @_noLocks @_noAllocation
+  package static func tick() {
+    let sweeping = AtomicWord(anax_state_sweeping(anax_state()))
+    if sweeping.exchange(1) != 0 { return }
+    Collector.depots(all: false)
+    pages(all: false)
+    sweeping.storeRelease(0)
+  }
+
+  /// Gives back all that can be given back: caches, depots, empty slabs, free pages. Bytes returned to the kernel.
+  @_noLocks @_noAllocation
+  package static func purge() -> UInt64 {
+    let sweeping = AtomicWord(anax_state_sweeping(anax_state()))
+    if sweeping.exchange(1) != 0 { return 0 }
+    Reclaim.everything()
+    Collector.depots(all: true)
+    let returned = pages(all: true)
+    sweeping.storeRelease(0)
+    return returned &<< anax_state().pointee.page_shift
+  }
+
+  @_noLocks @_noAllocation @discardableResult
+  static func pages(all: Bool) -> UInt64 {
+    var node = 0
+    var returned: UInt64 = 0
+    while node < Int(anax_state().pointee.node_count) {
+      returned &+= Purge.sweep(node: Pages.node(node), all: all, downTo: 0)
+      node += 1
+    }
+    return returned
+  }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The few facts of the machine that the engine itself needs, read at start by bare system calls: how many CPU ids are
+// possible (sparse ids and CPUs added later included), which nodes there are, which CPU is on which node, which nodes are near.
+// What cannot be read counts as one node with ANAX_CPUS_MAX possible CPUs. The richer picture is Topology's.
+
+import CAnax
+
+package enum Processors {
+  @_noLocks @_noAllocation
+  package static func read() {
+    let state = anax_state()
+    var buffer = InlineArray<1024, UInt8>(repeating: 0)
+    withUnsafeMutableBytes(of: &buffer) { raw in
+      let bytes = raw.baseAddress!.assumingMemoryBound(to: UInt8.self)
+      var count = Kernel.readFile("/sys/devices/system/cpu/possible", into: bytes, count: 1023)
+      let highest = count > 0 ? highestOfList(bytes, count) : -1
+      state.pointee.cpu_count = UInt64(highest < 0 || highest >= ANAX_CPUS_MAX ? ANAX_CPUS_MAX : highest + 1)
+      count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: 1023)
+      let lastNode = count > 0 ? highestOfList(bytes, count) : 0
+      state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
+      if lastNode > 0 { readNodes(last: lastNode, bytes) }
+    }
+  }
+
+  /// The highest number of a list such as "0-3,8"; -1 where there is none.
+  @_noLocks @_noAllocation
+  static func highestOfList(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    var highest = -1
+    var number = -1
+    var index = 0
+    while index < count {
+      let digit = Int(bytes[index]) - 48
+      if digit >= 0 && digit <= 9 {
+        number = (number < 0 ? 0 : number) * 10 + digit
+        if number > 1 << 24 { return -1 }
+        if number > highest { highest = number }
+      } else {
+        number = -1
+      }
+      index += 1
+    }
+    return highest
+  }
+
+  @_noLocks @_noAllocation
+  static func readNodes(last: Int, _ bytes: UnsafeMutablePointer<UInt8>) {
+    let nodes = Int(anax_state().pointee.node_count)
+    var node = 0
+    while node <= last {
+      var path = NodePath(node: node, file: "cpulist")
+      var count = path.read(into: bytes, count: 1023)
+      if count > 0 { eachOfList(bytes, count, node: node % nodes) }
+      if node < nodes {
+        path = NodePath(node: node, file: "distance")
+        count = path.read(into: bytes, count: 1023)
+        orderByDistance(bytes, count, node: node, nodes: nodes)
+      }
+      node += 1
+    }
+  }
+
+  @_noLocks @_noAllocation
+  static func eachOfList(_ bytes: UnsafePointer<UInt8>, _ count: Int, node: Int) {
+    var first = -1
+    var number = -1
+    var index = 0
+    while index <= count {
+      let byte = index < count ? bytes[index] : 10
+      let digit = Int(byte) - 48
+      if digit >= 0 && digit <= 9 {
+        number = min((number < 0 ? 0 : number) * 10 + digit, 1 << 24)
+      } else if byte == 45 {
+        first = number
+        number = -1
+      } else {
+        if number >= 0 {
+          var cpu = first < 0 ? number : first
+          while cpu <= number, cpu < ANAX_CPUS_MAX {
+            anax_cpu_node_table()[cpu] = UInt8(node)
+            cpu += 1
+          }
+        }
+        first = -1
+        number = -1
+      }
+      index += 1
+    }
+  }
+
+  /// Row `node` of the order table: the nodes by distance, itself first; what cannot be read counts as far.
+  @_noLocks @_noAllocation
+  static func orderByDistance(_ bytes: UnsafePointer<UInt8>, _ count: Int, node: Int, nodes: Int) {
+    var distances = InlineArray<16, Int>(repeating: 1 << 20)
+    var column = 0
+    var number = -1
+    var index = 0
+    while index <= count {
+      let digit = index < count ? Int(bytes[index]) - 48 : -1
+      if digit >= 0 && digit <= 9 {
+        number = min((number < 0 ? 0 : number) * 10 + digit, 1 << 20)
+      } else if number >= 0 {
+        if column < nodes { distances[column] = number }
+        column += 1
+        number = -1
+      }
+      index += 1
+    }
+    distances[node] = -1
+    let row = anax_node_order_table() + node * ANAX_NODES_MAX
+    var rank = 0
+    while rank < nodes {
+      var best = 0
+      var at = 1
+      while at < nodes {
+        if distances[at] < distances[best] { best = at }
+        at += 1
+      }
+      row[rank] = UInt8(best)
+      distances[best] = Int.max
+      rank += 1
+    }
+  }
+}
+
+/// "/sys/devices/system/node/node" N "/" FILE, built on the stack.
+struct NodePath {
+  var bytes = InlineArray<64, UInt8>(repeating: 0)
+  var count = 0
+
+  @_noLocks @_noAllocation
+  init(node: Int, file: StaticString) {
+    append("/sys/devices/system/node/node")
+    if node >= 100 { append(byte: UInt8(48 + node / 100 % 10)) }
+    if node >= 10 { append(byte: UInt8(48 + node / 10 % 10)) }
+    append(byte: UInt8(48 + node % 10))
+    append("/")
+    append(file)
+  }
+
+  @_noLocks @_noAllocation
+  mutating func append(_ text: StaticString) {
+    var index = 0
+    while index < text.utf8CodeUnitCount {
+      append(byte: text.utf8Start[index])
+      index += 1
+    }
+  }
+
+  @_noLocks @_noAllocation
+  mutating func append(byte: UInt8) {
+    bytes[count] = byte
+    count += 1
+  }
+
+  @_noLocks @_noAllocation
+  mutating func read(into buffer: UnsafeMutablePointer<UInt8>, count: Int) -> Int {
+    withUnsafeBytes(of: &bytes) { Kernel.readFile($0.baseAddress!, into: buffer, count: count) }
+  }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a zone has on one node: the stacks of its slabs with free slots, and its depot. All lock-free; any thread may work on
+// any home. The stacks are sorted by fullness when slabs are pushed and, lazily, when they are popped: a slab that has become
+// emptier than its stack says moves on.
+
+import CAnax
+import LockFree
+import Machine
+import PerCPU
+import Pages
+
+package struct Home {
+  @usableFromInline let zoneID: Int
+  @usableFromInline let node: Int
+
+  @inlinable @_noLocks @_noAllocation
+  package init(zone: Int, node: Int) {
+    zoneID = zone
+    self.node = node
+  }
+
+  package var entry: UnsafeMutablePointer<anax_home> {
+    @_noLocks @_noAllocation get { anax_state().pointee.homes! + node * ANAX_ZONES_MAX + zoneID }
+  }
+  package var zone: UnsafeMutablePointer<anax_zone> {
+    @_noLocks @_noAllocation get { anax_state().pointee.zones! + zoneID }
+  }
+
+  @_noLocks @_noAllocation
+  func stack(_ bin: Int) -> TaggedStack {
+    TaggedStack(
+      head: anax_home_bins(entry) + bin,
+      links: UnsafeMutableRawPointer(anax_state().pointee.slabs!) + 8,
+      stride: MemoryLayout<anax_slab>.stride)
+  }
+
+  /// 0: at most a quarter of the slots is free … 3: more than three quarters.
+  @_noLocks @_noAllocation
+  func bin(free: UInt64) -> Int {
+    let slots = UInt64(zone.pointee.slots)
+    return free &* 4 <= slots ? 0 : free &* 2 <= slots ? 1 : free &* 4 <= slots &* 3 ? 2 : 3
+  }
+
+  @_noLocks @_noAllocation
+  func push(_ slab: Slab, free: UInt64) { stack(bin(free: free)).push(slab.index) }
+
+  /// Takes the fullest slab known to have free slots. The caller owns it.
+  @_noLocks @_noAllocation
+  func popSlab() -> Slab? {
+    var level = 0
+    var moves = 0
+    while level < 4 {
+      guard let index = stack(level).pop() else {
+        level += 1
+        continue
+      }
+      let slab = Slab(index: index)
+      let free = Slab.freeSlots(slab.gate.loadAcquire())
+      let real = bin(free: free)
+      if real > level, moves < 4 {
+        stack(real).push(index)
+        moves += 1
+        continue
+      }
+      return slab
+    }
+    return nil
+  }
+
+  /// Claims a run for a new slab and cuts it. The caller owns it. nil: no memory.
+  @_noLocks @_noAllocation
+  func makeSlab(cpu: Int) -> Slab? {
+    let state = anax_state()
+    let shift = UInt64(zone.pointee.slab_shift)
+    let count = max(1, (1 &<< shift) &>> state.pointee.page_shift)
+    guard let run = Pages.allocate(node: node, cpu: cpu, count: count, aligned: true) else { return nil }
+    let slab = Slab(page: run.page)
+    let home = Region.node(ofPage: run.page)
+    slab.cut(zone, id: zoneID)
+    let value = UInt16(home << 12 | zoneID)
+    var page = run.page
+    while page < run.page &+ count {
+      anax_store16_release(state.pointee.page_zones! + Int(page), value)
+      page &+= 1
+    }
+    AtomicWord(anax_home_slabs(Home(zone: zoneID, node: home).entry)).add(1)
+    return slab
+  }
+
+  /// For the owner of a slab with all slots free: gives its pages back. False: it was used meanwhile, and is pushed again.
+  @_noLocks @_noAllocation
+  func retire(_ slab: Slab) -> Bool {
+    if !slab.retire(zone) { return false }
+    let state = anax_state()
+    let count = max(1, (1 &<< UInt64(zone.pointee.slab_shift)) &>> state.pointee.page_shift)
+    let first = Region.page(of: slab.start)
+    var page = first
+    while page < first &+ count {
+      anax_store16_release(state.pointee.page_zones! + Int(page), UInt16(node << 12))
+      page &+= 1
+    }
+    AtomicWord(anax_home_slabs(entry)).subtract(1)
+    Pages.release(page: first, count: count)
+    return true
+  }
+
+  /// Refills from slabs: a list word with up to `wanted` items on top of an empty list of the zone's room. 0: no memory.
+  /// Slabs of another node may serve when this one has no memory: then `index` of the items is not this home's.
+  @_noLocks @_noAllocation
+  package func claimFromSlabs(wanted: UInt64, cpu: Int) -> UInt64 {
+    let room = UInt64(zone.pointee.list_limit)
+    guard let slab = popSlab() ?? makeSlab(cpu: cpu) else { return 0 }
+    var free: UInt64 = 0
+    var claimed: UInt64 = 0
+    let list = slab.claim(min(wanted, room), zone, onto: room, free: &free, claimed: &claimed)
+    if free > 0 { Home(zone: zoneID, node: slab.node).push(slab, free: free) }
+    return claimed == 0 ? 0 : list
+  }
+
+  /// Takes items back into their slabs. `list` is a list word; the items are this home's.
+  @_noLocks @_noAllocation
+  package func releaseToSlabs(list: UInt64) {
+    var word = list
+    var current: Slab? = nil
+    var currentWord = 0
+    var mask: UInt64 = 0
+    while word &>> 16 != 0 {
+      let item = word &>> 16
+      word = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
+      let slab = Slab(item: item, zone: zone)
+      guard let slot = slab.slot(of: item, zone) else { Stop.notABlock(item, zone) }
+      let bit = UInt64(1) &<< (slot & 63)
+      if let held = current, held.index == slab.index, currentWord == Int(slot / 64) {
+        if mask & bit != 0 { Stop.doubleFree(item, zone) }
+        mask |= bit
+      } else {
+        if let held = current { release(held, word: currentWord, mask: mask) }
+        current = slab
+        currentWord = Int(slot / 64)
+        mask = bit
+      }
+    }
+    if let held = current { release(held, word: currentWord, mask: mask) }
+    if zone.pointee.limit != 0 { AtomicWord(anax_zone_claimed(zone)).subtract(count(ofList: list)) }
+  }
+
+  @_noLocks @_noAllocation
+  func release(_ slab: Slab, word: Int, mask: UInt64) {
+    guard let result = slab.release(word: word, mask: mask) else {
+      let slot = UInt64(word) &* 64 &+ UInt64(mask.trailingZeroBitCount)
+      Stop.doubleFree(slab.firstSlot(zone) &+ slot &* UInt64(zone.pointee.stride), zone)
+    }
+    if result.push { push(slab, free: result.free) }
+    if result.free == UInt64(zone.pointee.slots) {
+      let empties = AtomicWord(anax_home_empties(entry)).add(1) &+ 1
+      let slabs = AtomicWord(anax_home_slabs(entry)).loadRelaxed()
+      if empties > max(4, slabs / 4) { trim() }
+    }
+  }
+
+  /// Retires empty slabs and sorts the others by fullness. One trimmer at a time; others pass by. Slabs retired.
+  @_noLocks @_noAllocation @discardableResult
+  package func trim() -> UInt64 {
+    let busy = AtomicWord(anax_home_trimming(entry))
+    if busy.exchange(1) != 0 { return 0 }
+    AtomicWord(anax_home_empties(entry)).storeRelaxed(0)
+    var retired: UInt64 = 0
+    var level = 0
+    while level < 4 {
+      let source = stack(level)
+      var next = source.takeAll()
+      while let index = next {
+        next = source.following(index)
+        let slab = Slab(index: index)
+        if retire(slab) {
+          retired &+= 1
+        } else {
+          push(slab, free: Slab.freeSlots(slab.gate.loadAcquire()))
+        }
+      }
+      level += 1
+    }
+    busy.storeRelease(0)
+    return retired
+  }
+}

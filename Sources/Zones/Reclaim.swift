@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking back what CPU caches hold, from outside: the block of a CPU is swapped for its replacement, the CPU's sections are
+// stopped (membarrier), and the old block's lists, which are now nobody else's, go to the slabs. Nobody waits: a CPU whose block
+// is being drained already is passed by. Where the kernel refuses that membarrier, only shards are drained.
+
+import CAnax
+import LockFree
+import Machine
+import PerCPU
+import Pages
+
+package enum Reclaim {
+  /// Drains every CPU cache and shard into the slabs.
+  @_noLocks @_noAllocation
+  package static func everything() {
+    let state = anax_state()
+    AtomicWord(anax_state_reclaims(state)).add(1)
+    var cpu = 0
+    let count = Int(state.pointee.cpu_count)
+    while cpu < count {
+      if let block = CPUBlocks.swap(cpu) {
+        drain(block)
+        CPUBlocks.finish(cpu)
+      }
+      cpu += 1
+    }
+    if anax_state_shards_used(state).pointee != 0 { shards() }
+  }
+
+  @_noLocks @_noAllocation
+  static func drain(_ block: UnsafeMutablePointer<UInt64>) {
+    let nodes = Int(anax_state().pointee.node_count)
+    let top = Int(AtomicWord(anax_state_zone_top(anax_state())).loadAcquire())
+    var node = 0
+    while node < nodes {
+      var zone = 1
+      while zone < top {
+        if zone & ANAX_ZONE_SPARE == 0 {
+          drain(block + node * ANAX_ZONES_MAX + zone, zone, node)
+          drain(block + node * ANAX_ZONES_MAX + (zone | ANAX_ZONE_SPARE), zone, node)
+        }
+        zone += 1
+      }
+      node += 1
+    }
+  }
+
+  @_noLocks @_noAllocation
+  static func drain(_ word: UnsafeMutablePointer<UInt64>, _ zone: Int, _ node: Int) {
+    let list = word.pointee
+    if list == 0 { return }
+    word.pointee = 0
+    if list &>> 16 != 0 { Home(zone: zone, node: node).releaseToSlabs(list: list) }
+  }
+
+  @_noLocks @_noAllocation
+  static func shards() {
+    let state = anax_state()
+    let top = Int(AtomicWord(anax_state_zone_top(state)).loadAcquire())
+    var shard = 0
+    while shard < Int(state.pointee.cpu_count) {
+      var node = 0
+      while node < Int(state.pointee.node_count) {
+        var zone = 1
+        while zone < top {
+          if zone & ANAX_ZONE_SPARE == 0 {
+            let list = Shards.take(shard: shard, node * ANAX_ZONES_MAX + zone)
+            if list != 0 { Home(zone: zone, node: node).releaseToSlabs(list: list) }
+          }
+          zone += 1
+        }
+        node += 1
+      }
+      shard += 1
+    }
+  }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// A slab: one aligned run cut into equal slots, with the slot bitmap in a header outside of it. Headers are type-stable.
+// A slab with free slots lies on one of its zone's four stacks (fullest first); who pops it owns it, and is the only one who
+// claims slots of it, until it pushes it back. Anybody may release slots at any time.
+//
+// The gate, one word: bits 0...15 free slots, 16...17 state, 20...31 zone, 32...63 generation (one more at each retirement).
+//
+// | state | means | on a stack |
+// |---|---|---|
+// | none | no slab; the header sleeps | no |
+// | full | no free slot | no |
+// | open | free slots, or being refilled from | yes, or owned by who popped it |
+//
+// | transition | by | order |
+// |---|---|---|
+// | bit 1 → 0 (slot free) | who frees the item | fetch_and, release |
+// | then gate: free += n | the same | CAS, acquire and release |
+// |   … full → open | the one whose CAS it was, which then pushes the slab | the same CAS |
+// | bit 0 → 1 | the owner, at most `free` of the gate | fetch_or, acquire |
+// | then gate: free -= n, open → full at 0 | the owner; else it pushes the slab back | CAS, acquire and release |
+// | open → none, generation + 1 | the owner, when free = slots: no item is out, so nobody can free | CAS, acquire and release |
+// | none → open | who cut the run, before the slab is on any stack | release |
+// The count never exceeds the free bits, since bits are freed first and claimed after the count allowed it. A thread stopped
+// between its two steps loses the slots it had in hand; one stopped as owner loses that slab. Model: Tests/ZonesTests/SlabModel.
+//
+// A bit that is already free when an item comes back is a double free; the process stops.
+
+import CAnax
+import LockFree
+import Machine
+import Pages
+
+package struct Slab {
+  @usableFromInline let index: UInt32
+
+  @inlinable @_noLocks @_noAllocation
+  init(index: UInt32) { self.index = index }
+
+  static var stateShift: UInt64 { @_noLocks @_noAllocation get { 16 } }
+  static var full: UInt64 { @_noLocks @_noAllocation get { 1 &<< 16 } }
+  static var open: UInt64 { @_noLocks @_noAllocation get { 2 &<< 16 } }
+  static var stateMask: UInt64 { @_noLocks @_noAllocation get { 3 &<< 16 } }
+
+  /// The slab of the zone that the item's address lies in.
+  @_noLocks @_noAllocation
+  init(item: UInt64, zone: UnsafeMutablePointer<anax_zone>) {
+    let offset = item &- anax_state().pointee.heap_base
+    let shift = UInt64(zone.pointee.slab_shift)
+    index = UInt32(truncatingIfNeeded: (offset &>> shift) &<< (shift &- UInt64(ANAX_SLAB_SHIFT_MIN)))
+  }
+
+  @_noLocks @_noAllocation
+  init(page: UInt64) {
+    index = UInt32(truncatingIfNeeded: (page &<< anax_state().pointee.page_shift) &>> UInt64(ANAX_SLAB_SHIFT_MIN))
+  }
+
+  var header: UnsafeMutablePointer<anax_slab> {
+    @_noLocks @_noAllocation get { anax_state().pointee.slabs! + Int(index) }
+  }
+  var gate: AtomicWord { @_noLocks @_noAllocation get { AtomicWord(anax_slab_gate(header)) } }
+  var start: UInt64 {
+    @_noLocks @_noAllocation get { anax_state().pointee.heap_base &+ UInt64(index) &<< UInt64(ANAX_SLAB_SHIFT_MIN) }
+  }
+  var node: Int {
+    @_noLocks @_noAllocation get { Region.node(ofPage: Region.page(of: start)) }
+  }
+
+  @_noLocks @_noAllocation
+  func bits(_ word: Int) -> AtomicWord { AtomicWord(anax_slab_bits(header) + word) }
+
+  @_noLocks @_noAllocation
+  static func freeSlots(_ gate: UInt64) -> UInt64 { gate & 0xffff }
+
+  /// Address of slot 0: a line that differs from slab to slab, so that the first words of blocks spread over cache sets.
+  @_noLocks @_noAllocation
+  func firstSlot(_ zone: UnsafeMutablePointer<anax_zone>) -> UInt64 {
+    let lines = UInt64(zone.pointee.skew_lines)
+    if lines == 0 { return start }
+    let number = UInt64(index) &>> (UInt64(zone.pointee.slab_shift) &- UInt64(ANAX_SLAB_SHIFT_MIN))
+    // An odd multiplier spreads neighbours; the remainder is by multiplication.
+    let hash = (number &* 0x9E37_79B1) & 0xffff_ffff
+    return start &+ (hash &* (lines &+ 1) &>> 32) &* 64
+  }
+
+  /// The slot an item's address is, or nil when it is none's beginning.
+  @_noLocks @_noAllocation
+  func slot(of item: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> UInt64? {
+    let offset = item &- firstSlot(zone)
+    if offset >= 1 &<< UInt64(zone.pointee.slab_shift) || offset & 15 != 0 { return nil }
+    let slot = ((offset &>> 4) &* UInt64(zone.pointee.reciprocal)) &>> 32
+    return slot &* UInt64(zone.pointee.stride) == offset && slot < UInt64(zone.pointee.slots) ? slot : nil
+  }
+
+  /// Whether the slot is claimed: a hint, for messages and checks.
+  @_noLocks @_noAllocation
+  func isClaimed(_ slot: UInt64) -> Bool { bits(Int(slot / 64)).loadRelaxed() &>> (slot & 63) & 1 == 1 }
+
+  /// Sets up the header of a run just claimed and zoned; the caller owns the slab.
+  @_noLocks @_noAllocation
+  func cut(_ zone: UnsafeMutablePointer<anax_zone>, id: Int) {
+    let slots = UInt64(zone.pointee.slots)
+    var word: UInt64 = 0
+    while word < UInt64(ANAX_SLAB_WORDS) {
+      let first = word &* 64
+      let value: UInt64 = slots >= first &+ 64 ? 0 : slots <= first ? ~0 : ~0 &<< (slots &- first)
+      bits(Int(word)).storeRelaxed(value)
+      word &+= 1
+    }
+    let generation = gate.loadRelaxed() &>> 32
+    gate.storeRelease(generation &<< 32 | UInt64(id) &<< 20 | Slab.open | slots)
+  }
+
+  /// For the owner: claims up to `wanted` free slots and chains them in address order before `list`, the list word they are
+  /// put on. The new list word; `free` is what the gate says is left.
+  @_noLocks @_noAllocation
+  func claim(
+    _ wanted: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, onto list: UInt64, free left: inout UInt64,
+    claimed: inout UInt64
+  ) -> UInt64 {
+    var old = gate.loadAcquire()
+    var need = min(wanted, Slab.freeSlots(old))
+    let first = firstSlot(zone)
+    let stride = UInt64(zone.pointee.stride)
+    var head = list
+    claimed = 0
+    // From the highest word down, so that the chain hands out rising addresses.
+    var word = (Int(zone.pointee.slots) + 63) / 64
+    // Lowest slots first: find how far up the wanted ones reach.
+    var reach = 0
+    var seen: UInt64 = 0
+    while reach < word, seen < need {
+      seen &+= UInt64((~bits(reach).loadRelaxed()).nonzeroBitCount)
+      reach += 1
+    }
+    need = min(need, seen)
+    word = reach
+    var surplus = seen &- need
+    while word > 0 {
+      word -= 1
+      var free = ~bits(word).loadRelaxed()
+      // Only the highest word has more than is wanted: its upper bits stay.
+      while surplus > 0, free != 0 {
+        free &= ~(1 &<< UInt64(63 &- free.leadingZeroBitCount))
+        surplus &-= 1
+      }
+      var take = need &- claimed
+      if UInt64(free.nonzeroBitCount) > take {
+        // Others freed slots meanwhile.
+        var kept: UInt64 = 0
+        while take > 0 {
+          let bit = free & (0 &- free)
+          kept |= bit
+          free ^= bit
+          take &-= 1
+        }
+        free = kept
+      }
+      bits(word).claim(bits: free)
+      claimed &+= UInt64(free.nonzeroBitCount)
+      while free != 0 {
+        let bit = UInt64(63 &- free.leadingZeroBitCount)
+        free ^= 1 &<< bit
+        let item = first &+ (UInt64(word) &* 64 &+ bit) &* stride
+        UnsafeMutablePointer<UInt64>(bitPattern: UInt(item))!.pointee = head
+        head = item &<< 16 | (head & 0xffff) &- 1
+      }
+    }
+    while true {
+      left = Slab.freeSlots(old) &- claimed
+      let state = left == 0 ? Slab.full : Slab.open
+      if gate.compareExchange(&old, (old &- claimed) & ~Slab.stateMask | state) { return head }
+    }
+  }
+
+  /// Releases slots of one bitmap word. The free count after, and whether this thread must push the slab on a stack.
+  /// nil: one of them was free already.
+  @_noLocks @_noAllocation
+  func release(word: Int, mask: UInt64) -> (free: UInt64, push: Bool)? {
+    let before = bits(word).release(bits: mask)
+    if before & mask != mask { return nil }
+    let count = UInt64(mask.nonzeroBitCount)
+    var old = gate.loadRelaxed()
+    while true {
+      let wasFull = old & Slab.stateMask == Slab.full
+      let new = (old &+ count) & ~Slab.stateMask | Slab.open
+      if gate.compareExchange(&old, new) { return (Slab.freeSlots(new), wasFull) }
+    }
+  }
+
+  /// For the owner: ends the slab if all its slots are free.
+  @_noLocks @_noAllocation
+  func retire(_ zone: UnsafeMutablePointer<anax_zone>) -> Bool {
+    var old = gate.loadAcquire()
+    if Slab.freeSlots(old) != UInt64(zone.pointee.slots) { return false }
+    return gate.compareExchange(&old, ((old &>> 32) &+ 1) &<< 32)
+  }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last words: what was wrong, the address and the zone, in one line on standard error, then SIGABRT. Nothing here allocates;
+// safe in any thread and signal handler.
+
+import CAnax
+import Machine
+
+package enum Stop {
+  @inline(never) @_noLocks @_noAllocation
+  package static func doubleFree(_ address: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> Never {
+    say("double free of ", address, zone)
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func notABlock(_ address: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> Never {
+    say("free of the middle of a block: ", address, zone)
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func foreign(_ address: UInt64) -> Never {
+    say("free of a pointer that this allocator never gave: ", address, nil)
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func notARun(_ address: UInt64) -> Never {
+    say("free of a large block that is free already, or of its middle: ", address, nil)
+  }
+
+  @_noLocks @_noAllocation
+  static func say(_ what: StaticString, _ address: UInt64, _ zone: UnsafeMutablePointer<anax_zone>?) -> Never {
+    var line = MessageLine()
+    line.append(what)
+    line.append(hexadecimal: address)
+    if let zone {
+      line.append(", zone ")
+      let name = anax_zone_name(zone)
+      var count = 0
+      while count < 39, name[count] != 0 { count += 1 }
+      line.append(name, count: count)
+    }
+    line.write()
+    anax_abort()
+  }
+}

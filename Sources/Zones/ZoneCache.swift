@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow paths of a zone: what happens when a CPU's list is empty (refill) or full (overflow). The order is
+// list → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section aborted or its block
+// swapped goes on without the cache.
+//
+// Invariant: a CPU's list of a zone on its own node holds that node's items; its lists of other nodes only collect what goes home.
+
+import CAnax
+import LockFree
+import Machine
+import PerCPU
+import Pages
+
+package enum ZoneCache {
+  /// Byte offset of list [node][zone] in a CPU block.
+  @inlinable @_noLocks @_noAllocation
+  static func slot(_ node: Int, _ zone: Int) -> UInt64 { UInt64(node &* ANAX_ZONES_MAX &+ zone) &* 8 }
+
+  /// An item of the zone for a CPU whose list was empty. 0: no memory, or the zone's limit.
+  @inline(never) @_noLocks @_noAllocation
+  package static func refill(_ zone: Int) -> UInt64 {
+    guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone, node: nil) }
+    if let item = anax_cache_pop(UInt64(zone) &* 8) { return UInt64(UInt(bitPattern: item)) }
+    let node = CPUBlocks.node(ofCPU: cpu)
+    let entry = anax_state().pointee.zones! + zone
+    let room = UInt64(entry.pointee.list_limit)
+    CPUBlocks.open(cpu)
+    var list: UInt64 = 0
+    if !anax_cache_take(slot(node, zone | ANAX_ZONE_SPARE), room, &list) || list &>> 16 == 0 {
+      list = fetch(zone, node: node, cpu: cpu, wanted: UInt64(entry.pointee.refill))
+      if list == 0 { return 0 }
+    }
+    let item = list &>> 16
+    let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
+    if rest &>> 16 != 0 {
+      let home = Region.node(ofPage: Region.page(of: rest &>> 16))
+      if home != node || !anax_cache_put(slot(node, zone), rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
+    }
+    return item
+  }
+
+  /// A list from the depot or the slabs; 0: no memory, or the zone's limit.
+  @_noLocks @_noAllocation
+  static func fetch(_ zone: Int, node: Int, cpu: Int, wanted: UInt64) -> UInt64 {
+    let home = Home(zone: zone, node: node)
+    let list = home.withdraw(cpu: cpu)
+    if list != 0 { return list }
+    let entry = home.zone
+    if entry.pointee.limit == 0 { return home.claimFromSlabs(wanted: wanted, cpu: cpu) }
+    return ZoneLimit.claim(home, cpu: cpu)
+  }
+
+  /// Rung D, and threads without an area.
+  @_noLocks @_noAllocation
+  static func refillWithoutArea(_ zone: Int, node wanted: Int?) -> UInt64 {
+    let cpu = Kernel.currentCPU() % Int(anax_state().pointee.cpu_count)
+    let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
+    let index = node &* ANAX_ZONES_MAX &+ zone
+    if let item = Shards.pop(cpu, index) { return item }
+    let list = fetch(zone, node: node, cpu: cpu, wanted: UInt64((anax_state().pointee.zones! + zone).pointee.refill))
+    if list == 0 { return 0 }
+    let item = list &>> 16
+    let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
+    if rest &>> 16 != 0 {
+      let home = Region.node(ofPage: Region.page(of: rest &>> 16))
+      if home != node || !Shards.put(cpu, index, list: rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
+    }
+    return item
+  }
+
+  /// Takes back an item for which the CPU's list had no room. `index` is the item's [node][zone].
+  @inline(never) @_noLocks @_noAllocation
+  package static func overflow(_ index: Int, item: UInt64) {
+    let zone = index & (ANAX_ZONES_MAX - 1)
+    let node = index / ANAX_ZONES_MAX
+    let home = Home(zone: zone, node: node)
+    let entry = home.zone
+    let room = UInt64(entry.pointee.list_limit)
+    var attempts = 0
+    while attempts < 3 {
+      guard let cpu = CPUBlocks.current() else {
+        overflowWithoutArea(home, index: index, item: item, room: room)
+        return
+      }
+      if anax_cache_push(UInt64(index) &* 8, UnsafeMutableRawPointer(bitPattern: UInt(item))!) { return }
+      CPUBlocks.open(cpu)
+      var list: UInt64 = 0
+      if anax_cache_take(UInt64(index) &* 8, room, &list), list &>> 16 != 0 {
+        let own = node == CPUBlocks.node(ofCPU: cpu)
+        if !own || !anax_cache_put(slot(node, zone | ANAX_ZONE_SPARE), list) { home.deposit(list: list, cpu: cpu) }
+      }
+      attempts += 1
+    }
+    UnsafeMutablePointer<UInt64>(bitPattern: UInt(item))!.pointee = room
+    home.releaseToSlabs(list: item &<< 16 | (room &- 1))
+  }
+
+  @_noLocks @_noAllocation
+  static func overflowWithoutArea(_ home: Home, index: Int, item: UInt64, room: UInt64) {
+    let cpu = Kernel.currentCPU() % Int(anax_state().pointee.cpu_count)
+    var full: UInt64 = 0
+    if Shards.push(cpu, index, item: item, room: room, full: &full) {
+      if full &>> 16 != 0 { home.deposit(list: full, cpu: cpu) }
+      return
+    }
+    UnsafeMutablePointer<UInt64>(bitPattern: UInt(item))!.pointee = room
+    home.releaseToSlabs(list: item &<< 16 | (room &- 1))
+  }
+}

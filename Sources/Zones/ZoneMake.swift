@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The geometry of a zone (zinit): stride, slab, slots, skew and list length from an item's size and alignment, by arithmetic.
+// A zone is constant once made; heap zones are made at start, by one thread.
+
+import CAnax
+import LockFree
+import Machine
+
+package enum ZoneMake {
+  /// Bytes from item to item. From 2 KiB up an odd multiple of 64, so that successive items fall in different cache and TLB
+  /// sets (at most 3.1%); exact where an alignment above 64 was asked for.
+  @_noLocks @_noAllocation
+  package static func stride(size: UInt64, alignment: UInt64) -> UInt64 {
+    let unit = max(alignment, 16)
+    let rounded = max((size &+ unit &- 1) / unit &* unit, 16)
+    if alignment > 64 || rounded < 2048 || Tunable.pageColor.value == 0 { return rounded }
+    let lines = (rounded &+ 63) / 64
+    return (lines | 1) &* 64
+  }
+
+  /// log2 of the slab's bytes: small for small items (a small process stays small), at least 7 items for the largest.
+  @_noLocks @_noAllocation
+  package static func slabShift(stride: UInt64) -> UInt64 {
+    let shift: UInt64 =
+      stride <= 16 ? 14 : stride <= 32 ? 15 : stride <= 2112 ? 16 : stride <= 8256 ? 17 : 18
+    return max(shift, anax_state().pointee.page_shift)
+  }
+
+  /// Largest item a slab can hold with reason; beyond, use runs of pages.
+  @inlinable package static var largestItem: UInt64 { @_noLocks @_noAllocation get { 32768 } }
+
+  @_noLocks @_noAllocation
+  package static func fill(
+    _ zone: UnsafeMutablePointer<anax_zone>, size: UInt64, alignment: UInt64, limit: UInt64, exact: Bool = false
+  ) {
+    let stride = stride(size: size, alignment: alignment)
+    let shift = slabShift(stride: stride)
+    let slab = UInt64(1) &<< shift
+    var slots = min(slab / stride, UInt64(ANAX_SLAB_WORDS) &* 64)
+    var slack = slab &- slots &* stride
+    if alignment > 64 || Tunable.pageColor.value == 0 {
+      slack = 0
+    } else if slack < 1024, stride >= 64, stride &* 32 <= slab, slots > 1 {
+      // One slot fewer buys room for the skew.
+      slots &-= 1
+      slack &+= stride
+    }
+    let bytes = UInt64(Tunable.zoneCacheBytes.value)
+    let most = min(UInt64(Tunable.zoneCacheItems.value), UInt64(ANAX_BATCH_ITEMS))
+    let list = min(max(bytes / stride, 2), max(most, 2))
+    zone.pointee.usable = UInt32(truncatingIfNeeded: exact ? size : stride)
+    zone.pointee.stride = UInt32(truncatingIfNeeded: stride)
+    let units = stride / 16
+    zone.pointee.reciprocal = UInt32(truncatingIfNeeded: units == 1 ? 0 : ((1 &<< 32) &+ units &- 1) / units)
+    zone.pointee.slots = UInt16(truncatingIfNeeded: slots)
+    zone.pointee.slab_shift = UInt8(truncatingIfNeeded: shift)
+    zone.pointee.skew_lines = UInt8(truncatingIfNeeded: min(slack / 64, 63))
+    zone.pointee.list_limit = UInt16(truncatingIfNeeded: limit == 0 ? list : min(list, max(limit / 16, 1)))
+    zone.pointee.refill = UInt16(truncatingIfNeeded: limit == 0 ? min(list, max(4096 / stride, 1)) : 1)
+    zone.pointee.limit = limit
+    AtomicWord(anax_zone_state(zone)).storeRelease(2)
+  }
+
+  @_noLocks @_noAllocation
+  package static func setName(_ zone: UnsafeMutablePointer<anax_zone>, _ prefix: StaticString, _ number: UInt64) {
+    let name = anax_zone_name(zone)
+    var at = 0
+    while at < prefix.utf8CodeUnitCount, at < 20 {
+      name[at] = CChar(bitPattern: prefix.utf8Start[at])
+      at += 1
+    }
+    var divisor: UInt64 = 1
+    while number / divisor >= 10 { divisor &*= 10 }
+    while divisor > 0, at < 39 {
+      name[at] = CChar(truncatingIfNeeded: 48 &+ number / divisor % 10)
+      divisor /= 10
+      at += 1
+    }
+    name[at] = 0
+  }
+}
