@@ -32,7 +32,7 @@ package enum Heap {
     let address = UInt64(UInt(bitPattern: block))
     let page = Region.page(of: address)
     if _fastPath(page < state.pointee.heap_pages) {
-      let index = anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(page))
+      let index = anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page))
       if _fastPath(anax_cache_push(UInt64(index) &* 8, block.unsafelyUnwrapped)) { return }
     }
     freeSlow(address)
@@ -129,7 +129,7 @@ package enum Heap {
     let address = UInt64(UInt(bitPattern: block))
     let page = Region.page(of: address)
     if _fastPath(page < state.pointee.heap_pages) {
-      let index = Int(anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(page)))
+      let index = Int(anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page)))
       let zone = index & (ANAX_ZONES_MAX &- 1)
       if _fastPath(zone != 0) { return Int((state.pointee.zones.unsafelyUnwrapped + zone).pointee.usable) }
       return Large.usableSize(address)

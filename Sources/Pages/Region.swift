@@ -19,6 +19,18 @@ import LockFree
 import Machine
 
 package enum Region {
+  /// log2 of the page's bytes: a constant where the architecture has one page size.
+  @inlinable @inline(__always)
+  package static var pageShift: UInt64 {
+    @_noLocks @_noAllocation get {
+      #if arch(x86_64)
+      return 12
+      #else
+      return anax_state().pointee.page_shift
+      #endif
+    }
+  }
+
   @inlinable package static var pagesPerChunk: UInt64 { @_noLocks @_noAllocation get { 512 } }
 
   @inlinable @_noLocks @_noAllocation
@@ -32,12 +44,12 @@ package enum Region {
 
   @inlinable @_noLocks @_noAllocation
   package static func page(of address: UInt64) -> UInt64 {
-    (address &- anax_state().pointee.heap_base) >> anax_state().pointee.page_shift
+    (address &- anax_state().pointee.heap_base) &>> pageShift
   }
 
   @inlinable @_noLocks @_noAllocation
   package static func address(ofPage page: UInt64) -> UInt64 {
-    anax_state().pointee.heap_base &+ page << anax_state().pointee.page_shift
+    anax_state().pointee.heap_base &+ page &<< pageShift
   }
 
   /// Reserves address space of about `nodeBytes` a node (a power of two, halved until the kernel agrees) and sets up the tables.

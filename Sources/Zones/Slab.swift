@@ -87,7 +87,7 @@ package struct Slab {
   func slot(of item: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> UInt64? {
     let offset = item &- firstSlot(zone)
     if offset >= 1 &<< UInt64(zone.pointee.slab_shift) || offset & 15 != 0 { return nil }
-    let slot = ((offset &>> 4) &* UInt64(zone.pointee.reciprocal)) &>> 32
+    let slot = ((offset &>> 4) &* UInt64(zone.pointee.reciprocal)) &>> 31
     return slot &* UInt64(zone.pointee.stride) == offset && slot < UInt64(zone.pointee.slots) ? slot : nil
   }
 

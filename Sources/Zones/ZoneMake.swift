@@ -51,7 +51,7 @@ package enum ZoneMake {
     zone.pointee.usable = UInt32(truncatingIfNeeded: exact ? size : stride)
     zone.pointee.stride = UInt32(truncatingIfNeeded: stride)
     let units = stride / 16
-    zone.pointee.reciprocal = UInt32(truncatingIfNeeded: units == 1 ? 0 : ((1 &<< 32) &+ units &- 1) / units)
+    zone.pointee.reciprocal = UInt32(truncatingIfNeeded: ((1 &<< 31) &+ units &- 1) / units)
     zone.pointee.slots = UInt16(truncatingIfNeeded: slots)
     zone.pointee.slab_shift = UInt8(truncatingIfNeeded: shift)
     zone.pointee.skew_lines = UInt8(truncatingIfNeeded: min(slack / 64, 63))

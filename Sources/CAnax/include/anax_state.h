@@ -54,7 +54,7 @@ struct anax_batch {
 struct anax_zone {
   uint32_t usable;     // bytes a caller may use of an item
   uint32_t stride;     // bytes from item to item
-  uint32_t reciprocal; // ceil(2^32 / (stride / 16)): slot index without a division
+  uint32_t reciprocal; // ceil(2^31 / (stride / 16)): slot index without a division
   uint16_t slots;      // items of a slab
   uint16_t list_limit; // items of one CPU list
   uint16_t refill;     // items claimed from a slab at once
