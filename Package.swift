@@ -13,8 +13,8 @@ struct Layer {
 
 let engine: [Layer] = [
   Layer(name: "Machine", layer: 1, dependencies: ["CAnax"]),
-  Layer(name: "PerCPU", layer: 2, dependencies: ["CAnax", "Machine"]),
-  Layer(name: "LockFree", layer: 2, dependencies: ["CAnax", "Machine"]),
+  Layer(name: "LockFree", layer: 1, dependencies: ["CAnax"]),
+  Layer(name: "PerCPU", layer: 2, dependencies: ["CAnax", "Machine", "LockFree"]),
   Layer(name: "Pages", layer: 3, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree"]),
   Layer(name: "Zones", layer: 4, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages"]),
   Layer(name: "Heap", layer: 5, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages", "Zones"]),
