@@ -25,7 +25,9 @@ let package = Package(
     .executableTarget(
       name: "workload",
       dependencies: ["CBench"],
-      swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
+      swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],
+      // A small process that starts fast: what it has besides the allocator is the same for every allocator.
+      linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
     .executableTarget(
       name: "bench",
       dependencies: ["CBench", .product(name: "ArgumentParser", package: "swift-argument-parser")],
