@@ -91,6 +91,7 @@ struct Bench: ParsableCommand {
       subjects: subjects, candidate: candidate, cells: cells, plan: plan(), workload: try workloadPath())
     session.run()
     try report(session.samples, rows, cells, candidate, interrupted: session.interrupted)
+    if session.interrupted { throw ExitCode(130) }
   }
 
   private func plan() -> Session.Plan {

@@ -23,6 +23,8 @@ struct Export: Encodable {
     let verdict: String
     let best: String?
     let samples: [String: [Double]]
+    /// User and system seconds of each run.
+    let processorSeconds: [String: [Double]]
     let failures: [String: String]
     let ratio: Double?
     let ratioLow: Double?
@@ -56,7 +58,9 @@ struct Export: Encodable {
         section: judgement.row.section, title: judgement.row.title, cell: judgement.row.cell.name,
         metric: judgement.row.metric, unit: judgement.row.unit, goal: judgement.row.goal.text(judgement.row.unit),
         verdict: judgement.verdict.rawValue, best: judgement.best.map { names[$0] },
-        samples: Export.named(names, values), failures: Export.named(names, judgement.failures), ratio: ratio?.middle,
+        samples: Export.named(names, values),
+        processorSeconds: Export.named(names, samples.processorTimes(judgement.row.cell)),
+        failures: Export.named(names, judgement.failures), ratio: ratio?.middle,
         ratioLow: ratio?.interval.lowerBound, ratioHigh: ratio?.interval.upperBound,
         disturbedShare: judgement.disturbed)
     }

@@ -30,7 +30,7 @@ enum Goals {
   static let cleared = Goal.ratio(1.0)
   /// From 4 KiB up the second way to reach it is open, below only the first.
   static func chase(size: Int) -> Goal { size >= 4096 ? .absoluteOrRatioTo(3.7, "mimalloc", 0.6) : .absolute(3.7) }
-  /// KiB a thread over a bare thread; and after its exit, where the step is half the goal of a live one.
+  /// KiB a thread over a bare thread; and after its exit, where nothing means less than a page in eight threads.
   static let threadLive = Goal.absolute(1.0)
   static let threadAfter = Goal.absolute(0.5)
   /// MiB over the start (16 MB).

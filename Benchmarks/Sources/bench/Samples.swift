@@ -32,6 +32,11 @@ struct Samples: Sendable {
     }
   }
 
+  /// Processor seconds of each run, a list a subject.
+  func processorTimes(_ cell: Cell) -> [[Double]?] {
+    subjects.indices.map { subject in (rounds[cell] ?? []).map { $0[subject].processorTime } }
+  }
+
   func failure(_ cell: Cell, _ subject: Int) -> String? {
     (rounds[cell] ?? []).compactMap { $0[subject].failure }.first
   }

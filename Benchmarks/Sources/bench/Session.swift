@@ -30,11 +30,14 @@ struct Session {
   /// Seconds spent on runs that were taken again.
   private var repeated = 0.0
   private(set) var interrupted = false
+  /// Why a subject cannot be measured at all.
+  private var unusable: [String?]
 
   init(subjects: [Subject], candidate: Int?, cells: [Cell], plan: Plan, workload: String) {
     (self.subjects, self.candidate, self.cells, self.plan) = (subjects, candidate, cells, plan)
     self.workload = workload
     samples = Samples(subjects: subjects)
+    unusable = subjects.map { _ in nil }
   }
 
   private var elapsed: Double { Double(bench_now() - started) / 1e9 }
@@ -42,6 +45,7 @@ struct Session {
   mutating func run() {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
+    checkSubjects()
     for _ in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
       progress("\(sleeping.count) sleeping cells at once")
       runSleeping(sleeping)
@@ -56,10 +60,28 @@ struct Session {
     progress("")
   }
 
+  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library.
+  private mutating func checkSubjects() {
+    for subject in subjects.indices {
+      guard let child = try? Child.start(workload, ["--list"], subjects[subject].variables([])) else { continue }
+      let result = child.wait(limit: 20)
+      if result.errors.contains("cannot be preloaded") { unusable[subject] = "not loaded" }
+      if let message = unusable[subject] ?? (result.end == .exited(0) ? nil : "") {
+        let line = result.errors.split(separator: "\n").first ?? ""
+        FileOutput.error("\(subjects[subject].name): \(message.isEmpty ? "\(result.end)" : message): \(line)\n")
+      }
+    }
+  }
+
   private mutating func runCell(_ cell: Cell, round: Int, first: Int) {
     var outcomes = [Outcome](repeating: Outcome(), count: subjects.count)
     for turn in subjects.indices {
       let subject = (first + turn) % subjects.count
+      // Who failed once stays failed: no waiting for the same crash or the same hang again.
+      if let failure = unusable[subject] ?? samples.failure(cell, subject) {
+        outcomes[subject].failure = failure
+        continue
+      }
       for attempt in 0..<3 {
         let before = Load.now()
         let from = elapsed
@@ -88,7 +110,7 @@ struct Session {
     case .workload:
       do {
         let child = try launch(cell, subject, round)
-        return outcome(child.wait(limit: 60 * max(plan.scale, 1)))
+        return outcome(child.wait(limit: 20 * max(plan.scale, 1)))
       } catch {
         return Outcome(failure: error.description)
       }
@@ -101,6 +123,10 @@ struct Session {
     var outcomes = cells.map { _ in subjects.map { _ in Outcome() } }
     for cell in cells.indices {
       for subject in subjects.indices {
+        if let message = unusable[subject] {
+          outcomes[cell][subject].failure = message
+          continue
+        }
         do {
           running.append((cell, subject, try launch(cells[cell], subject, 0)))
         } catch {
@@ -142,9 +168,7 @@ struct Session {
     case .timedOut: outcome.failure = "timed out"
     case .killed(let signal): outcome.failure = "signal \(signal)"
     case .exited(0):
-      if result.errors.contains("cannot be preloaded") {
-        outcome.failure = "not loaded"
-      } else if let line = try? JSONDecoder().decode(Line.self, from: Data(result.output.utf8)) {
+      if let line = try? JSONDecoder().decode(Line.self, from: Data(result.output.utf8)) {
         outcome.metrics = line.metrics
       } else {
         outcome.failure = "no result"

@@ -52,8 +52,7 @@ enum Startup {
     while status & 0xff == 0x7f {
       if status >> 16 != 0 {
         for line in readText("/proc/\(child)/status").split(separator: "\n") where line.hasPrefix("VmHWM:") {
-          peak = Int(line.split(separator: " ").dropFirst().first?.split(separator: "\t").last ?? "")
-            ?? Int(line.filter(\.isNumber))
+          peak = Int(line.filter(\.isNumber))
         }
       }
       guard bench_trace_continue(child) == 0 else { break }

@@ -47,10 +47,12 @@ struct Row: Sendable {
 enum Suite {
   static func rows(threads: [Int]) -> [Row] {
     pairs + batches + exchanges(threads) + groups(threads) + memory + locality + footprint + start + tails
-      + structures(threads)
+      + structures(threads) + overhead
   }
 
   private static func size(_ bytes: Int) -> String { bytes < 1024 ? "\(bytes) B" : "\(bytes >> 10) KiB" }
+
+  private static func count(_ threads: Int) -> String { threads == 1 ? "1 thread" : "\(threads) threads" }
 
   private static func row(
     _ section: String, _ title: String, _ name: String, _ goal: Goal, unit: String = "ns",
@@ -78,24 +80,24 @@ enum Suite {
     ]
       + threads.filter { $0 > 1 }.map {
         row(
-          "threads", "\($0 / 2) producers, \($0 / 2) consumers", "producers-consumers", Goals.threaded, threads: $0,
+          "threads", "producers and consumers, \(count($0))", "producers-consumers", Goals.threaded, threads: $0,
           footprint: true)
       }
       + [("random hand-over", "handover"), ("server, threads die", "server"), ("generations", "generations")].flatMap {
         (title, name) in
         threads.map {
-          row("threads", "\(title), \($0) threads", name, Goals.threaded, threads: $0, footprint: true)
+          row("threads", "\(title), \(count($0))", name, Goals.threaded, threads: $0, footprint: true)
         }
       }
   }
 
   private static func groups(_ threads: [Int]) -> [Row] {
     threads.filter { $0 <= 4 }.map {
-      row("groups", "groups, \($0) threads", "groups", Goals.groups, threads: $0, warmed: true, footprint: true)
+      row("groups", "groups, \(count($0))", "groups", Goals.groups, threads: $0, warmed: true, footprint: true)
     }
       + threads.filter { $0 > 1 && $0 <= 4 }.map {
         row(
-          "groups", "groups, part remote, \($0) threads", "groups-remote", Goals.groups, threads: $0, warmed: true,
+          "groups", "groups, part remote, \(count($0))", "groups-remote", Goals.groups, threads: $0, warmed: true,
           footprint: true)
       }
   }
@@ -159,13 +161,21 @@ enum Suite {
   private static let tails: [Row] = [1, 2, 8].flatMap { threads in
     ["malloc", "free"].flatMap { call in
       [("p50", Goal.none), ("p99", .none), ("p99.9", Goals.tail), ("max", .none)].map { (label, goal) in
+        let unit = label == "max" ? "us" : "ns"
         var shown = row(
-          "tails", "\(call) \(label), \(threads) threads", "tails", goal,
-          metric: "\(call)_\(label.filter { $0 != "." })_ns", threads: threads, footprint: true)
+          "tails", "\(call) \(label), \(count(threads))", "tails", goal, unit: unit,
+          metric: "\(call)_\(label.filter { $0 != "." })_\(unit)", threads: threads, footprint: true)
         shown.isTime = false
         return shown
       }
     }
+  }
+
+  /// What the workloads themselves cost; the same for all subjects.
+  private static let overhead = ["loop", "random", "clock", "ring"].map {
+    var shown = row("workload", "the workload's own: \($0)", "overhead", .none, metric: "\($0)_ns")
+    shown.isTime = false
+    return shown
   }
 
   private static func structures(_ threads: [Int]) -> [Row] {
@@ -177,7 +187,7 @@ enum Suite {
       row("programs", "messages round 4 threads", "ring-4", .none, threads: 4, footprint: true),
     ]
       + threads.filter { $0 <= 4 }.map {
-        row("programs", "power-law life, \($0) threads", "power-law", .none, threads: $0, footprint: true)
+        row("programs", "power-law life, \(count($0))", "power-law", .none, threads: $0, footprint: true)
       }
   }
 }

@@ -25,6 +25,7 @@ struct Table {
     text += "\n" + pad("geometric means", 38)
     text += "\n"
     for summary in summaries { text += line(summary) + "\n" }
+    if candidate != nil { text += "\n" + tally(judgements, summaries) }
     text += "\n" + legend(judgements)
     return text
   }
@@ -66,6 +67,15 @@ struct Table {
     return line + "  " + pad(interval, 22) + pad(goal, 26) + summary.verdict.rawValue
   }
 
+  /// How many goals are met, and which are not.
+  private func tally(_ judgements: [Judgement], _ summaries: [Summary]) -> String {
+    let verdicts = judgements.map(\.verdict) + summaries.map(\.verdict)
+    let parts = [Verdict.met, .metWithinNoise, .missed, .failed].map { verdict in
+      "\(verdict.rawValue) \(verdicts.filter { $0 == verdict }.count)"
+    }
+    return "goals: " + parts.joined(separator: ", ") + "\n"
+  }
+
   private func legend(_ judgements: [Judgement]) -> String {
     var text = "Medians over the rounds; * the lowest. Lower is better everywhere.\n"
     if candidate != nil {
@@ -100,7 +110,7 @@ private func padLeft(_ text: String, _ width: Int) -> String {
 func number(_ value: Double) -> String {
   guard value.isFinite else { return "-" }
   let size = abs(value)
-  let digits = size < 10 ? 2 : size < 100 ? 1 : 0
+  let digits = size < 9.995 ? 2 : size < 99.95 ? 1 : 0
   let scale = [1.0, 10.0, 100.0][digits]
   let rounded = Int((size * scale).rounded())
   let sign = value < 0 && rounded != 0 ? "-" : ""

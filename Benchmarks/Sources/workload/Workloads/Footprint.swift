@@ -189,7 +189,7 @@ private func hugePages(_ conditions: Conditions) -> [(String, Double)] {
   for half in 0..<2 {
     adviseHugePages()
     for slot in half * 1000..<half * 1000 + 1000 {
-      blocks[slot] = bench_malloc(16 + random.below(200))
+      blocks[slot] = bench_malloc(16 + random.below(half == 0 ? 200 : 2000))
       blocks[slot].touch()
     }
   }

@@ -55,7 +55,7 @@ private func tails(_ conditions: Conditions) -> [(String, Double)] {
     for (label, share) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
       metrics.append(("\(name)_\(label)_ns", all.percentile(share) * unit))
     }
-    metrics.append(("\(name)_max_ns", Double(all.maximum) * unit))
+    metrics.append(("\(name)_max_us", Double(all.maximum) * unit / 1000))
   }
   return metrics
 }
