@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From samples to statements: which peer is the best of a row, how the candidate compares with it, and whether the
+// row's goal is met. Ratios are paired: both sides of a ratio come from the same round.
+
+/// What can be said about a goal. Met within noise: the middle is above the bound, but not significantly (95%).
+enum Verdict: String, Sendable {
+  case met
+  case metWithinNoise = "met (noise)"
+  case missed = "MISSED"
+  case failed = "FAILED"
+  case open = ""
+}
+
+struct Judgement: Sendable {
+  let row: Row
+  /// Median, lowest and highest of each subject; nil where it failed.
+  let figures: [(median: Double, low: Double, high: Double)?]
+  let failures: [String?]
+  /// The best peer: lowest median after every round is divided by its geometric mean.
+  let best: Int?
+  /// Each subject's paired ratios to the best peer, a round each.
+  let ratios: [[Double]?]
+  let verdict: Verdict
+  let disturbed: Double
+
+  init(_ row: Row, _ samples: Samples, candidate: Int?) {
+    self.row = row
+    let values = samples.values(row.cell, row.metric)
+    figures = values.map { list in
+      list.map { (Statistics.median($0), $0.min() ?? .nan, $0.max() ?? .nan) }
+    }
+    failures = samples.subjects.indices.map {
+      values[$0] == nil ? samples.failure(row.cell, $0) ?? "not measured" : nil
+    }
+    disturbed = samples.disturbed(row.cell)
+    best = Judgement.best(values, candidate)
+    let best = best
+    ratios = values.map { list in
+      guard let list, let best, let reference = values[best], reference.allSatisfy({ $0 > 0 }) else { return nil }
+      return zip(list, reference).map { $0 / $1 }
+    }
+    verdict = Judgement.verdict(row.goal, values, ratios, candidate, samples.subjects)
+  }
+
+  private static func best(_ values: [[Double]?], _ candidate: Int?) -> Int? {
+    let present = values.indices.filter { values[$0] != nil }
+    guard let rounds = present.first.flatMap({ values[$0]?.count }) else { return nil }
+    let means = (0..<rounds).map { round in Statistics.geometricMean(present.map { values[$0]![round] }) }
+    return present.filter { $0 != candidate }.min { left, right in
+      let middle = { (subject: Int) in Statistics.median((0..<rounds).map { values[subject]![$0] / means[$0] }) }
+      return middle(left) < middle(right)
+    }
+  }
+
+  /// The candidate's ratio to the best peer with its 95% interval.
+  func ratio(_ subject: Int?) -> (middle: Double, interval: ClosedRange<Double>)? {
+    guard let subject, let list = ratios[subject] else { return nil }
+    return (Statistics.median(list), Statistics.interval(list))
+  }
+
+  private static func verdict(
+    _ goal: Goal, _ values: [[Double]?], _ ratios: [[Double]?], _ candidate: Int?, _ subjects: [Subject]
+  ) -> Verdict {
+    guard let candidate else { return .open }
+    if case .none = goal { return values[candidate] == nil ? .failed : .open }
+    guard let own = values[candidate] else { return .failed }
+    let against = { (name: String) -> [Double]? in
+      guard let peer = subjects.firstIndex(where: { $0.name == name }) else { return nil }
+      return values[peer]
+    }
+    switch goal {
+    case .none: return .open
+    case .ratio(let bound): return ratios[candidate].map { judge($0, bound) } ?? .open
+    case .absolute(let bound): return judge(own, bound)
+    case .absoluteOrRatio(let value, let bound):
+      return better(judge(own, value), ratios[candidate].map { judge($0, bound) } ?? .open)
+    case .absoluteOrRatioTo(let value, let name, let bound):
+      let ratio = against(name).map { judge(zip(own, $0).map { $0 / $1 }, bound) }
+      return better(judge(own, value), ratio ?? .open)
+    case .overGlibc(let value):
+      return against("glibc").map { judge(zip(own, $0).map { $0 - $1 }, value) } ?? .open
+    }
+  }
+
+  /// Whether the median is at most `bound`, or not significantly above it.
+  static func judge(_ values: [Double], _ bound: Double) -> Verdict {
+    if Statistics.median(values) <= bound { return .met }
+    return Statistics.interval(values).lowerBound <= bound ? .metWithinNoise : .missed
+  }
+
+  private static func better(_ left: Verdict, _ right: Verdict) -> Verdict {
+    for verdict in [Verdict.met, .metWithinNoise, .missed] where left == verdict || right == verdict { return verdict }
+    return .open
+  }
+}
+
+/// What holds over many rows.
+struct Summary: Sendable {
+  let name: String
+  /// Of each subject: the geometric mean over the rows, of the rounds' medians; nil where it failed in one of them.
+  let means: [Double?]
+  /// Of the candidate: the interval of the rounds' geometric means, and what is asked of it.
+  let interval: ClosedRange<Double>?
+  let bound: Double?
+  let verdict: Verdict
+  let rows: Int
+
+  /// Geometric means of the ratios to the best peer of each row.
+  static func times(_ name: String, _ judgements: [Judgement], bound: Double?, candidate: Int?) -> Summary? {
+    make(name, judgements.filter(\.row.isTime).map(\.ratios), bound, candidate)
+  }
+
+  /// Geometric means of peak resident memory relative to glibc.
+  static func peakMemory(_ cells: [Cell], _ samples: Samples, bound: Double?, candidate: Int?) -> Summary? {
+    guard let glibc = samples.subjects.firstIndex(where: { $0.path == nil }) else { return nil }
+    let lists: [[[Double]?]] = cells.filter(\.footprint).compactMap { cell in
+      let values = samples.values(cell, "peak_kib")
+      guard let reference = values[glibc] else { return nil }
+      return values.map { list in list.map { zip($0, reference).map { $0 / $1 } } }
+    }
+    return make("peak memory / glibc", lists, bound, candidate)
+  }
+
+  /// `lists`: for each row, for each subject, a ratio each round.
+  private static func make(_ name: String, _ lists: [[[Double]?]], _ bound: Double?, _ candidate: Int?) -> Summary? {
+    let usable = lists.filter { $0.contains { $0 != nil } }
+    guard let subjects = usable.first?.count else { return nil }
+    let means = (0..<subjects).map { subject -> Double? in
+      let medians = usable.compactMap { $0[subject].map(Statistics.median) }
+      return medians.count == usable.count ? Statistics.geometricMean(medians) : nil
+    }
+    guard let candidate, means[candidate] != nil else {
+      return Summary(
+        name: name, means: means, interval: nil, bound: bound, verdict: candidate == nil ? .open : .failed,
+        rows: usable.count)
+    }
+    let rounds = usable.map { $0[candidate]!.count }.min() ?? 0
+    let perRound = (0..<rounds).map { round in
+      Statistics.geometricMean(usable.map { $0[candidate]![round] })
+    }
+    return Summary(
+      name: name, means: means, interval: Statistics.interval(perRound), bound: bound,
+      verdict: bound.map { Judgement.judge(perRound, $0) } ?? .open, rows: usable.count)
+  }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The order of things: rounds over all cells, in each cell the subjects one after another, first another one each time;
+// a run that foreign load disturbed is taken again, at most twice. Cells that sleep run on all subjects at once.
+
+import CBench
+import FoundationEssentials
+import Glibc
+
+struct Session {
+  struct Plan {
+    var rounds: Int
+    /// Rounds of the cells that sleep.
+    var sleepingRounds = 1
+    var scale: Double
+    var seed: UInt64
+    /// Seconds after which no new round begins and nothing is taken again.
+    var limit: Double
+  }
+
+  let subjects: [Subject]
+  /// The subject that a cell's own variables are for.
+  let candidate: Int?
+  let cells: [Cell]
+  let plan: Plan
+  let workload: String
+
+  private let started = bench_now()
+  private(set) var samples: Samples
+  /// Seconds spent on runs that were taken again.
+  private var repeated = 0.0
+  private(set) var interrupted = false
+  /// Why a subject cannot be measured at all.
+  private var unusable: [String?]
+
+  init(subjects: [Subject], candidate: Int?, cells: [Cell], plan: Plan, workload: String) {
+    (self.subjects, self.candidate, self.cells, self.plan) = (subjects, candidate, cells, plan)
+    self.workload = workload
+    samples = Samples(subjects: subjects)
+    unusable = subjects.map { _ in nil }
+  }
+
+  private var elapsed: Double { Double(bench_now() - started) / 1e9 }
+
+  mutating func run() {
+    let awake = cells.filter { !$0.sleeping }
+    let sleeping = cells.filter(\.sleeping)
+    checkSubjects()
+    for _ in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
+      progress("\(sleeping.count) sleeping cells at once")
+      runSleeping(sleeping)
+    }
+    for round in 0..<plan.rounds where !interrupted {
+      if round > 0, elapsed > plan.limit { break }
+      for (index, cell) in awake.enumerated() where !interrupted {
+        progress("round \(round + 1) of \(plan.rounds), \(index + 1) of \(awake.count): \(cell.name)")
+        runCell(cell, round: round, first: (round + index) % subjects.count)
+      }
+    }
+    progress("")
+  }
+
+  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library.
+  private mutating func checkSubjects() {
+    for subject in subjects.indices {
+      guard let child = try? Child.start(workload, ["--list"], subjects[subject].variables([])) else { continue }
+      let result = child.wait(limit: 20)
+      if result.errors.contains("cannot be preloaded") { unusable[subject] = "not loaded" }
+      if let message = unusable[subject] ?? (result.end == .exited(0) ? nil : "") {
+        let line = result.errors.split(separator: "\n").first ?? ""
+        FileOutput.error("\(subjects[subject].name): \(message.isEmpty ? "\(result.end)" : message): \(line)\n")
+      }
+    }
+  }
+
+  private mutating func runCell(_ cell: Cell, round: Int, first: Int) {
+    var outcomes = [Outcome](repeating: Outcome(), count: subjects.count)
+    for turn in subjects.indices {
+      let subject = (first + turn) % subjects.count
+      // Who failed once stays failed: no waiting for the same crash or the same hang again.
+      if let failure = unusable[subject] ?? samples.failure(cell, subject) {
+        outcomes[subject].failure = failure
+        continue
+      }
+      for attempt in 0..<3 {
+        let before = Load.now()
+        let from = elapsed
+        var outcome = measure(cell, subject, round)
+        let foreign = Load.now().foreign(since: before)
+        outcome.disturbed = Load.disturbs(foreign, wall: elapsed - from)
+        outcomes[subject] = outcome
+        if interrupted { return }
+        let mayRepeat = attempt < 2 && elapsed < plan.limit && repeated < 5 + elapsed / 5
+        if outcome.failure != nil || !outcome.disturbed || !mayRepeat { break }
+        repeated += elapsed - from
+      }
+    }
+    samples.add(outcomes, of: cell)
+  }
+
+  private mutating func measure(_ cell: Cell, _ subject: Int, _ round: Int) -> Outcome {
+    if cell.warmed { warmHost() }
+    switch cell.kind {
+    case .start:
+      do {
+        return Outcome(metrics: try Startup.measure(variables(cell, subject), starts: 20))
+      } catch {
+        return Outcome(failure: error.description)
+      }
+    case .workload:
+      do {
+        let child = try launch(cell, subject, round)
+        return outcome(child.wait(limit: 20 * max(plan.scale, 1)))
+      } catch {
+        return Outcome(failure: error.description)
+      }
+    }
+  }
+
+  /// Sleeping cells fill memory one after another, and sleep and are read at the same time.
+  private mutating func runSleeping(_ cells: [Cell]) {
+    var running: [(cell: Int, subject: Int, child: Child)] = []
+    var outcomes = cells.map { _ in subjects.map { _ in Outcome() } }
+    for cell in cells.indices {
+      for subject in subjects.indices {
+        if let message = unusable[subject] {
+          outcomes[cell][subject].failure = message
+          continue
+        }
+        do {
+          running.append((cell, subject, try launch(cells[cell], subject, 0)))
+        } catch {
+          outcomes[cell][subject].failure = error.description
+        }
+      }
+    }
+    for (cell, subject, child) in running {
+      outcomes[cell][subject] = outcome(child.wait(limit: 180))
+    }
+    guard !interrupted else { return }
+    for cell in cells.indices { samples.add(outcomes[cell], of: cells[cell]) }
+  }
+
+  private func variables(_ cell: Cell, _ subject: Int) -> [String] {
+    subjects[subject].variables(subject == candidate ? cell.environment : [])
+  }
+
+  private func launch(_ cell: Cell, _ subject: Int, _ round: Int) throws(Problem) -> Child {
+    guard case .workload(let name) = cell.kind else { throw Problem("not a workload") }
+    let arguments = [
+      name, "--threads", "\(cell.threads)", "--scale", "\(cell.sleeping ? 1 : plan.scale)", "--seed",
+      "\(plan.seed &+ UInt64(round))",
+    ]
+    return try Child.start(workload, arguments, variables(cell, subject))
+  }
+
+  /// Memory that the guest left idle may have gone back to the host; a run must not pay for that.
+  private func warmHost() {
+    _ = try? Child.start(workload, ["warm"], Subject.glibc.variables([])).wait(limit: 30)
+  }
+
+  private struct Line: Decodable { let metrics: [String: Double] }
+
+  private mutating func outcome(_ result: Child.Result) -> Outcome {
+    var outcome = Outcome(processorTime: result.processorTime, wall: result.wall)
+    switch result.end {
+    case .interrupted: interrupted = true
+    case .timedOut: outcome.failure = "timed out"
+    case .killed(let signal): outcome.failure = "signal \(signal)"
+    case .exited(0):
+      if let line = try? JSONDecoder().decode(Line.self, from: Data(result.output.utf8)) {
+        outcome.metrics = line.metrics
+      } else {
+        outcome.failure = "no result"
+      }
+    case .exited(let code): outcome.failure = "exit \(code)"
+    }
+    if outcome.failure != nil, let line = result.errors.split(separator: "\n").first {
+      progress("")
+      FileOutput.error("\(outcome.failure!): \(line)\n")
+    }
+    return outcome
+  }
+
+  private func progress(_ text: String) {
+    guard isatty(2) == 1 else { return }
+    FileOutput.error("\r\u{1B}[K\(text)")
+  }
+}
+
+enum FileOutput {
+  static func error(_ text: String) { _ = text.withCString { write(2, $0, strlen($0)) } }
+}

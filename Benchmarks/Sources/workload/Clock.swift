@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How time is taken: in chunks, of which the median counts, so that a chunk that another process disturbed is no part
+// of the result.
+
+import CBench
+
+enum Clock {
+  /// The median over `chunks` of the nanoseconds that one operation took; the first chunk is warm-up and not counted.
+  @inline(__always)
+  static func median(chunks: Int, operations: Int, _ body: (Int) -> Void) -> Double {
+    let times = mapped(chunks, of: Double.self)
+    body(operations)
+    for chunk in 0..<chunks {
+      let start = bench_now()
+      body(operations)
+      times[chunk] = Double(bench_now() - start) / Double(operations)
+    }
+    return median(times, chunks)
+  }
+
+  static func median(_ values: UnsafeMutablePointer<Double>, _ count: Int) -> Double {
+    var buffer = UnsafeMutableBufferPointer(start: values, count: count)
+    buffer.sort()
+    return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2
+  }
+
+  /// Nanoseconds of one tick of the cycle counter, over at least 20 ms.
+  static func nanosecondsPerTick() -> Double {
+    let (from, fromTicks) = (bench_now(), bench_ticks())
+    while bench_now() - from < 20_000_000 {}
+    return Double(bench_now() - from) / Double(bench_ticks() - fromTicks)
+  }
+}
