@@ -67,6 +67,18 @@ import Topology
     #expect(topology.warnings.contains { $0.hasPrefix(root.path + "/sys/devices/system/cpu/online: cannot be read") })
   }
 
+  @Test func containerThatIsShownFewerCPUsKeepsItsNodes() throws {
+    let root = FakeRoot()
+    root.cpus(online: "0,2")
+    root.nodes(online: "0-1")
+    root.node(0, cpus: "0-1", distances: "10 20")
+    root.node(1, cpus: "2-3", distances: "20 10")
+    let topology = Topology(root: root.path)
+    #expect(topology.nodes.map(\.cpus) == [CPUSet([0]), CPUSet([2])])
+    #expect(topology.warnings.count == 2)
+    #expect(try #require(topology.warnings.last).hasSuffix("node1/cpulist: has CPUs 3, which are not online; left out"))
+  }
+
   /// A case of one wrong file: what is changed in a sound tree of two nodes, and the file and word the warning has.
   struct Impossible: Sendable, CustomTestStringConvertible {
     var file: String
@@ -77,7 +89,6 @@ import Topology
 
   @Test(arguments: [
     Impossible(file: "node1/cpulist", text: "1-3", reason: "which another node has too"),
-    Impossible(file: "node1/cpulist", text: "2-4", reason: "which are not online"),
     Impossible(file: "node1/cpulist", text: "2", reason: "no node has the online CPUs 3"),
     Impossible(file: "node1/cpulist", text: "two", reason: "is not a list"),
     Impossible(file: "node1/distance", text: "20", reason: "has 1 distances for 2 nodes"),
