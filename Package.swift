@@ -36,6 +36,18 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Tests mirror the modules they test.
+let tests: [Target] = [
+  .testTarget(name: "MachineTests", dependencies: ["CAnax", "Machine"], swiftSettings: swiftSettings),
+  .testTarget(name: "TopologyTests", dependencies: ["Topology"], swiftSettings: swiftSettings),
+  .testTarget(
+    name: "CommandTests",
+    dependencies: [
+      "AnaxCommand", "Machine", "Topology", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    ],
+    swiftSettings: swiftSettings),
+]
+
 let package = Package(
   name: "swift-anax",
   products: [
@@ -61,4 +73,5 @@ let package = Package(
     + (engine + faces).map {
       .target(name: $0.name, dependencies: $0.dependencies, swiftSettings: swiftSettings)
     }
+    + tests
 )

@@ -6,6 +6,8 @@
 // of a switch. To add one: a case, its row, and `count`.
 import CAnax
 
+// Without @usableFromInline on a `package` type, @inlinable members of it are calls in other modules.
+@usableFromInline
 package enum Tunable {
   case pageDecay
   case pageKeep

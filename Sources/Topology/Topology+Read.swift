@@ -102,17 +102,18 @@ private struct TopologyReader {
     var placed = CPUSet()
     for id in ids {
       let folder = "\(Self.nodeFolder)/node\(id)"
-      let cpus = try files.ids("\(folder)/cpulist")
-      let twice = placed.intersection(cpus)
+      let listed = try files.ids("\(folder)/cpulist")
+      let twice = placed.intersection(listed)
       if !twice.isEmpty {
         throw .impossible(
           path: files.location("\(folder)/cpulist"), reason: "has CPUs \(twice), which another node has too")
       }
-      let strays = cpus.subtracting(online)
+      // A container may be shown fewer CPUs than its nodes have: that does not make the nodes wrong.
+      let strays = listed.subtracting(online)
       if !strays.isEmpty {
-        throw .impossible(
-          path: files.location("\(folder)/cpulist"), reason: "has CPUs \(strays), which are not online")
+        warnings.append("\(files.location("\(folder)/cpulist")): has CPUs \(strays), which are not online; left out")
       }
+      let cpus = listed.intersection(online)
       placed = placed.union(cpus)
       nodes.append(
         Topology.Node(

@@ -36,6 +36,19 @@ package struct Topology: Hashable, Sendable {
   /// What was wrong or missing; each names its file.
   package var warnings: [String]
 
+  package init(
+    nodes: [Node], possible: CPUSet, online: CPUSet, allowed: CPUSet, allowedNodes: CPUSet, caches: [Cache],
+    warnings: [String]
+  ) {
+    self.nodes = nodes
+    self.possible = possible
+    self.online = online
+    self.allowed = allowed
+    self.allowedNodes = allowedNodes
+    self.caches = caches
+    self.warnings = warnings
+  }
+
   /// The node of an online CPU.
   package func node(ofCPU cpu: Int) -> Int? {
     nodes.first { $0.cpus.contains(cpu) }?.id

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command's root: its verbs, and what they share. A verb is a file of its own.
+import ArgumentParser
+import Glibc
+import Machine
+
+@main
+struct Command: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "anax",
+    abstract: "Run programs on the Anax allocator, and see what it sees.",
+    subcommands: [ExecCommand.self, TopologyCommand.self, TunablesCommand.self])
+}
+
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+  case text, json
+}
+
+struct FormatOption: ParsableArguments {
+  @Option(help: "How to print.")
+  var format: OutputFormat = .text
+}
+
+enum Complaint {
+  /// One line on standard error.
+  static func say(_ text: String) {
+    let line = "anax: \(text)\n"
+    _ = line.withCString { write(2, $0, strlen($0)) }
+  }
+}
+
+extension Tunable {
+  static var all: [Tunable] { (0..<UInt32(count)).compactMap { Tunable(index: $0) } }
+
+  /// The environment variable that sets it.
+  var variable: String {
+    "ANAX_" + String(decoding: "\(row.name)".utf8.map(TunableRow.capital), as: UTF8.self)
+  }
+}
+
+extension TunableRow {
+  /// A value as the table prints it; a letter's 0 is unset.
+  func text(_ value: Int64) -> String {
+    guard unit.isLetter else { return "\(value)" }
+    return value == 0 ? "unset" : String(UnicodeScalar(UInt8(0x40 + value)))
+  }
+
+  var range: String { "\(text(low))...\(text(high))" }
+
+  var unitText: String { "\(unit.symbol)" }
+}

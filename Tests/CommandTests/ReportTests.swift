@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the verbs print: JSON that a parser takes, and the same facts in text.
+import Foundation
+import Machine
+import Testing
+import Topology
+
+@testable import AnaxCommand
+
+@Suite struct ReportTests {
+  static let report = TopologyReport(
+    topology: Topology(
+      nodes: [
+        .init(id: 0, cpus: CPUSet(0...1), memory: 3 << 29, distances: [10, 20]),
+        .init(id: 4, cpus: CPUSet(), memory: nil, distances: [20, 10]),
+      ],
+      possible: CPUSet(0...7), online: CPUSet(0...1), allowed: CPUSet([1]), allowedNodes: CPUSet([0]),
+      caches: (0...1).map {
+        Cache(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: CPUSet([$0]))
+      },
+      warnings: ["/sys/\"x\"\u{1}: odd"]),
+    limits: Limits(
+      root: "/nonexistent", process: .init(addressSpace: 64 << 20, pageSize: 4096, addressBits: 47)),
+    support: PerCPUSupport(areaBytes: 20, featureBytes: 28, canStopSections: true),
+    askedRung: 0)
+
+  @Test func topologyTextSaysWhatThereIs() {
+    let text = Self.report.text
+    for line in [
+      "CPUs              possible 0-7, online 0-1, allowed 1", "node 0            CPUs 0-1, 1.5 GiB, distances 10 20",
+      "node 4            no CPU, not allowed, distances 20 10",
+      "L2 unified        1 MiB, 8 ways of 2048 sets of 64 B, one for each CPU",
+      "colors            32 (a way of the L2 cache is 128 KiB)", "CPU quota         none",
+      "address space     64 MiB (RLIMIT_AS)", "rung              B: the C library has registered restartable sequences",
+    ] {
+      #expect(text.contains(line + "\n"))
+    }
+  }
+
+  @Test func topologyJSONIsWhatAParserTakes() throws {
+    let object = try JSONSerialization.jsonObject(with: Data(Self.report.json.text().utf8))
+    let members = try #require(object as? [String: Any])
+    #expect(members["colors"] as? Int == 32)
+    #expect(members["warnings"] as? [String] == ["/sys/\"x\"\u{1}: odd"])
+    #expect((members["nodes"] as? [[String: Any]])?.map { $0["id"] as? Int } == [0, 4])
+    let limits = try #require(members["limits"] as? [String: Any])
+    #expect(limits["cpu_quota"] is NSNull)
+    #expect((limits["address_space_bytes"] as? [String: Any])?["value"] as? Int == 64 << 20)
+    #expect((members["rung"] as? [String: Any])?["letter"] as? String == "B")
+  }
+
+  @Test(arguments: [
+    (0, 28, Int64(0), "D"), (0, 28, 1, "D"), (20, 28, 0, "B"), (20, 28, 1, "A"), (20, 20, 1, "B"), (20, 0, 1, "B"),
+    (20, 28, 3, "B"), (20, 28, 4, "D"),
+  ])
+  func rungFollowsWhatThereIsAndWhatWasAsked(_ area: Int, _ features: Int, _ asked: Int64, _ letter: String) {
+    let support = PerCPUSupport(areaBytes: area, featureBytes: features, canStopSections: true)
+    #expect(support.rung(asked: asked).rung.rawValue == letter)
+  }
+
+  @Test func variablesOfTheTableSetTheirTunable() {
+    #expect(Tunable.pageKeepFloor.variable == "ANAX_VM_PAGE_KEEP_FLOOR")
+    for tunable in Tunable.all {
+      #expect(Tunable(variable: tunable.variable, count: tunable.variable.utf8.count) == tunable)
+    }
+  }
+
+  @Test(arguments: [(UInt64(0), "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (5 << 40, "5 TiB")])
+  func bytesArePrintedInTheLargestUnit(_ bytes: UInt64, _ text: String) {
+    #expect(TopologyReport.bytes(bytes) == text)
+  }
+}
