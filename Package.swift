@@ -65,7 +65,7 @@ let package = Package(
     .executableTarget(
       name: "AnaxCommand",
       dependencies: [
-        "Anax", "Topology", "Machine",
+        "CAnax", "Anax", "Topology", "Machine", "PerCPU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

@@ -15,7 +15,7 @@ struct TopologyCommand: ParsableCommand {
   func run() {
     Tunable.start()
     let report = TopologyReport(
-      topology: .current(), limits: Limits(), support: .current(), askedRung: Tunable.rung.value)
+      topology: .current(), limits: Limits(), support: .current(), rung: .current())
     switch output.format {
     case .text: print(report.text, terminator: "")
     case .json: print(report.json.text())

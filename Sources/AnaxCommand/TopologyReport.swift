@@ -7,10 +7,9 @@ struct TopologyReport {
   let topology: Topology
   let limits: Limits
   let support: PerCPUSupport
-  let askedRung: Int64
+  let rung: RungInForce
 
   private var warnings: [String] { topology.warnings + limits.warnings }
-  private var rung: (rung: PerCPUSupport.Rung, reason: String) { support.rung(asked: askedRung) }
 
   // MARK: Text
 
@@ -41,7 +40,7 @@ struct TopologyReport {
     line("address space", Self.bound(limits.addressSpace, Self.bytes))
     line("overcommit", limits.overcommit.map { "\($0)" } ?? "unknown")
     line("commit limit", limits.commitLimit.map(Self.bytes) ?? "unknown")
-    line("rung", "\(rung.rung.rawValue): \(rung.reason)")
+    line("rung", "\(rung.letter): \(rung.reason)")
     line("rseq area", support.areaBytes == 0 ? "none" : "\(support.areaBytes) bytes")
     line("rseq features", "node_id \(Self.word(support.hasNodeID)), mm_cid \(Self.word(support.hasConcurrencyID))")
     line("membarrier rseq", Self.word(support.canStopSections))
@@ -115,7 +114,7 @@ struct TopologyReport {
         "commit_limit_bytes": .optional(limits.commitLimit, Self.integer),
       ]),
       "rung": .object([
-        "letter": .string(rung.rung.rawValue),
+        "letter": .string(rung.letter),
         "reason": .string(rung.reason),
         "rseq_area_bytes": .integer(Int64(support.areaBytes)),
         "rseq_feature_bytes": .integer(Int64(support.featureBytes)),

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What this process's kernel and C library offer for per-CPU work, and the rung that follows. Facts only: asking
-// changes nothing in the process.
+// What this process's kernel and C library offer for per-CPU work. Asking changes nothing in the process; which rung
+// follows is PerCPU's to decide.
 import CAnax
 import Machine
 
 package struct PerCPUSupport: Hashable, Sendable {
-  package enum Rung: String, Sendable {
-    /// Restartable sequences, indexed by the process's own dense CPU numbers.
-    case a = "A"
-    /// Restartable sequences, indexed by the CPU.
-    case b = "B"
-    /// Shards picked by getcpu and entered by one atomic operation.
-    case d = "D"
-  }
-
   /// Bytes of the area that the C library registers for each thread; 0 is none.
   package var areaBytes: Int
   /// Bytes of the area that the kernel fills in; 0 where it does not say (before 6.3).
@@ -40,19 +31,4 @@ package struct PerCPUSupport: Hashable, Sendable {
   package var hasNodeID: Bool { areaBytes > 0 && featureBytes >= 24 }
   /// Whether the kernel tells a thread its dense CPU number (field `mm_cid`, bytes 24 to 27 of the area).
   package var hasConcurrencyID: Bool { areaBytes > 0 && featureBytes >= 28 }
-
-  /// The rung that a process started now would be on, and why. `asked` is the tunable `rung`: 0, or 1 for A to 4 for D.
-  package func rung(asked: Int64) -> (rung: Rung, reason: String) {
-    if areaBytes == 0 {
-      return (.d, "the C library has registered no area for restartable sequences")
-    }
-    switch asked {
-    case 4: return (.d, "asked for")
-    case 1 where hasConcurrencyID && hasNodeID: return (.a, "asked for")
-    case 1: return (.b, "A was asked for, but the kernel does not fill in mm_cid and node_id")
-    case 2: return (.b, "asked for")
-    case 3: return (.b, "C was asked for, which this build does not have")
-    default: return (.b, "the C library has registered restartable sequences")
-    }
-  }
 }

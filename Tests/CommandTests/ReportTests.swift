@@ -23,7 +23,7 @@ import Topology
     limits: Limits(
       root: "/nonexistent", process: .init(addressSpace: 64 << 20, pageSize: 4096, addressBits: 47)),
     support: PerCPUSupport(areaBytes: 20, featureBytes: 28, canStopSections: true),
-    askedRung: 0)
+    rung: RungInForce(letter: "B", reason: "because"))
 
   @Test func topologyTextSaysWhatThereIs() {
     let text = Self.report.text
@@ -32,7 +32,7 @@ import Topology
       "node 4            no CPU, not allowed, distances 20 10",
       "L2 unified        1 MiB, 8 ways of 2048 sets of 64 B, one for each CPU",
       "colors            32 (a way of the L2 cache is 128 KiB)", "CPU quota         none",
-      "address space     64 MiB (RLIMIT_AS)", "rung              B: the C library has registered restartable sequences",
+      "address space     64 MiB (RLIMIT_AS)", "rung              B: because",
     ] {
       #expect(text.contains(line + "\n"))
     }
@@ -50,13 +50,19 @@ import Topology
     #expect((members["rung"] as? [String: Any])?["letter"] as? String == "B")
   }
 
-  @Test(arguments: [
-    (0, 28, Int64(0), "D"), (0, 28, 1, "D"), (20, 28, 0, "B"), (20, 28, 1, "A"), (20, 20, 1, "B"), (20, 0, 1, "B"),
-    (20, 28, 3, "B"), (20, 28, 4, "D"),
-  ])
-  func rungFollowsWhatThereIsAndWhatWasAsked(_ area: Int, _ features: Int, _ asked: Int64, _ letter: String) {
-    let support = PerCPUSupport(areaBytes: area, featureBytes: features, canStopSections: true)
-    #expect(support.rung(asked: asked).rung.rawValue == letter)
+  @Test func rungIsTheEnginesOwn() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      setenv("ANAX_RUNG", "D", 1)
+      Tunable.start()
+      let rung = RungInForce.current()
+      exit(rung == RungInForce(letter: "D", reason: "asked for") ? 0 : 1)
+    }
+    await #expect(processExitsWith: .exitCode(0)) {
+      unsetenv("ANAX_RUNG")
+      Tunable.start()
+      let rung = RungInForce.current()
+      exit(rung.letter == (PerCPUSupport.current().areaBytes > 0 ? "B" : "D") ? 0 : 1)
+    }
   }
 
   @Test func variablesOfTheTableSetTheirTunable() {
