@@ -8,7 +8,7 @@ import CAnax
 
 // Without @usableFromInline on a `package` type, @inlinable members of it are calls in other modules.
 @usableFromInline
-package enum Tunable {
+package enum Tunable: Sendable {
   case pageDecay
   case pageKeep
   case pageKeepFloor
