@@ -117,28 +117,43 @@ struct Session {
     }
   }
 
-  /// Sleeping cells fill memory one after another, and sleep and are read at the same time.
+  /// Sleeping cells run side by side, as many as fit into half of the free memory. Where cells differ only in the
+  /// candidate's variables, the other subjects run once.
   private mutating func runSleeping(_ cells: [Cell]) {
-    var running: [(cell: Int, subject: Int, child: Child)] = []
-    var outcomes = cells.map { _ in subjects.map { _ in Outcome() } }
+    var outcomes = cells.map { _ in subjects.indices.map { Outcome(failure: unusable[$0]) } }
+    let twin = { (cell: Int) in cells.firstIndex { $0.kind == cells[cell].kind } ?? cell }
+    var waiting: [(cell: Int, subject: Int)] = []
     for cell in cells.indices {
-      for subject in subjects.indices {
-        if let message = unusable[subject] {
-          outcomes[cell][subject].failure = message
-          continue
-        }
+      for subject in subjects.indices where unusable[subject] == nil && (subject == candidate || twin(cell) == cell) {
+        waiting.append((cell, subject))
+      }
+    }
+    while !waiting.isEmpty && !interrupted {
+      let group = waiting.prefix(Session.sleepersAtOnce())
+      waiting.removeFirst(group.count)
+      var running: [(cell: Int, subject: Int, child: Child)] = []
+      for (cell, subject) in group {
         do {
           running.append((cell, subject, try launch(cells[cell], subject, 0)))
         } catch {
           outcomes[cell][subject].failure = error.description
         }
       }
-    }
-    for (cell, subject, child) in running {
-      outcomes[cell][subject] = outcome(child.wait(limit: 180))
+      for (cell, subject, child) in running { outcomes[cell][subject] = outcome(child.wait(limit: 180)) }
     }
     guard !interrupted else { return }
-    for cell in cells.indices { samples.add(outcomes[cell], of: cells[cell]) }
+    for cell in cells.indices {
+      for subject in subjects.indices where subject != candidate {
+        outcomes[cell][subject] = outcomes[twin(cell)][subject]
+      }
+      samples.add(outcomes[cell], of: cells[cell])
+    }
+  }
+
+  /// At 400 MiB each, half of what is free; at most 20.
+  private static func sleepersAtOnce() -> Int {
+    let line = readText("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemAvailable:") } ?? ""
+    return min(max((Int(line.filter(\.isNumber)) ?? 0) / (2 * 400 << 10), 1), 20)
   }
 
   private func variables(_ cell: Cell, _ subject: Int) -> [String] {
