@@ -3,7 +3,8 @@
 #include "CAnax.h"
 
 struct anax_state anax_state_storage;
-struct anax_cpu_entry anax_cpu_entries[ANAX_CPUS_MAX];
+uint64_t anax_allocate_blocks[ANAX_CPUS_MAX];
+uint64_t anax_release_blocks[ANAX_CPUS_MAX];
 uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX];
 uint8_t anax_cpu_nodes[ANAX_CPUS_MAX];
 uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX];

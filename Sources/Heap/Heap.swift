@@ -9,20 +9,17 @@ import Pages
 import PerCPU
 import Zones
 
+@usableFromInline
 package enum Heap {
   /// A block of at least `size` bytes at a multiple of 16; nil (and ENOMEM) when there is no memory.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-    let number: UInt8
-    if _fastPath(UInt(bitPattern: size) <= 1024) {
-      number = anax_size_class_table()[SizeClasses.smallIndex(size)]
-    } else if _fastPath(UInt(bitPattern: size) <= 32768) {
-      number = anax_size_class_table()[SizeClasses.mediumIndex(size)]
-    } else {
-      return allocateSlow(size)
+    if _fastPath(UInt64(bitPattern: Int64(size)) < anax_state().pointee.fast_size) {
+      let number = anax_size_class_table()[SizeClasses.smallIndex(size)]
+      if let item = anax_cache_pop(UInt64(number)) { return item }
+      return anax_allocate_slow(size)
     }
-    if let item = anax_cache_pop(UInt64(number) &* 8) { return item }
-    return allocateSlow(size)
+    return anax_allocate_medium(size)
   }
 
   /// Takes a block back; nil is nothing. What is no block of this heap stops the process.
@@ -31,11 +28,21 @@ package enum Heap {
     let state = anax_state()
     let address = UInt64(UInt(bitPattern: block))
     let page = Region.page(of: address)
-    if _fastPath(page < state.pointee.heap_pages) {
+    if _fastPath(page < state.pointee.fast_pages) {
       let index = anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page))
-      if _fastPath(anax_cache_push(UInt64(index) &* 8, block.unsafelyUnwrapped)) { return }
+      if _fastPath(anax_cache_push(UInt64(index), block.unsafelyUnwrapped)) { return }
     }
-    freeSlow(address)
+    anax_free_slow(address)
+  }
+
+  /// Requests beyond 1 KiB: the same, in classes of their own table.
+  @inline(never) @_noLocks @_noAllocation
+  package static func allocateMedium(_ size: Int) -> UnsafeMutableRawPointer? {
+    if _fastPath(UInt(bitPattern: size &- 1) < 32768), anax_state().pointee.fast_size != 0 {
+      let number = anax_size_class_table()[SizeClasses.mediumIndex(size)]
+      if let item = anax_cache_pop(UInt64(number)) { return item }
+    }
+    return allocateSlow(size)
   }
 
   @inline(never) @_noLocks @_noAllocation
@@ -50,7 +57,7 @@ package enum Heap {
     return Large.allocate(UInt64(size), alignment: 16, zero: &zero) ?? outOfMemory()
   }
 
-  @inline(never) @_noLocks @_noAllocation
+  @_noLocks @_noAllocation
   package static func outOfMemory() -> UnsafeMutableRawPointer? {
     anax_set_errno(ENOMEM)
     return nil
@@ -77,7 +84,7 @@ package enum Heap {
     if alignment <= 16 { return allocate(size) }
     if size < 0 || !Engine.ensureStarted() { return outOfMemory() }
     if let zone = alignedZone(size, alignment: alignment) {
-      if let item = anax_cache_pop(UInt64(zone) &* 8) { return item }
+      if anax_state().pointee.fast_size != 0, let item = anax_cache_pop(UInt64(zone)) { return item }
       let item = ZoneCache.refill(zone)
       return item != 0 ? UnsafeMutableRawPointer(bitPattern: UInt(item)) : outOfMemory()
     }
@@ -123,18 +130,16 @@ package enum Heap {
   }
 
   /// Bytes the caller may use of a block; 0 for nil.
-  @inlinable @_noLocks @_noAllocation
+  @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func usableSize(_ block: UnsafeMutableRawPointer?) -> Int {
     let state = anax_state()
     let address = UInt64(UInt(bitPattern: block))
     let page = Region.page(of: address)
-    if _fastPath(page < state.pointee.heap_pages) {
-      let index = Int(anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page)))
-      let zone = index & (ANAX_ZONES_MAX &- 1)
-      if _fastPath(zone != 0) { return Int((state.pointee.zones.unsafelyUnwrapped + zone).pointee.usable) }
-      return Large.usableSize(address)
-    }
-    return 0
+    if _slowPath(page >= state.pointee.heap_pages) { return 0 }
+    let index = anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page))
+    // Zone 0, no slab: its row says 0.
+    let usable = anax_zone_usable(Int(index) & (ANAX_ZONES_MAX &- 1))
+    return _fastPath(usable != 0) ? Int(usable) : Large.usableSize(address)
   }
 
   @_noLocks @_noAllocation
@@ -165,3 +170,11 @@ package enum Heap {
     return new
   }
 }
+
+// The slow paths by C names, so that the fast paths end in a jump: a tail call needs one calling convention.
+@c(anax_allocate_slow) @_noLocks @_noAllocation
+package func heapAllocateSlow(_ size: Int) -> UnsafeMutableRawPointer? { Heap.allocateSlow(size) }
+@c(anax_allocate_medium) @_noLocks @_noAllocation
+package func heapAllocateMedium(_ size: Int) -> UnsafeMutableRawPointer? { Heap.allocateMedium(size) }
+@c(anax_free_slow) @_noLocks @_noAllocation
+package func heapFreeSlow(_ address: UInt64) { Heap.freeSlow(address) }

@@ -10,6 +10,7 @@ import Pages
 import PerCPU
 import Zones
 
+@usableFromInline
 package enum Large {
   /// More than this is refused at once.
   @usableFromInline static var largest: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
@@ -85,6 +86,7 @@ package enum Large {
     return run
   }
 
+  @usableFromInline @inline(never)
   @_noLocks @_noAllocation
   package static func usableSize(_ address: UInt64) -> Int {
     let run = Run(word: Run.at(page: Region.page(of: address)).loadAcquire())

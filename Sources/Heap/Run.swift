@@ -21,8 +21,9 @@ import CAnax
 import LockFree
 import Pages
 
+@usableFromInline
 package struct Run {
-  package let word: UInt64
+  @usableFromInline package let word: UInt64
 
   @inlinable @_noLocks @_noAllocation
   package init(word: UInt64) { self.word = word }

@@ -5,6 +5,7 @@
 import CAnax
 import Zones
 
+@usableFromInline
 package enum SizeClasses {
   /// Classes 1 ... count.
   @inlinable package static var count: Int { @_noLocks @_noAllocation get { 72 } }

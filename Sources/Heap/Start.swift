@@ -16,6 +16,7 @@ import Pages
 import PerCPU
 import Zones
 
+@usableFromInline
 package enum Engine {
   /// True when the heap can be used.
   @inlinable @_noLocks @_noAllocation
@@ -23,7 +24,7 @@ package enum Engine {
     AtomicWord(anax_state_started(anax_state())).loadAcquire() == 2 || start()
   }
 
-  @inline(never) @_noLocks @_noAllocation
+  @usableFromInline @inline(never) @_noLocks @_noAllocation
   package static func start() -> Bool {
     let started = AtomicWord(anax_state_started(anax_state()))
     var none: UInt64 = 0
@@ -44,6 +45,10 @@ package enum Engine {
     SizeClasses.makeZones()
     Ticks.start()
     Ladder.climb()
+    if state.pointee.cpu_limit != 0 {
+      state.pointee.fast_pages = state.pointee.heap_pages
+      state.pointee.fast_size = 1025
+    }
     started.storeRelease(2)
     return true
   }

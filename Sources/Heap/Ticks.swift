@@ -10,6 +10,7 @@ import Pages
 import PerCPU
 import Zones
 
+@usableFromInline
 package enum Ticks {
   @_noLocks @_noAllocation
   static func start() {

@@ -3,6 +3,7 @@
 
 import CAnax
 
+@usableFromInline
 package struct AtomicWord {
   @usableFromInline let address: UnsafeMutablePointer<UInt64>
 

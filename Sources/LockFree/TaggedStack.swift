@@ -16,6 +16,7 @@
 
 import CAnax
 
+@usableFromInline
 package struct TaggedStack {
   @usableFromInline let head: AtomicWord
   @usableFromInline let links: UnsafeMutableRawPointer

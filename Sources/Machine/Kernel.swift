@@ -5,6 +5,7 @@
 
 import CAnax
 
+@usableFromInline
 package enum Kernel {
   @inlinable @_noLocks @_noAllocation
   package static func call(

@@ -5,6 +5,7 @@
 
 import CAnax
 
+@usableFromInline
 package enum Processors {
   @_noLocks @_noAllocation
   package static func read() {

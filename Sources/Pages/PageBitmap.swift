@@ -22,6 +22,7 @@
 import CAnax
 import LockFree
 
+@usableFromInline
 package enum PageBitmap {
   @inlinable @_noLocks @_noAllocation
   static func claimedWord(_ index: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.claimed! + Int(index)) }

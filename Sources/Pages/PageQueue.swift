@@ -7,6 +7,7 @@
 
 import CAnax
 
+@usableFromInline
 package enum PageQueue {
   @inlinable package static var count: UInt64 { @_noLocks @_noAllocation get { 64 } }
 

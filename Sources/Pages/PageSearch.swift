@@ -11,6 +11,7 @@ import CAnax
 import LockFree
 import Machine
 
+@usableFromInline
 package enum PageSearch {
   @usableFromInline static var none: UInt64 { @_noLocks @_noAllocation get { ~0 } }
 

@@ -7,11 +7,12 @@ import LockFree
 import Machine
 
 /// What a request for pages returned.
+@usableFromInline
 package struct PageRun {
   /// Index of the first page.
-  package let page: UInt64
+  @usableFromInline package let page: UInt64
   /// True when every byte is known to be zero.
-  package let zero: Bool
+  @usableFromInline package let zero: Bool
 
   @inlinable @_noLocks @_noAllocation
   package init(page: UInt64, zero: Bool) {
@@ -22,6 +23,7 @@ package struct PageRun {
   @inlinable package var address: UInt64 { @_noLocks @_noAllocation get { Region.address(ofPage: page) } }
 }
 
+@usableFromInline
 package enum Pages {
   @inlinable @_noLocks @_noAllocation
   package static func node(_ index: Int) -> UnsafeMutablePointer<anax_node> { anax_state().pointee.nodes! + index }
@@ -119,6 +121,7 @@ package enum Pages {
 }
 
 /// The order in which nodes are asked: by distance.
+@usableFromInline
 package enum Nearest {
   @_noLocks @_noAllocation
   package static func node(from node: Int, rank: Int) -> Int {

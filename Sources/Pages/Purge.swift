@@ -11,6 +11,7 @@ import CAnax
 import LockFree
 import Machine
 
+@usableFromInline
 package enum Purge {
   /// Bytes of the node that may be free and dirty.
   @_noLocks @_noAllocation

@@ -18,6 +18,7 @@ import CAnax
 import LockFree
 import Machine
 
+@usableFromInline
 package enum Region {
   /// log2 of the page's bytes: a constant where the architecture has one page size.
   @inlinable @inline(__always)

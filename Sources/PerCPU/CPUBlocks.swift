@@ -2,21 +2,22 @@
 // CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the reclaimer.
 // The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the sections.
 //
-// | entry of the CPU table | means |
+// | word of a CPU in the tables | means |
 // |---|---|
-// | 0 | the empty block: every section gives up, the caller goes to the depot and the slabs |
-// | offset | from the empty block to the CPU's block; `allocate` points at the part of the CPU's own node, `release` at the start |
-// The entry's two words may be seen from different blocks while a reclaimer swaps them: each list is whole by itself.
+// | the empty block | every section gives up, the caller goes to the depot and the slabs |
+// | address | the CPU's block: `allocate` the part of the CPU's own node, `release` its start |
+// The two words may be seen from different blocks while a reclaimer swaps them: each list is whole by itself.
 //
 // | transition | by | order |
 // |---|---|---|
-// | 0 → block | the first slow path on that CPU | CAS; the block is zero |
+// | empty → block | the first slow path on that CPU | CAS; the block is zero |
 // | block → replacement | the reclaimer, which holds the CPU's reclaim lock word (never waited for) | release, then membarrier |
 
 import CAnax
 import LockFree
 import Machine
 
+@usableFromInline
 package enum CPUBlocks {
   /// The CPU this thread is on by its area, or nil: no area, or no CPU cache on this rung.
   @inlinable @_noLocks @_noAllocation
@@ -43,18 +44,28 @@ package enum CPUBlocks {
     anax_state().pointee.blocks_base &+ (UInt64(cpu) &* 2 &+ which) &* anax_state().pointee.block_bytes
   }
 
+  @inlinable
+  static var empty: UInt64 { @_noLocks @_noAllocation get { UInt64(UInt(bitPattern: anax_empty())) } }
+
+  /// Points every possible CPU at the empty block. Once, at start.
   @_noLocks @_noAllocation
-  static func offset(_ block: UInt64) -> UInt64 { block &- UInt64(UInt(bitPattern: anax_empty())) }
+  package static func start() {
+    var cpu = 0
+    while cpu < Int(anax_state().pointee.cpu_count) {
+      anax_allocate_table()[cpu] = empty
+      anax_release_table()[cpu] = empty
+      cpu += 1
+    }
+  }
 
   /// Gives this CPU its block where it has none.
   @_noLocks @_noAllocation
   package static func open(_ cpu: Int) {
-    let entry = anax_cpu_table() + cpu
-    var none: UInt64 = 0
-    let first = offset(block(cpu, 0))
-    if AtomicWord(anax_cpu_entry_release(entry)).compareExchange(&none, first) {
+    var none = empty
+    let first = block(cpu, 0)
+    if AtomicWord(anax_release_table() + cpu).compareExchange(&none, first) {
       setAllocate(cpu, first)
-    } else if AtomicWord(anax_cpu_entry_allocate(entry)).loadRelaxed() == 0 {
+    } else if AtomicWord(anax_allocate_table() + cpu).loadRelaxed() == empty {
       // Whoever opened it was stopped between the two words.
       setAllocate(cpu, none)
     }
@@ -63,7 +74,7 @@ package enum CPUBlocks {
   @_noLocks @_noAllocation
   static func setAllocate(_ cpu: Int, _ release: UInt64) {
     let own = UInt64(node(ofCPU: cpu)) &* UInt64(ANAX_CPU_BLOCK_BYTES)
-    AtomicWord(anax_cpu_entry_allocate(anax_cpu_table() + cpu)).storeRelease(release &+ own)
+    AtomicWord(anax_allocate_table() + cpu).storeRelease(release &+ own)
   }
 
   /// Swaps the CPU's block for its replacement and returns the old one, which no section touches any more. nil: the CPU has
@@ -72,15 +83,13 @@ package enum CPUBlocks {
   package static func swap(_ cpu: Int) -> UnsafeMutablePointer<UInt64>? {
     let state = anax_state()
     if state.pointee.membarrier == 0 { return nil }
-    let entry = anax_cpu_table() + cpu
-    let release = AtomicWord(anax_cpu_entry_release(entry))
-    if release.loadAcquire() == 0 { return nil }
+    let release = AtomicWord(anax_release_table() + cpu)
+    if release.loadAcquire() == empty { return nil }
     let lock = AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count) + cpu)
     var free: UInt64 = 0
     if !lock.compareExchange(&free, 1) { return nil }
     let old = release.loadAcquire()
-    let which: UInt64 = old == offset(block(cpu, 0)) ? 1 : 0
-    let new = offset(block(cpu, which))
+    let new = block(cpu, old == block(cpu, 0) ? 1 : 0)
     release.storeRelease(new)
     setAllocate(cpu, new)
     if !Ladder.stopSections() {
@@ -90,7 +99,7 @@ package enum CPUBlocks {
       lock.storeRelease(0)
       return nil
     }
-    return UnsafeMutablePointer(bitPattern: UInt(old &+ UInt64(UInt(bitPattern: anax_empty()))))
+    return UnsafeMutablePointer(bitPattern: UInt(old))
   }
 
   @_noLocks @_noAllocation

@@ -10,6 +10,7 @@
 import CAnax
 import Machine
 
+@usableFromInline
 package enum Ladder {
   package enum Reason: UInt64 {
     case best = 0
@@ -38,6 +39,7 @@ package enum Ladder {
     if state.pointee.rung == 66 {
       state.pointee.rseq_offset = anax_rseq_area_offset()
       state.pointee.membarrier = registerMembarrier() ? 1 : 0
+      CPUBlocks.start()
       state.pointee.cpu_limit = state.pointee.cpu_count
     }
   }

@@ -12,6 +12,7 @@
 import CAnax
 import LockFree
 
+@usableFromInline
 package enum Shards {
   @_noLocks @_noAllocation
   static func enter(_ cpu: Int) -> Int? {

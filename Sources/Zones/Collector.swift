@@ -5,6 +5,7 @@ import CAnax
 import LockFree
 import PerCPU
 
+@usableFromInline
 package enum Collector {
   /// `all`: whole depots; else what was not needed since the last pass.
   @_noLocks @_noAllocation

@@ -9,6 +9,7 @@ import Machine
 import PerCPU
 import Pages
 
+@usableFromInline
 package struct Home {
   @usableFromInline let zoneID: Int
   @usableFromInline let node: Int

@@ -9,6 +9,7 @@ import Machine
 import PerCPU
 import Pages
 
+@usableFromInline
 package enum Reclaim {
   /// Drains every CPU cache and shard into the slabs.
   @_noLocks @_noAllocation

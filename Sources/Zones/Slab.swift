@@ -30,6 +30,7 @@ import LockFree
 import Machine
 import Pages
 
+@usableFromInline
 package struct Slab {
   @usableFromInline let index: UInt32
 

@@ -5,6 +5,7 @@
 import CAnax
 import Machine
 
+@usableFromInline
 package enum Stop {
   @inline(never) @_noLocks @_noAllocation
   package static func doubleFree(_ address: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> Never {

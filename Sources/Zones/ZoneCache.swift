@@ -11,16 +11,17 @@ import Machine
 import PerCPU
 import Pages
 
+@usableFromInline
 package enum ZoneCache {
-  /// Byte offset of list [node][zone] in a CPU block.
+  /// Index of list [node][zone] in a CPU block.
   @inlinable @_noLocks @_noAllocation
-  static func slot(_ node: Int, _ zone: Int) -> UInt64 { UInt64(node &* ANAX_ZONES_MAX &+ zone) &* 8 }
+  static func slot(_ node: Int, _ zone: Int) -> UInt64 { UInt64(node &* ANAX_ZONES_MAX &+ zone) }
 
   /// An item of the zone for a CPU whose list was empty. 0: no memory, or the zone's limit.
   @inline(never) @_noLocks @_noAllocation
   package static func refill(_ zone: Int) -> UInt64 {
     guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone, node: nil) }
-    if let item = anax_cache_pop(UInt64(zone) &* 8) { return UInt64(UInt(bitPattern: item)) }
+    if let item = anax_cache_pop(UInt64(zone)) { return UInt64(UInt(bitPattern: item)) }
     let node = CPUBlocks.node(ofCPU: cpu)
     let entry = anax_state().pointee.zones! + zone
     let room = UInt64(entry.pointee.list_limit)
@@ -82,10 +83,10 @@ package enum ZoneCache {
         overflowWithoutArea(home, index: index, item: item, room: room)
         return
       }
-      if anax_cache_push(UInt64(index) &* 8, UnsafeMutableRawPointer(bitPattern: UInt(item))!) { return }
+      if anax_cache_push(UInt64(index), UnsafeMutableRawPointer(bitPattern: UInt(item))!) { return }
       CPUBlocks.open(cpu)
       var list: UInt64 = 0
-      if anax_cache_take(UInt64(index) &* 8, room, &list), list &>> 16 != 0 {
+      if anax_cache_take(UInt64(index), room, &list), list &>> 16 != 0 {
         let own = node == CPUBlocks.node(ofCPU: cpu)
         if !own || !anax_cache_put(slot(node, zone | ANAX_ZONE_SPARE), list) { home.deposit(list: list, cpu: cpu) }
       }

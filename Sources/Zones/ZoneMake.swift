@@ -6,6 +6,7 @@ import CAnax
 import LockFree
 import Machine
 
+@usableFromInline
 package enum ZoneMake {
   /// Bytes from item to item. From 2 KiB up an odd multiple of 64, so that successive items fall in different cache and TLB
   /// sets (at most 3.1%); exact where an alignment above 64 was asked for.

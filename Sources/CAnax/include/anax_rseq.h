@@ -10,7 +10,8 @@
 // of each free item holds the list word as it was before the item was pushed. An all-zero word is "no list here": neither pop
 // nor push succeeds, which is what the empty block gives to every CPU whose block does not exist or is being reclaimed.
 //
-// A CPU id at or above cpu_limit (as unsigned: also the -1 and -2 of a thread without an area) never enters a section.
+// A CPU id at or above cpu_limit (as unsigned: also the -1 and -2 of a thread without an area) gives up at once. A section must
+// not be entered before the engine has set rseq_offset: the fast limits (fast_size, fast_pages) are 0 until then.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,3 +35,8 @@ ANAX_INLINE int64_t anax_rseq_area_offset(void) { return &__rseq_offset ? __rseq
 ANAX_INLINE uint32_t anax_rseq_cpu(void) {
   return anax_state_storage.cpu_limit ? anax_rseq_read_cpu(anax_state_storage.rseq_offset) : 0xffffffffu;
 }
+
+// The heap's slow paths, written in Swift (Heap.swift).
+ANAX_ENGINE void *_Nullable anax_allocate_slow(long size);
+ANAX_ENGINE void *_Nullable anax_allocate_medium(long size);
+ANAX_ENGINE void anax_free_slow(uint64_t address);

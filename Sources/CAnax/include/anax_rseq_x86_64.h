@@ -22,18 +22,16 @@
   "jmp %l[empty]\n\t"                                                                              \
   ".popsection\n\t"
 
-// Enters: %[cpu] is the CPU id, checked against the limit, and compared again inside.
+// Enters: the CPU id is read inside, so that a migration before the commit restarts, and checked against the limit.
 #define ANAX_RSEQ_ENTER                                                                            \
   ANAX_RSEQ_DESCRIPTOR                                                                             \
-  "movl %%fs:4(%[area]), %k[cpu]\n\t"                                                              \
-  "cmpl %[limit], %k[cpu]\n\t"                                                                     \
-  "jae %l[empty]\n\t"                                                                              \
   "leaq 3b(%%rip), %[work]\n\t"                                                                    \
   "movq %[work], %%fs:8(%[area])\n"                                                                \
   "1:\n\t"                                                                                         \
-  "cmpl %%fs:4(%[area]), %k[cpu]\n\t"                                                              \
-  "jne %l[empty]\n\t"                                                                              \
-  "shlq $4, %[cpu]\n\t"
+  "movl %%fs:4(%[area]), %k[cpu]\n\t"                                                              \
+  "cmpl %[limit], %k[cpu]\n\t"                                                                     \
+  "jae %l[empty]\n\t"                                                                              \
+  "movq (%[table], %[cpu], 8), %[work]\n\t"
 
 ANAX_INLINE uint32_t anax_rseq_read_cpu(int64_t area) {
   uint32_t cpu;
@@ -41,39 +39,36 @@ ANAX_INLINE uint32_t anax_rseq_read_cpu(int64_t area) {
   return cpu;
 }
 
-/// Takes the first item of the list at byte offset `slot` of this CPU's part for its own node. NULL: empty, aborted, or no list.
-ANAX_INLINE void *_Nullable anax_cache_pop(uint64_t slot) {
+/// Takes the first item of the list `list` of this CPU's part for its own node. NULL: empty, aborted, or no list.
+ANAX_INLINE void *_Nullable anax_cache_pop(uint64_t list) {
   uint64_t cpu, work, head;
   __asm__ goto volatile(
       ANAX_RSEQ_ENTER
-      "movq (%[table], %[cpu]), %[work]\n\t"
-      "addq %[slot], %[work]\n\t"
-      "movq (%[work]), %[head]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
       "shrq $16, %[head]\n\t"
       "jz %l[empty]\n\t"
       "movq (%[head]), %[cpu]\n\t"
-      "movq %[cpu], (%[work])\n"
+      "movq %[cpu], (%[work], %[list], 8)\n"
       "2:\n\t"
       ANAX_RSEQ_ABORT
       : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
       : [area] "r"(anax_state_storage.rseq_offset), [limit] "m"(anax_state_storage.cpu_limit),
-        [table] "r"(anax_cpu_entries), [slot] "r"((char *)anax_empty_block + slot)
+        [table] "r"(anax_allocate_blocks), [list] "r"(list)
       : "memory", "cc"
       : empty);
+  if (head == 0) __builtin_unreachable();
   return (void *)head;
 empty:
   return NULL;
 }
 
-/// Puts an item on the list at byte offset `slot` of this CPU's block. False: full, aborted, or no list.
-ANAX_INLINE bool anax_cache_push(uint64_t slot, void *_Nonnull item) {
+/// Puts an item on the list `list` of this CPU's block. False: full, aborted, or no list.
+ANAX_INLINE bool anax_cache_push(uint64_t list, void *_Nonnull item) {
   uint64_t cpu, work, head;
   uint64_t address = (uint64_t)item;
   __asm__ goto volatile(
       ANAX_RSEQ_ENTER
-      "movq 8(%[table], %[cpu]), %[work]\n\t"
-      "addq %[slot], %[work]\n\t"
-      "movq (%[work]), %[head]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
       "movzwl %w[head], %k[cpu]\n\t"
       "subl $1, %k[cpu]\n\t"
       "jb %l[empty]\n\t"
@@ -81,12 +76,12 @@ ANAX_INLINE bool anax_cache_push(uint64_t slot, void *_Nonnull item) {
       "movq %[item], %[head]\n\t"
       "shlq $16, %[head]\n\t"
       "orq %[cpu], %[head]\n\t"
-      "movq %[head], (%[work])\n"
+      "movq %[head], (%[work], %[list], 8)\n"
       "2:\n\t"
       ANAX_RSEQ_ABORT
       : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
       : [area] "r"(anax_state_storage.rseq_offset), [limit] "m"(anax_state_storage.cpu_limit),
-        [table] "r"(anax_cpu_entries), [slot] "r"((char *)anax_empty_block + slot), [item] "r"(address)
+        [table] "r"(anax_release_blocks), [list] "r"(list), [item] "r"(address)
       : "memory", "cc"
       : empty);
   return true;
@@ -94,23 +89,21 @@ empty:
   return false;
 }
 
-/// Takes the whole list at `slot` of this CPU's block, leaving an empty one with room for `room` items.
+/// Takes the whole list `list` of this CPU's block, leaving an empty one with room for `room` items.
 /// `*word` is the list word (its address part may be 0). False: aborted, or this CPU has no block now.
-ANAX_INLINE bool anax_cache_take(uint64_t slot, uint64_t room, uint64_t *_Nonnull word) {
+ANAX_INLINE bool anax_cache_take(uint64_t list, uint64_t room, uint64_t *_Nonnull word) {
   uint64_t cpu, work, head;
   __asm__ goto volatile(
       ANAX_RSEQ_ENTER
-      "movq 8(%[table], %[cpu]), %[work]\n\t"
-      "testq %[work], %[work]\n\t"
-      "jz %l[empty]\n\t"
-      "addq %[slot], %[work]\n\t"
-      "movq (%[work]), %[head]\n\t"
-      "movq %[room], (%[work])\n"
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
+      "movq %[room], (%[work], %[list], 8)\n"
       "2:\n\t"
       ANAX_RSEQ_ABORT
       : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
       : [area] "r"(anax_state_storage.rseq_offset), [limit] "m"(anax_state_storage.cpu_limit),
-        [table] "r"(anax_cpu_entries), [slot] "r"((char *)anax_empty_block + slot), [room] "r"(room)
+        [table] "r"(anax_release_blocks), [list] "r"(list), [none] "r"(anax_empty_block), [room] "r"(room)
       : "memory", "cc"
       : empty);
   *word = head;
@@ -119,24 +112,22 @@ empty:
   return false;
 }
 
-/// Makes `word` the list at `slot` of this CPU's block if that list has no item. False: it has, aborted, or no block now.
-ANAX_INLINE bool anax_cache_put(uint64_t slot, uint64_t word) {
+/// Makes `word` the list `list` of this CPU's block if that list has no item. False: it has, aborted, or no block now.
+ANAX_INLINE bool anax_cache_put(uint64_t list, uint64_t word) {
   uint64_t cpu, work, head;
   __asm__ goto volatile(
       ANAX_RSEQ_ENTER
-      "movq 8(%[table], %[cpu]), %[work]\n\t"
-      "testq %[work], %[work]\n\t"
-      "jz %l[empty]\n\t"
-      "addq %[slot], %[work]\n\t"
-      "movq (%[work]), %[head]\n\t"
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
       "shrq $16, %[head]\n\t"
       "jnz %l[empty]\n\t"
-      "movq %[word], (%[work])\n"
+      "movq %[word], (%[work], %[list], 8)\n"
       "2:\n\t"
       ANAX_RSEQ_ABORT
       : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
       : [area] "r"(anax_state_storage.rseq_offset), [limit] "m"(anax_state_storage.cpu_limit),
-        [table] "r"(anax_cpu_entries), [slot] "r"((char *)anax_empty_block + slot), [word] "r"(word)
+        [table] "r"(anax_release_blocks), [list] "r"(list), [none] "r"(anax_empty_block), [word] "r"(word)
       : "memory", "cc"
       : empty);
   return true;
@@ -144,23 +135,21 @@ empty:
   return false;
 }
 
-/// Adds to the word at `slot` of this CPU's block. False: aborted, or no block now.
-ANAX_INLINE bool anax_cache_add(uint64_t slot, uint64_t amount) {
+/// Adds to the word `list` of this CPU's block. False: aborted, or no block now.
+ANAX_INLINE bool anax_cache_add(uint64_t list, uint64_t amount) {
   uint64_t cpu, work, head;
   __asm__ goto volatile(
       ANAX_RSEQ_ENTER
-      "movq 8(%[table], %[cpu]), %[work]\n\t"
-      "testq %[work], %[work]\n\t"
-      "jz %l[empty]\n\t"
-      "addq %[slot], %[work]\n\t"
-      "movq (%[work]), %[head]\n\t"
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
       "addq %[amount], %[head]\n\t"
-      "movq %[head], (%[work])\n"
+      "movq %[head], (%[work], %[list], 8)\n"
       "2:\n\t"
       ANAX_RSEQ_ABORT
       : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
       : [area] "r"(anax_state_storage.rseq_offset), [limit] "m"(anax_state_storage.cpu_limit),
-        [table] "r"(anax_cpu_entries), [slot] "r"((char *)anax_empty_block + slot), [amount] "r"(amount)
+        [table] "r"(anax_release_blocks), [list] "r"(list), [none] "r"(anax_empty_block), [amount] "r"(amount)
       : "memory", "cc"
       : empty);
   return true;

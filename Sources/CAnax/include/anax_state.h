@@ -23,12 +23,6 @@ enum {
   ANAX_BATCH_ITEMS = 128,
 };
 
-/// Where a CPU's lists are, as byte offsets from `anax_empty_block`; 0 is the empty block itself, whose words are always 0.
-struct anax_cpu_entry {
-  uint64_t allocate;  // the block's part of the CPU's own node
-  uint64_t release;   // the block's start
-};
-
 /// A slab's truth. Type-stable: one per 16 KiB of heap, at the slab's first granule; never unmapped or used for anything else.
 struct anax_slab {
   uint64_t gate;  // zone, generation, state, free count
@@ -103,6 +97,8 @@ struct anax_state {
   int64_t rseq_offset;     // of the area, from the thread pointer
   uint64_t cpu_limit;      // 0 until a CPU cache may be used
   uint64_t heap_base;
+  uint64_t fast_size;      // requests below may be served from a CPU cache at once; 0 until then, and on rung D
+  uint64_t fast_pages;     // pages below may be freed to a CPU cache at once; 0 until then, and on rung D
   uint64_t heap_pages;     // 0 until the heap exists
   uint16_t *_Nullable page_zones;
   uint64_t page_shift;
@@ -150,14 +146,17 @@ struct anax_state {
 };
 
 extern struct anax_state anax_state_storage __attribute__((visibility("hidden")));
-extern struct anax_cpu_entry anax_cpu_entries[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
+/// Each CPU's block: where it takes items from (the part of its own node) and where it puts them (the start).
+extern uint64_t anax_allocate_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
+extern uint64_t anax_release_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_cpu_nodes[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_size_classes[384] __attribute__((visibility("hidden")));
 
 ANAX_INLINE struct anax_state *_Nonnull anax_state(void) { return &anax_state_storage; }
-ANAX_INLINE struct anax_cpu_entry *_Nonnull anax_cpu_table(void) { return anax_cpu_entries; }
+ANAX_INLINE uint64_t *_Nonnull anax_allocate_table(void) { return anax_allocate_blocks; }
+ANAX_INLINE uint64_t *_Nonnull anax_release_table(void) { return anax_release_blocks; }
 ANAX_INLINE uint8_t *_Nonnull anax_cpu_node_table(void) { return anax_cpu_nodes; }
 ANAX_INLINE uint8_t *_Nonnull anax_node_order_table(void) { return anax_node_order; }
 ANAX_INLINE uint8_t *_Nonnull anax_size_class_table(void) { return anax_size_classes; }
@@ -167,6 +166,8 @@ ANAX_INLINE uint32_t *_Nonnull anax_batch_items(struct anax_batch *_Nonnull batc
 ANAX_INLINE uint64_t *_Nonnull anax_home_bins(struct anax_home *_Nonnull home) { return home->bins; }
 ANAX_INLINE uint64_t *_Nonnull anax_node_cursors(struct anax_node *_Nonnull node) { return node->cursor; }
 ANAX_INLINE uint64_t *_Nonnull anax_state_batch_free(struct anax_state *_Nonnull state) { return state->batch_free; }
+/// Bytes a caller may use of the zone's items; 0 for id 0.
+ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_state_storage.zones[id].usable; }
 ANAX_INLINE char *_Nonnull anax_zone_name(struct anax_zone *_Nonnull zone) { return zone->name; }
 
 // Addresses of the fields that many threads change: `anax_node_top(node)` is `&node->top`.
@@ -204,6 +205,4 @@ ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, skew)
 ANAX_FIELD(state, moves)
-ANAX_FIELD(cpu_entry, allocate)
-ANAX_FIELD(cpu_entry, release)
 #undef ANAX_FIELD
