@@ -2,9 +2,11 @@
 // A home's depot: a lock-free stack of batches, each up to 128 free items on their way from one CPU cache to another; one
 // compare-and-swap moves a batch. Batches are type-stable records in a table of their own; a node's empty ones are on a stack too.
 //
-// While a CPU takes back what it put there itself, and the items are still in its caches, a batch is just the chain: nothing is
-// walked. When batches cross CPUs, or the depot is deep and so its items cold, the addresses are written out: the next owner
-// can fetch all their lines at once instead of one after the other.
+// While a CPU takes back what it put there itself, a batch is just the chain: nothing is walked. When batches cross CPUs the
+// addresses are written out: the next owner can fetch all their lines at once instead of one after the other.
+//
+// A depot is for exchange, not for storage: beyond `depotBytes` a home's items go back to their slabs at once, so that slabs
+// fall empty and their pages serve other sizes. Items freed in address order cost one bitmap operation for up to 64.
 //
 // Ownership of a batch record: empty stack → who popped it (fills it) → depot stack → who popped it (empties it) → empty stack.
 // All hand-overs are the stacks' CAS (TaggedStack). A thread stopped with a batch in hand loses at most its 128 items.
@@ -22,6 +24,9 @@ extension Home {
       head: head, links: UnsafeMutableRawPointer(anax_state().pointee.batches!) + 16,
       stride: MemoryLayout<anax_batch>.stride)
   }
+
+  /// Bytes of free items that a home's depot may hold.
+  static var depotBytes: UInt64 { @_noLocks @_noAllocation get { 128 << 10 } }
 
   var depot: TaggedStack { @_noLocks @_noAllocation get { batchStack(anax_home_depot(entry)) } }
   var emptyBatches: TaggedStack { @_noLocks @_noAllocation get { batchStack(anax_state_batch_free(anax_state()) + node) } }
@@ -45,25 +50,20 @@ extension Home {
     let count = count(ofList: list)
     let bytes = count &* UInt64(zone.pointee.stride)
     let entry = self.entry
-    let nodeEntry = Pages.node(node)
-    let held = AtomicWord(anax_node_depot_bytes(nodeEntry))
-    let overFloor = held.loadRelaxed() &+ bytes > UInt64(Tunable.pageKeepFloor.value) / 2
-    guard !overFloor || held.loadRelaxed() &+ bytes <= Purge.allowance(node: nodeEntry) / 2, let index = emptyBatch()
-    else {
+    let items = AtomicWord(anax_home_depot_items(entry))
+    guard (items.loadRelaxed() &+ count) &* UInt64(zone.pointee.stride) <= Home.depotBytes, let index = emptyBatch() else {
       releaseToSlabs(list: list)
       return
     }
-    let items = AtomicWord(anax_home_depot_items(entry))
     let batch = anax_state().pointee.batches! + Int(index)
     batch.pointee.cpu = UInt32(truncatingIfNeeded: cpu)
     batch.pointee.count = UInt32(truncatingIfNeeded: count)
-    let deep = items.loadRelaxed() &* UInt64(zone.pointee.stride) > 128 << 10
-    if deep || AtomicWord(anax_home_crossed(entry)).loadRelaxed() > 0 {
+    if AtomicWord(anax_home_crossed(entry)).loadRelaxed() > 0 {
       writeOut(list, batch)
     } else {
       batch.pointee.chain = list
     }
-    held.add(bytes)
+    AtomicWord(anax_node_depot_bytes(Pages.node(node))).add(bytes)
     items.add(count)
     depot.push(index)
   }

@@ -155,7 +155,7 @@ package struct Home {
     if result.free == UInt64(zone.pointee.slots) {
       let empties = AtomicWord(anax_home_empties(entry)).add(1) &+ 1
       let slabs = AtomicWord(anax_home_slabs(entry)).loadRelaxed()
-      if empties > max(4, slabs / 4) { trim() }
+      if empties > max(2, slabs / 8) { trim() }
     }
   }
 

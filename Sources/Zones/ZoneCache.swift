@@ -47,7 +47,11 @@ package enum ZoneCache {
     let list = home.withdraw(cpu: cpu)
     if list != 0 { return list }
     let entry = home.zone
-    if entry.pointee.limit == 0 { return home.claimFromSlabs(wanted: wanted, cpu: cpu) }
+    if entry.pointee.limit == 0 {
+      // A zone that has grown takes a whole list at once; a small one touches as little fresh memory as it can.
+      let grown = AtomicWord(anax_home_slabs(home.entry)).loadRelaxed() > 2
+      return home.claimFromSlabs(wanted: grown ? UInt64(entry.pointee.list_limit) : wanted, cpu: cpu)
+    }
     return ZoneLimit.claim(home, cpu: cpu)
   }
 
