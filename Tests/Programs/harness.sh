@@ -10,14 +10,17 @@
 #   PROGRAM_QUICK     1 for the small sizes
 #   PROGRAM_FILES     where the programs' own files lie (Tests/Programs)
 #   PROGRAM_SHARED    a folder made by `prepare` once, the same for every pass
-#   PROGRAM_LIBRARY   the library of this pass, empty in the plain pass
+#   PROGRAM_PASS      plain or library
+#   PROGRAM_LIBRARY   the library that is preloaded in this pass, empty if none is
+#   PROGRAM_ROOT      the checkout; PROGRAM_HOME the caller's home, for builds in `prepare`
 #
 # A program's file defines:
 #   tools      commands that it needs, one word each
 #   packages   Debian packages that bring them
 #   witness    executables that must be seen running on the library, by name as awk's regular expressions
 #   owner      optional; the executable that has its own `malloc`, where that is what is tested
-#   limit      seconds one pass may take
+#   preload    optional; `no` if the library is linked in and nothing has to be preloaded
+#   limit      seconds one pass may take; prepare_limit likewise
 #   prepare()  optional; makes inputs in $PROGRAM_SHARED, never on the library
 #   run()      prints what must be the same on every allocator; standard error is shown only after a failure
 

@@ -14,7 +14,7 @@ wrong=0
 # Few programs suffice, each of which would show every fault but the first, which only the witness sees.
 for fault in "${names[@]}"; do
   "$compiler" -O2 -shared -fPIC -fno-builtin -DFAULT="$fault" -o "$work/$fault.so" "$root/Tests/Programs/broken.c"
-  for program in perl sqlite coreutils; do
+  for program in perl make coreutils; do
     status=0
     "$root/Scripts/test-programs" --library "$work/$fault.so" --quick --no-install --only "$program" \
       >"$work/log" 2>&1 || status=$?
