@@ -29,8 +29,7 @@ package enum Heap {
     let address = UInt64(UInt(bitPattern: block))
     let page = Region.page(of: address)
     if _fastPath(page < state.pointee.fast_pages) {
-      let index = anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page))
-      if _fastPath(anax_cache_push(UInt64(index), block.unsafelyUnwrapped)) { return }
+      if _fastPath(anax_cache_push(anax_page_list(page), block.unsafelyUnwrapped)) { return }
     }
     anax_free_slow(address)
   }
@@ -71,8 +70,7 @@ package enum Heap {
     if page >= state.pointee.heap_pages { Stop.foreign(address) }
     let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
     if index & (ANAX_ZONES_MAX - 1) != 0 {
-      ZoneCache.overflow(index, item: address)
-      Ticks.ride()
+      if ZoneCache.overflow(index, item: address) { Ticks.ride() }
     } else {
       Large.free(address)
     }
@@ -136,9 +134,8 @@ package enum Heap {
     let address = UInt64(UInt(bitPattern: block))
     let page = Region.page(of: address)
     if _slowPath(page >= state.pointee.heap_pages) { return 0 }
-    let index = anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page))
     // Zone 0, no slab: its row says 0.
-    let usable = anax_zone_usable(Int(index) & (ANAX_ZONES_MAX &- 1))
+    let usable = anax_zone_usable(Int(anax_page_list(page)) & (ANAX_ZONES_MAX &- 1))
     return _fastPath(usable != 0) ? Int(usable) : Large.usableSize(address)
   }
 

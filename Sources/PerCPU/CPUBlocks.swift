@@ -61,11 +61,12 @@ package enum CPUBlocks {
   /// Gives this CPU its block where it has none.
   @_noLocks @_noAllocation
   package static func open(_ cpu: Int) {
+    if AtomicWord(anax_allocate_table() + cpu).loadRelaxed() != empty { return }
     var none = empty
     let first = block(cpu, 0)
     if AtomicWord(anax_release_table() + cpu).compareExchange(&none, first) {
       setAllocate(cpu, first)
-    } else if AtomicWord(anax_allocate_table() + cpu).loadRelaxed() == empty {
+    } else {
       // Whoever opened it was stopped between the two words.
       setAllocate(cpu, none)
     }

@@ -44,16 +44,16 @@ extension Home {
   @_noLocks @_noAllocation
   func count(ofList list: UInt64) -> UInt64 { UInt64(zone.pointee.list_limit) &- (list & 0xffff) }
 
-  /// Puts a whole list, of this home's items, into the depot; where that is full for this node, back into the slabs.
-  @_noLocks @_noAllocation
-  package func deposit(list: UInt64, cpu: Int) {
+  /// Puts a whole list, of this home's items, into the depot; where that is full, back into the slabs. False: the slabs.
+  @_noLocks @_noAllocation @discardableResult
+  package func deposit(list: UInt64, cpu: Int) -> Bool {
     let count = count(ofList: list)
     let bytes = count &* UInt64(zone.pointee.stride)
     let entry = self.entry
     let items = AtomicWord(anax_home_depot_items(entry))
     guard (items.loadRelaxed() &+ count) &* UInt64(zone.pointee.stride) <= Home.depotBytes, let index = emptyBatch() else {
       releaseToSlabs(list: list)
-      return
+      return false
     }
     let batch = anax_state().pointee.batches! + Int(index)
     batch.pointee.cpu = UInt32(truncatingIfNeeded: cpu)
@@ -66,6 +66,7 @@ extension Home {
     AtomicWord(anax_node_depot_bytes(Pages.node(node))).add(bytes)
     items.add(count)
     depot.push(index)
+    return true
   }
 
   /// Writes the addresses of a list into a batch.

@@ -73,31 +73,36 @@ package enum ZoneCache {
     return item
   }
 
-  /// Takes back an item for which the CPU's list had no room. `index` is the item's [node][zone].
+  /// Takes back an item for which the CPU's list had no room. `index` is the item's [node][zone]. True when items went as far as
+  /// their slabs: time for the caller to look at the clock.
   @inline(never) @_noLocks @_noAllocation
-  package static func overflow(_ index: Int, item: UInt64) {
+  package static func overflow(_ index: Int, item: UInt64) -> Bool {
     let zone = index & (ANAX_ZONES_MAX - 1)
     let node = index / ANAX_ZONES_MAX
     let home = Home(zone: zone, node: node)
     let entry = home.zone
     let room = UInt64(entry.pointee.list_limit)
     var attempts = 0
+    var far = false
     while attempts < 3 {
       guard let cpu = CPUBlocks.current() else {
         overflowWithoutArea(home, index: index, item: item, room: room)
-        return
+        return true
       }
-      if anax_cache_push(UInt64(index), UnsafeMutableRawPointer(bitPattern: UInt(item))!) { return }
+      if anax_cache_push(UInt64(index), UnsafeMutableRawPointer(bitPattern: UInt(item))!) { return far }
       CPUBlocks.open(cpu)
       var list: UInt64 = 0
       if anax_cache_take(UInt64(index), room, &list), list &>> 16 != 0 {
         let own = node == CPUBlocks.node(ofCPU: cpu)
-        if !own || !anax_cache_put(slot(node, zone | ANAX_ZONE_SPARE), list) { home.deposit(list: list, cpu: cpu) }
+        if !own || !anax_cache_put(slot(node, zone | ANAX_ZONE_SPARE), list) {
+          far = !home.deposit(list: list, cpu: cpu)
+        }
       }
       attempts += 1
     }
     UnsafeMutablePointer<UInt64>(bitPattern: UInt(item))!.pointee = room
     home.releaseToSlabs(list: item &<< 16 | (room &- 1))
+    return true
   }
 
   @_noLocks @_noAllocation

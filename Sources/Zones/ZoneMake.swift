@@ -48,7 +48,8 @@ package enum ZoneMake {
     }
     let bytes = UInt64(Tunable.zoneCacheBytes.value)
     let most = min(UInt64(Tunable.zoneCacheItems.value), UInt64(ANAX_BATCH_ITEMS))
-    let list = min(max(bytes / stride, 2), max(most, 2))
+    // Large items: few, but enough that a random walk of the live set does not pass the end of the list at every other step.
+    let list = min(max(bytes / stride, stride <= 8256 ? 8 : 4), max(most, 2))
     zone.pointee.usable = UInt32(truncatingIfNeeded: exact ? size : stride)
     zone.pointee.stride = UInt32(truncatingIfNeeded: stride)
     let units = stride / 16

@@ -70,18 +70,16 @@ ANAX_INLINE bool anax_cache_push(uint64_t list, void *_Nonnull item) {
       ANAX_RSEQ_ENTER
       "movq (%[work], %[list], 8), %[head]\n\t"
       "movzwl %w[head], %k[cpu]\n\t"
-      "subl $1, %k[cpu]\n\t"
-      "jb %l[empty]\n\t"
+      "testl %k[cpu], %k[cpu]\n\t"
+      "jz %l[empty]\n\t"
       "movq %[head], (%[item])\n\t"
-      "movq %[item], %[head]\n\t"
-      "shlq $16, %[head]\n\t"
-      "orq %[cpu], %[head]\n\t"
-      "movq %[head], (%[work], %[list], 8)\n"
+      "leaq -1(%[word], %[cpu]), %[cpu]\n\t"
+      "movq %[cpu], (%[work], %[list], 8)\n"
       "2:\n\t"
       ANAX_RSEQ_ABORT
       : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
       : [area] "r"(anax_state_storage.rseq_offset), [limit] "m"(anax_state_storage.cpu_limit),
-        [table] "r"(anax_release_blocks), [list] "r"(list), [item] "r"(address)
+        [table] "r"(anax_release_blocks), [list] "r"(list), [item] "r"(address), [word] "r"(address << 16)
       : "memory", "cc"
       : empty);
   return true;

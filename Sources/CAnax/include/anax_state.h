@@ -166,6 +166,10 @@ ANAX_INLINE uint32_t *_Nonnull anax_batch_items(struct anax_batch *_Nonnull batc
 ANAX_INLINE uint64_t *_Nonnull anax_home_bins(struct anax_home *_Nonnull home) { return home->bins; }
 ANAX_INLINE uint64_t *_Nonnull anax_node_cursors(struct anax_node *_Nonnull node) { return node->cursor; }
 ANAX_INLINE uint64_t *_Nonnull anax_state_batch_free(struct anax_state *_Nonnull state) { return state->batch_free; }
+/// The list that takes an item of this page: node and zone of the page's slab; its zone is 0 where there is none.
+ANAX_INLINE uint64_t anax_page_list(uint64_t page) {
+  return __atomic_load_n(&anax_state_storage.page_zones[page], __ATOMIC_RELAXED);
+}
 /// Bytes a caller may use of the zone's items; 0 for id 0.
 ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_state_storage.zones[id].usable; }
 ANAX_INLINE char *_Nonnull anax_zone_name(struct anax_zone *_Nonnull zone) { return zone->name; }
