@@ -35,11 +35,11 @@ public func anaxAligned(_ alignment: Int, _ size: Int) -> UnsafeMutableRawPointe
   Heap.allocate(size, alignment: alignment)
 }
 
-/// operator new: as malloc, but what fails asks the new-handler or throws, in C.
+/// operator new: a hit here; what may have to ask the new-handler, or throw, in C.
 @c(anax_new) @_noLocks @_noAllocation
-public func anaxNew(_ size: Int) -> UnsafeMutableRawPointer? {
-  if let block = Heap.allocate(size) { return block }
-  return anax_new_failed(size)
+public func anaxNew(_ size: Int) -> UnsafeMutableRawPointer {
+  if let block = Heap.allocateHit(size) { return block }
+  return anax_new_slow(size)
 }
 
 /// Every UnsafeMutablePointer.allocate of Swift comes here; a hit is as short as malloc's.
@@ -47,9 +47,7 @@ public func anaxNew(_ size: Int) -> UnsafeMutableRawPointer? {
 public func anaxPosixMemalign(
   _ result: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ alignment: Int, _ size: Int
 ) -> CInt {
-  if _fastPath(alignment == 16 || alignment == 8), _fastPath(UInt(bitPattern: size) <= UInt(SizeClasses.largest)),
-    let block = Heap.allocateHit(size)
-  {
+  if _fastPath(alignment == 16 || alignment == 8), let block = Heap.allocateHit(size) {
     result.pointee = block
     return 0
   }

@@ -47,7 +47,10 @@ static void *retry(ptrdiff_t alignment, ptrdiff_t size) {
   }
 }
 
-void *anax_new_failed(ptrdiff_t size) { return retry(16, size); }
+void *anax_new_slow(ptrdiff_t size) {
+  void *block = anax_malloc(size);
+  return __builtin_expect(block != NULL, 1) ? block : retry(16, size);
+}
 
 #ifndef ANAX_STAND_ASIDE
 static void *nothrow(size_t size, const void *tag) {

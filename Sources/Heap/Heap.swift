@@ -22,16 +22,13 @@ package enum Heap {
     return anax_allocate_medium(size)
   }
 
-  /// As `allocate` for 0 ... SizeClasses.largest bytes where this CPU's list has an item; else nil.
+  /// As `allocate` where a small block is ready on this CPU; else nil, whatever the reason.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func allocateHit(_ size: Int) -> UnsafeMutableRawPointer? {
-    let number: UInt8
-    if _fastPath(UInt(bitPattern: size) <= 1024) {
-      number = anax_size_class_table()[SizeClasses.smallIndex(size)]
-    } else {
-      number = anax_size_class_table()[SizeClasses.mediumIndex(size)]
+    if _fastPath(UInt64(bitPattern: Int64(size)) < anax_state().pointee.fast_size) {
+      return anax_cache_pop(UInt64(anax_size_class_table()[SizeClasses.smallIndex(size)]))
     }
-    return anax_cache_pop(UInt64(number) &* 8)
+    return nil
   }
 
   /// Takes a block back; nil is nothing. What is no block of this heap stops the process.

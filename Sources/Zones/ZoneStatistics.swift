@@ -67,8 +67,8 @@ package enum ZoneStatistics {
     let state = anax_state()
     var cpu = 0
     while cpu < Int(state.pointee.cpu_count) {
-      let offset = AtomicWord(anax_cpu_entry_release(anax_cpu_table() + cpu)).loadAcquire()
-      if offset != 0 { addBlock(UInt64(UInt(bitPattern: anax_empty())) &+ offset, table) }
+      let block = AtomicWord(anax_release_table() + cpu).loadAcquire()
+      if block != CPUBlocks.empty { addBlock(block, table) }
       if anax_state_shards_used(state).pointee != 0 {
         addBlock(state.pointee.shards_base &+ UInt64(cpu) &* state.pointee.block_bytes, table)
       }

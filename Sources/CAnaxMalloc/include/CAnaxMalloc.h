@@ -45,7 +45,7 @@ void anax_free(void *_Nullable block);
 void *_Nullable anax_calloc(ptrdiff_t count, ptrdiff_t size);
 void *_Nullable anax_realloc(void *_Nullable block, ptrdiff_t size);
 void *_Nullable anax_aligned(ptrdiff_t alignment, ptrdiff_t size);
-void *_Nullable anax_new(ptrdiff_t size);
+void *_Nonnull anax_new(ptrdiff_t size);
 int anax_posix_memalign(void *_Nullable *_Nonnull result, size_t alignment, size_t size);
 ptrdiff_t anax_usable_size(void *_Nullable block);
 void anax_helper_main(void);
@@ -59,8 +59,8 @@ int anax_stats_wanted(void);
 int anax_keep_floor_set(int64_t bytes);
 
 // C's half.
-/// What operator new does when there is no memory: the new-handler until it helps, then std::bad_alloc.
-ANAX_ENGINE void *_Nullable anax_new_failed(ptrdiff_t size);
+/// operator new where it is not a plain hit. Without memory, the new-handler is called until it helps, or std::bad_alloc thrown.
+ANAX_ENGINE void *_Nonnull anax_new_slow(ptrdiff_t size);
 /// posix_memalign where it is not a plain hit.
 ANAX_ENGINE int anax_posix_memalign_slow(void *_Nullable *_Nonnull result, size_t alignment, size_t size);
 
