@@ -3,6 +3,7 @@
 // only on failure and never by free. Any thread, any signal handler.
 
 import CAnax
+import CAnaxMalloc
 import Heap
 import Machine
 
@@ -32,6 +33,25 @@ public func anaxUsableSize(_ block: UnsafeMutableRawPointer?) -> Int { Heap.usab
 @c(anax_aligned) @_noLocks @_noAllocation
 public func anaxAligned(_ alignment: Int, _ size: Int) -> UnsafeMutableRawPointer? {
   Heap.allocate(size, alignment: alignment)
+}
+
+/// operator new: a hit here; what may have to ask the new-handler, or throw, in C.
+@c(anax_new) @_noLocks @_noAllocation
+public func anaxNew(_ size: Int) -> UnsafeMutableRawPointer {
+  if let block = Heap.allocateHit(size) { return block }
+  return anax_new_slow(size)
+}
+
+/// Every UnsafeMutablePointer.allocate of Swift comes here; a hit is as short as malloc's.
+@c(anax_posix_memalign) @_noLocks @_noAllocation
+public func anaxPosixMemalign(
+  _ result: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ alignment: Int, _ size: Int
+) -> CInt {
+  if _fastPath(alignment == 16 || alignment == 8), let block = Heap.allocateHit(size) {
+    result.pointee = block
+    return 0
+  }
+  return anax_posix_memalign_slow(result, alignment, size)
 }
 
 /// Bytes returned to the kernel.

@@ -22,6 +22,15 @@ package enum Heap {
     return anax_allocate_medium(size)
   }
 
+  /// As `allocate` where a small block is ready on this CPU; else nil, whatever the reason.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func allocateHit(_ size: Int) -> UnsafeMutableRawPointer? {
+    if _fastPath(UInt64(bitPattern: Int64(size)) < anax_state().pointee.fast_size) {
+      return anax_cache_pop(UInt64(anax_size_class_table()[SizeClasses.smallIndex(size)]))
+    }
+    return nil
+  }
+
   /// Takes a block back; nil is nothing. What is no block of this heap stops the process.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func free(_ block: UnsafeMutableRawPointer?) {

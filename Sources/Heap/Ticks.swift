@@ -47,6 +47,7 @@ package enum Ticks {
     if sweeping.exchange(1) != 0 { return 0 }
     Reclaim.everything()
     Collector.depots(all: true)
+    BatchTrim.run()
     let returned = pages(all: true)
     sweeping.storeRelease(0)
     return returned &<< anax_state().pointee.page_shift

@@ -107,6 +107,7 @@ package enum Pages {
     PageBitmap.unclaim(page: page, count: count)
     PageSearch.noteRelease(node: entry, page: page, count: count)
     Purge.afterRelease(node: entry)
+    HelperCall.noteDirty()
   }
 
   /// Gives back pages whose contents are known to be zero and not resident (the kernel took them).

@@ -45,7 +45,7 @@ package enum CPUBlocks {
   }
 
   @inlinable
-  static var empty: UInt64 { @_noLocks @_noAllocation get { UInt64(UInt(bitPattern: anax_empty())) } }
+  package static var empty: UInt64 { @_noLocks @_noAllocation get { UInt64(UInt(bitPattern: anax_empty())) } }
 
   /// Points every possible CPU at the empty block. Once, at start.
   @_noLocks @_noAllocation

@@ -66,6 +66,7 @@ extension Home {
     AtomicWord(anax_node_depot_bytes(Pages.node(node))).add(bytes)
     items.add(count)
     depot.push(index)
+    HelperCall.noteDirty()
     return true
   }
 

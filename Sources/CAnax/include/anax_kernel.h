@@ -52,6 +52,7 @@ enum {
   anax_sys_munmap = SYS_munmap,
   anax_sys_mprotect = SYS_mprotect,
   anax_sys_madvise = SYS_madvise,
+  anax_sys_mincore = SYS_mincore,
   anax_sys_mremap = SYS_mremap,
   anax_sys_mbind = SYS_mbind,
   anax_sys_mlock = SYS_mlock,

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The summary that ANAX_STATS=1 prints at exit and anax_stats_print() at any time, and the figures behind mallinfo. Lines on
+// standard error, each written whole; nothing allocates, nobody is waited for.
+
+import CAnax
+import CAnaxMalloc
+import Heap
+import Machine
+import Pages
+import PerCPU
+import Zones
+
+@c(anax_stats_print) @_noLocks @_noAllocation
+public func anaxStatsPrint() {
+  if !Engine.ensureStarted() { return }
+  guard let table = HeapStatistics.makeTable() else {
+    var line = MessageLine()
+    line.append("no memory for the summary")
+    line.write()
+    return
+  }
+  let sum = HeapStatistics.read(zones: table)
+  Report.mechanism()
+  Report.resident(sum)
+  var node = 0
+  while node < Int(anax_state().pointee.node_count) {
+    Report.node(node)
+    node += 1
+  }
+  var zone = 1
+  while zone < ZoneStatistics.zoneTop {
+    if table[zone].slabs > 0 { Report.zone(zone, table[zone]) }
+    zone += 1
+  }
+  HeapStatistics.releaseTable(table)
+}
+
+@c(anax_stats_wanted) @_noLocks @_noAllocation
+public func anaxStatsWanted() -> CInt { Engine.ensureStarted() && Tunable.stats.value != 0 ? 1 : 0 }
+
+@c(anax_summary_read) @_noLocks @_noAllocation
+public func anaxSummaryRead(_ summary: UnsafeMutablePointer<anax_summary>) {
+  summary.pointee = anax_summary()
+  if !Engine.ensureStarted() { return }
+  guard let table = HeapStatistics.makeTable() else { return }
+  let sum = HeapStatistics.read(zones: table)
+  HeapStatistics.releaseTable(table)
+  summary.pointee.claimed = sum.claimed
+  summary.pointee.large = sum.large
+  summary.pointee.large_blocks = sum.largeBlocks
+  summary.pointee.used = sum.used
+  summary.pointee.slots_free = sum.slotsFree
+  summary.pointee.free_count = sum.freeCount
+  summary.pointee.cached = sum.cached
+  summary.pointee.depot = sum.depot
+  summary.pointee.dirty = sum.dirty
+}
+
+@c(anax_keep_floor_set) @_noLocks @_noAllocation
+public func anaxKeepFloorSet(_ bytes: Int64) -> CInt {
+  Tunable.start()
+  do throws(TunableError) {
+    try Tunable.pageKeepFloor.set(bytes)
+    return 1
+  } catch {
+    return 0
+  }
+}
+
+enum Report {
+  @_noLocks @_noAllocation
+  static func mechanism() {
+    let state = anax_state()
+    var line = MessageLine()
+    line.append("process ")
+    line.append(Int64(Kernel.call(anax_sys_getpid)))
+    line.append(": rung ")
+    line.append(byte: UInt8(truncatingIfNeeded: state.pointee.rung))
+    line.append(" (")
+    // Ladder.Reason's raw values; a debug build cannot see through them from here.
+    let reason = state.pointee.rung_reason
+    if reason == 0 {
+      line.append("the best there is")
+    } else if reason == 1 {
+      line.append("as the tunable rung says")
+    } else if reason == 2 {
+      line.append("the C library registered no restartable-sequence area")
+    } else {
+      line.append("the rung that was asked for is not supported here")
+    }
+    line.append("), caches can ")
+    if state.pointee.rung == 66, state.pointee.membarrier == 0 { line.append("not ") }
+    line.append("be reclaimed from outside, ")
+    line.append(state.pointee.cpu_count)
+    line.append(" CPUs, ")
+    line.append(state.pointee.node_count)
+    line.append(state.pointee.node_count == 1 ? " node, helper thread " : " nodes, helper thread ")
+    line.append(state.pointee.helper & 1 == 1 ? "yes" : "no")
+    line.write()
+  }
+
+  @_noLocks @_noAllocation
+  static func resident(_ sum: HeapStatistics) {
+    let accounted = sum.used &+ sum.large &+ sum.cached &+ sum.depot &+ sum.slotsFree &+ sum.dirty &+ sum.tables
+    var line = MessageLine()
+    line.append("resident ")
+    line.append(kibibytes: sum.resident)
+    line.append(": used ")
+    line.append(kibibytes: sum.used)
+    line.append(" in slabs and ")
+    line.append(kibibytes: sum.large)
+    line.append(" in ")
+    line.append(sum.largeBlocks)
+    line.append(" large blocks, CPU caches ")
+    line.append(kibibytes: sum.cached)
+    line.append(", depots ")
+    line.append(kibibytes: sum.depot)
+    line.append(", free slots ")
+    line.append(kibibytes: sum.slotsFree)
+    line.append(", free pages kept ")
+    line.append(kibibytes: sum.dirty)
+    line.append(", tables ")
+    line.append(kibibytes: sum.tables)
+    line.append(", not the heap's ")
+    line.append(kibibytes: sum.resident > accounted ? sum.resident &- accounted : 0)
+    line.write()
+    var second = MessageLine()
+    second.append("address space ")
+    second.append(kibibytes: sum.reserved)
+    second.append(", returned to the kernel so far ")
+    second.append(kibibytes: sum.purged)
+    second.append(", slabs ")
+    second.append(sum.slabs)
+    second.append(" (used, free slots and large blocks count bytes never touched as resident)")
+    second.write()
+  }
+
+  @_noLocks @_noAllocation
+  static func node(_ index: Int) {
+    let entry = Pages.node(index)
+    let shift = anax_state().pointee.page_shift
+    var line = MessageLine()
+    line.append("node ")
+    line.append(Int64(index))
+    line.append(": claimed ")
+    line.append(kibibytes: HeapStatistics.positive(entry.pointee.claimed_pages) &<< shift)
+    line.append(", free pages kept ")
+    line.append(kibibytes: HeapStatistics.positive(entry.pointee.dirty_pages) &<< shift)
+    line.append(", depots ")
+    line.append(kibibytes: HeapStatistics.positive(entry.pointee.depot_bytes))
+    line.append(", returned so far ")
+    line.append(kibibytes: entry.pointee.purged_pages &<< shift)
+    line.append(", chunks opened ")
+    line.append(entry.pointee.top)
+    line.append(", pages served elsewhere ")
+    line.append(entry.pointee.off_node)
+    line.write()
+  }
+
+  @_noLocks @_noAllocation
+  static func zone(_ id: Int, _ row: ZoneFigures) {
+    var line = MessageLine()
+    let name = anax_zone_name(anax_state().pointee.zones! + id)
+    var count = 0
+    while count < 39, name[count] != 0 { count += 1 }
+    line.append("zone ")
+    line.append(name, count: count)
+    line.append(": slabs ")
+    line.append(row.slabs)
+    line.append(", used ")
+    line.append(row.used)
+    line.append(", cached ")
+    line.append(row.cached)
+    line.append(", depot ")
+    line.append(row.depot)
+    line.append(", free ")
+    line.append(row.free)
+    line.write()
+  }
+}
+
+extension MessageLine {
+  @_noLocks @_noAllocation
+  fileprivate mutating func append(kibibytes bytes: UInt64) {
+    append(bytes &>> 10)
+    append(" KiB")
+  }
+}
