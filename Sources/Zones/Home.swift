@@ -149,7 +149,7 @@ package struct Home {
   func release(_ slab: Slab, word: Int, mask: UInt64) {
     guard let result = slab.release(word: word, mask: mask) else {
       let slot = UInt64(word) &* 64 &+ UInt64(mask.trailingZeroBitCount)
-      Stop.doubleFree(slab.firstSlot(zone) &+ slot &* UInt64(zone.pointee.stride), zone)
+      Stop.doubleFree(slab.firstSlot(zone) &+ Slab.offset(ofSlot: slot, zone), zone)
     }
     if result.push { push(slab, free: result.free) }
     if result.free == UInt64(zone.pointee.slots) {

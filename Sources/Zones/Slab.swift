@@ -80,13 +80,21 @@ package struct Slab {
     let number = UInt64(index) &>> (UInt64(zone.pointee.slab_shift) &- UInt64(ANAX_SLAB_SHIFT_MIN))
     // An odd multiplier spreads neighbours; the remainder is by multiplication.
     let hash = (number &* 0x9E37_79B1) & 0xffff_ffff
-    return start &+ (hash &* (lines &+ 1) &>> 32) &* 64
+    return start &+ ((hash &* (lines &+ 1)) &>> 32) &* 64
+  }
+
+  /// Distance of a slot from slot 0: its stride's multiple, and one line for each whole group of slots before it.
+  @inline(__always) @_noLocks @_noAllocation
+  static func offset(ofSlot slot: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> UInt64 {
+    slot &* UInt64(zone.pointee.stride) &+ (slot &>> UInt64(zone.pointee.group_shift)) &* 64
   }
 
   /// The slot an item's address is, or nil when it is none's beginning.
   @_noLocks @_noAllocation
   func slot(of item: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> UInt64? {
-    let offset = item &- firstSlot(zone)
+    var offset = item &- firstSlot(zone)
+    let group = ((offset &>> 4) &* UInt64(zone.pointee.group_reciprocal)) &>> 31
+    if group < 1024 { offset &-= group &* 64 }
     if offset >= 1 &<< UInt64(zone.pointee.slab_shift) || offset & 15 != 0 { return nil }
     let slot = ((offset &>> 4) &* UInt64(zone.pointee.reciprocal)) &>> 31
     return slot &* UInt64(zone.pointee.stride) == offset && slot < UInt64(zone.pointee.slots) ? slot : nil
@@ -121,7 +129,6 @@ package struct Slab {
     var old = gate.loadAcquire()
     var need = min(wanted, Slab.freeSlots(old))
     let first = firstSlot(zone)
-    let stride = UInt64(zone.pointee.stride)
     var head = list
     claimed = 0
     // From the highest word down, so that the chain hands out rising addresses.
@@ -161,7 +168,7 @@ package struct Slab {
       while free != 0 {
         let bit = UInt64(63 &- free.leadingZeroBitCount)
         free ^= 1 &<< bit
-        let item = first &+ (UInt64(word) &* 64 &+ bit) &* stride
+        let item = first &+ Slab.offset(ofSlot: UInt64(word) &* 64 &+ bit, zone)
         UnsafeMutablePointer<UInt64>(bitPattern: UInt(item))!.pointee = head
         head = item &<< 16 | (head & 0xffff) &- 1
       }

@@ -19,6 +19,16 @@ package enum ZoneMake {
     return (lines | 1) &* 64
   }
 
+  /// log2 of the slots after which a line is skipped, so that strides below 2 KiB whose multiples meet in a quarter of the cache
+  /// sets or fewer visit them all: about one line in a page (1.6 to 2.5%). 63: not needed.
+  @_noLocks @_noAllocation
+  package static func groupShift(stride: UInt64) -> UInt64 {
+    if stride < 256 || stride >= 2048 || stride % 256 != 0 || Tunable.pageColor.value == 0 { return 63 }
+    var shift: UInt64 = 0
+    while stride &<< (shift &+ 1) <= 4096 { shift &+= 1 }
+    return shift
+  }
+
   /// log2 of the slab's bytes: small for small items (a small process stays small), at least 7 items for the largest.
   @_noLocks @_noAllocation
   package static func slabShift(stride: UInt64) -> UInt64 {
@@ -37,8 +47,11 @@ package enum ZoneMake {
     let stride = stride(size: size, alignment: alignment)
     let shift = slabShift(stride: stride)
     let slab = UInt64(1) &<< shift
+    let groupShift = alignment > 64 ? 63 : groupShift(stride: stride)
+    let group = groupShift == 63 ? slab &* 2 : stride &<< groupShift &+ 64
     var slots = min(slab / stride, UInt64(ANAX_SLAB_WORDS) &* 64)
-    var slack = slab &- slots &* stride
+    while slots &* stride &+ (slots &>> groupShift) &* 64 > slab { slots &-= 1 }
+    var slack = slab &- slots &* stride &- (slots &>> groupShift) &* 64
     if alignment > 64 || Tunable.pageColor.value == 0 {
       slack = 0
     } else if slack < 1024, stride >= 64, stride &* 32 <= slab, slots > 1 {
@@ -54,6 +67,9 @@ package enum ZoneMake {
     zone.pointee.stride = UInt32(truncatingIfNeeded: stride)
     let units = stride / 16
     zone.pointee.reciprocal = UInt32(truncatingIfNeeded: ((1 &<< 31) &+ units &- 1) / units)
+    zone.pointee.group_shift = UInt8(truncatingIfNeeded: groupShift)
+    zone.pointee.group_reciprocal =
+      groupShift == 63 ? 0 : UInt32(truncatingIfNeeded: ((1 &<< 31) &+ group / 16 &- 1) / (group / 16))
     zone.pointee.slots = UInt16(truncatingIfNeeded: slots)
     zone.pointee.slab_shift = UInt8(truncatingIfNeeded: shift)
     zone.pointee.skew_lines = UInt8(truncatingIfNeeded: min(slack / 64, 63))

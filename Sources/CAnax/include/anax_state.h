@@ -61,7 +61,10 @@ struct anax_zone {
   uint64_t requests;
   uint64_t failures;
   char name[40];
-  uint64_t unused[3];
+  uint32_t group_reciprocal;  // as `reciprocal`, for a group of slots with its line of skew
+  uint8_t group_shift;        // log2 of the slots after which one more line is skipped; 63: never
+  uint8_t unused8[3];
+  uint64_t unused[2];
 };
 
 /// What a zone has on one node. 3 lines.
