@@ -130,7 +130,7 @@ package enum Heap {
       return block
     }
     if !Engine.ensureStarted() { return outOfMemory() }
-    var zero = false
+    var zero = true
     guard let block = Large.allocate(UInt64(bytes), alignment: 16, zero: &zero) else { return outOfMemory() }
     if !zero { anax_clear(block, Int(bytes)) }
     return block

@@ -15,7 +15,7 @@ package enum Large {
   /// More than this is refused at once.
   @usableFromInline static var largest: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
 
-  /// `zero` says whether all of the block is known to be zero. nil: no memory.
+  /// `zero`: in, whether zeroed memory is wanted; out, whether all of the block is known to be zero. nil: no memory.
   @inline(never) @_noLocks @_noAllocation
   package static func allocate(_ size: UInt64, alignment: UInt64, zero: inout Bool) -> UnsafeMutableRawPointer? {
     let state = anax_state()
@@ -28,7 +28,9 @@ package enum Large {
     if alignment > pageBytes { return allocateAligned(size, alignment, node: node, cpu: cpu, zero: &zero) }
     let lines = alignment <= 64 && Tunable.pageColor.value != 0 ? nextSkew() : 0
     let count = Pages.count(bytes: max(size, 1) &+ lines &* 64)
+    let huge = !zero && HugePages.suit(count, node: node)
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count) else { return nil }
+    if huge { HugePages.advise(page: run.page, count: count) }
     zero = run.zero
     return give(run.page, count: count, lines: lines)
   }
@@ -132,6 +134,7 @@ package enum Large {
     let more = wanted &- run.pages
     if overLimit(more) { return nil }
     if Pages.extend(from: page &+ run.pages, count: more) {
+      if HugePages.suit(wanted, node: Region.node(ofPage: page)) { HugePages.advise(page: page &+ run.pages, count: more) }
       setPages(page, run, wanted)
       return UnsafeMutableRawPointer(bitPattern: UInt(address))
     }

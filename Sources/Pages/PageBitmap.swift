@@ -144,32 +144,47 @@ package enum PageBitmap {
     var run: UInt64 = 0
     var index = from
     while index < to {
-      let value = claimedWord(index).loadRelaxed()
-      if value == 0 {
-        if run == 0 { start = index &* 64 }
-        run &+= 64
-        if run >= count { return start }
-      } else if value == ~0 {
-        run = 0
-      } else {
-        var bit: UInt64 = 0
-        while bit < 64 {
-          let rest = value &>> bit
-          let free = rest == 0 ? 64 &- bit : UInt64(rest.trailingZeroBitCount)
-          if free > 0 {
-            if run == 0 { start = index &* 64 &+ bit }
-            run &+= free
-            if run >= count { return start }
-            bit &+= free
-          }
-          if bit < 64 {
-            bit &+= UInt64((~(value &>> bit)).trailingZeroBitCount)
-            run = 0
-          }
-        }
-      }
+      if lengthen(&run, &start, word: index, count: count) { return start }
       index &+= 1
     }
     return nil
+  }
+
+  /// Goes on with a search for free pages through one word: `run` free pages from `start` lead up to it. True: found.
+  @inline(__always) @_noLocks @_noAllocation
+  static func lengthen(_ run: inout UInt64, _ start: inout UInt64, word index: UInt64, count: UInt64) -> Bool {
+    let value = claimedWord(index).loadRelaxed()
+    if value == ~0 {
+      run = 0
+      return false
+    }
+    var bit: UInt64 = 0
+    while bit < 64 {
+      let rest = value &>> bit
+      let free = rest == 0 ? 64 &- bit : UInt64(rest.trailingZeroBitCount)
+      if free > 0 {
+        if run == 0 { start = index &* 64 &+ bit }
+        run &+= free
+        if run >= count { return true }
+        bit &+= free
+      }
+      if bit < 64 {
+        bit &+= UInt64((~(value &>> bit)).trailingZeroBitCount)
+        run = 0
+      }
+    }
+    return false
+  }
+
+  /// How many pages from `page`, which begins a word, are free before the first that is not; at most `count`.
+  @_noLocks @_noAllocation
+  static func freeFrom(page: UInt64, count: UInt64) -> UInt64 {
+    var done: UInt64 = 0
+    while done < count {
+      let value = claimedWord((page &+ done) / 64).loadRelaxed()
+      if value != 0 { return min(done &+ UInt64(value.trailingZeroBitCount), count) }
+      done &+= 64
+    }
+    return count
   }
 }

@@ -18,7 +18,7 @@ package enum PageSearch {
   /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page, or nil.
   @_noLocks @_noAllocation
   static func claim(node: UnsafeMutablePointer<anax_node>, count: UInt64, aligned: Bool, cpu: UInt64) -> UInt64? {
-    if count > Region.pagesPerChunk / 2 { return claimLong(node: node, count: count) }
+    if count >= longRun, !aligned { return claimLong(node: node, count: count) }
     let size = 63 &- count.leadingZeroBitCount
     let cursor = AtomicWord(anax_node_cursors(node) + size)
     var round = 0
@@ -74,27 +74,74 @@ package enum PageSearch {
     return nil
   }
 
-  /// Runs longer than half a chunk may cross chunks.
+  /// Runs from here up may cross chunks: where chunks do not cut the sequence, successive runs of an odd number of pages begin
+  /// at different page numbers modulo every power of two.
+  static var longRun: UInt64 { @_noLocks @_noAllocation get { 40 } }
+
   @_noLocks @_noAllocation
   static func claimLong(node: UnsafeMutablePointer<anax_node>, count: UInt64) -> UInt64? {
-    let base = node.pointee.first_page / 64
+    // Whole chunks begin at a chunk, so that huge pages can serve them.
+    let wholeChunks = count >= Region.pagesPerChunk && Tunable.pageHuge.value != 0
+    let cursor = AtomicWord(anax_node_cursors(node) + min(63 &- count.leadingZeroBitCount, 11))
+    var fromBottom = false
     var attempts = 0
     while attempts < 64 {
       let top = AtomicWord(anax_node_top(node)).loadAcquire()
-      let cursor = AtomicWord(anax_node_cursors(node) + 8)
-      let from = attempts == 0 ? cursor.loadRelaxed() : 0
-      if let page = PageBitmap.findRun(from: base &+ from &* 8, to: base &+ top &* 8, count: count) {
-        if PageBitmap.claim(page: page, count: count) { return page }
+      let from = fromBottom ? 0 : cursor.loadRelaxed()
+      let found =
+        wholeChunks
+        ? findChunks(node: node, from: from, to: top, count: count)
+        : findLong(node: node, from: from, to: top, count: count)
+      if let page = found {
         attempts &+= 1
-        continue
+        if !PageBitmap.claim(page: page, count: count) { continue }
+        var expected = from
+        let chunk = page / Region.pagesPerChunk &- node.pointee.first_page / Region.pagesPerChunk
+        if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
+        return page
       }
       if from > 0 {
-        attempts &+= 1
+        fromBottom = true
         continue
       }
       // What is free just below the top is used before more is opened.
       let chunks = (count &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk
       if !grow(node: node, from: top, chunks: chunks) { return nil }
+    }
+    return nil
+  }
+
+  @_noLocks @_noAllocation
+  static func findLong(node: UnsafeMutablePointer<anax_node>, from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
+    let base = node.pointee.first_page / Region.pagesPerChunk
+    var start: UInt64 = 0
+    var run: UInt64 = 0
+    var chunk = from
+    while chunk < to {
+      if anax_load16_relaxed(anax_state().pointee.longest! + Int(base &+ chunk)) & 1023 == 512 {
+        run = 0
+      } else {
+        var word = (base &+ chunk) &* 8
+        let end = word &+ 8
+        while word < end {
+          if PageBitmap.lengthen(&run, &start, word: word, count: count) { return start }
+          word &+= 1
+        }
+      }
+      chunk &+= 1
+    }
+    return nil
+  }
+
+  @_noLocks @_noAllocation
+  static func findChunks(node: UnsafeMutablePointer<anax_node>, from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
+    let base = node.pointee.first_page / Region.pagesPerChunk
+    var chunk = from
+    while chunk &* Region.pagesPerChunk &+ count <= to &* Region.pagesPerChunk {
+      let page = (base &+ chunk) &* Region.pagesPerChunk
+      let free = PageBitmap.freeFrom(page: page, count: count)
+      if free == count { return page }
+      chunk &+= free / Region.pagesPerChunk &+ 1
     }
     return nil
   }
@@ -162,7 +209,7 @@ package enum PageSearch {
     }
     let lowest = first &- node.pointee.first_page / Region.pagesPerChunk
     var size = 0
-    while size < 10 {
+    while size < 12 {
       let cursor = AtomicWord(anax_node_cursors(node) + size)
       var value = cursor.loadRelaxed()
       while value > lowest && !cursor.compareExchange(&value, lowest) {}

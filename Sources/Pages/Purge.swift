@@ -55,6 +55,7 @@ package enum Purge {
       var left = false
       returned &+= sweepChunk(firstWord: (base &+ chunk) &* 8, all: all, left: &left)
       if left { flag.pointee = 1 }
+      HugePages.forget(chunk: base &+ chunk)
     }
     if returned > 0 {
       dirtyPages.subtract(returned)

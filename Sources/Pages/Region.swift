@@ -76,7 +76,7 @@ package enum Region {
     let batches = min(max(heapBytes / 16384, 256), stepped ? 4096 : 4 << 20)
     let cpus = state.pointee.cpu_count
     let blockBytes = UInt64(ANAX_CPU_BLOCK_BYTES) &* nodes
-    let huge: UInt64 = 2 << 20
+    let hugePage: UInt64 = 2 << 20
 
     var offset: UInt64 = 0
     let bits = place(&offset, pages / 8 &* 3)
@@ -85,6 +85,7 @@ package enum Region {
     let slabs = place(&offset, (heapBytes >> UInt64(ANAX_SLAB_SHIFT_MIN)) &* UInt64(MemoryLayout<anax_slab>.stride))
     let longest = place(&offset, chunks &* 2)
     let dirty = place(&offset, chunks)
+    let huge = place(&offset, chunks)
     let perChunkEnd = offset
     let zones = place(&offset, UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_zone>.stride))
     let homes = place(&offset, nodes &* UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_home>.stride))
@@ -93,12 +94,12 @@ package enum Region {
     let locks = place(&offset, cpus &* 16)
     let blocks = place(&offset, cpus &* 2 &* blockBytes)
     let shards = place(&offset, cpus &* blockBytes)
-    let metadata = roundUp(offset, huge)
+    let metadata = roundUp(offset, hugePage)
 
-    let total = metadata &+ heapBytes &+ huge
+    let total = metadata &+ heapBytes &+ hugePage
     let base = Kernel.reserve(bytes: total, writable: !stepped)
     if base == 0 { return false }
-    let start = roundUp(base, huge)
+    let start = roundUp(base, hugePage)
     // A huge page would fill what is meant to be touched sparsely; large blocks ask for theirs.
     _ = Kernel.advise(start, bytes: metadata &+ heapBytes, MADV_NOHUGEPAGE)
     if stepped {
@@ -115,6 +116,7 @@ package enum Region {
     state.pointee.slabs = table(start &+ slabs)?.assumingMemoryBound(to: anax_slab.self)
     state.pointee.longest = table(start &+ longest)?.assumingMemoryBound(to: UInt16.self)
     state.pointee.dirty_chunks = table(start &+ dirty)?.assumingMemoryBound(to: UInt8.self)
+    state.pointee.huge_chunks = table(start &+ huge)?.assumingMemoryBound(to: UInt8.self)
     state.pointee.zones = table(start &+ zones)?.assumingMemoryBound(to: anax_zone.self)
     state.pointee.homes = table(start &+ homes)?.assumingMemoryBound(to: anax_home.self)
     state.pointee.nodes = table(start &+ nodeTable)?.assumingMemoryBound(to: anax_node.self)
@@ -177,6 +179,7 @@ package enum Region {
       && openRows(UInt64(UInt(bitPattern: state.pointee.slabs)), slabFirst &* slabStride, slabEnd &* slabStride)
       && openRows(UInt64(UInt(bitPattern: state.pointee.longest)), first / 512 &* 2, end / 512 &* 2)
       && openRows(UInt64(UInt(bitPattern: state.pointee.dirty_chunks)), first / 512, end / 512)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.huge_chunks)), first / 512, end / 512)
       && openRows(state.pointee.heap_base, first << shift, end << shift)
     if !ok { return false }
     var expected = from

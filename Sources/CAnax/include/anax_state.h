@@ -117,6 +117,7 @@ struct anax_state {
   uint64_t *_Nullable runs;            // word per page, meaningful at a run's first page
   uint16_t *_Nullable longest;         // per chunk: no free run is longer
   uint8_t *_Nullable dirty_chunks;
+  uint8_t *_Nullable huge_chunks;
   uint64_t *_Nullable shard_locks;
   uint64_t node_page_shift;            // page index >> this = node
   uint64_t node_count;
