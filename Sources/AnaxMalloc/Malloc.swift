@@ -47,7 +47,7 @@ public func anaxNew(_ size: Int) -> UnsafeMutableRawPointer {
 public func anaxPosixMemalign(
   _ result: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ alignment: Int, _ size: Int
 ) -> CInt {
-  if _fastPath(alignment == 16 || alignment == 8), let block = Heap.allocateHit(size) {
+  if _fastPath(alignment == 16 || alignment == 8), let block = Heap.allocateHit(size) ?? anax_medium_hit(size) {
     result.pointee = block
     return 0
   }

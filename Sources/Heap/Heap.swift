@@ -44,13 +44,18 @@ package enum Heap {
   }
 
   /// Requests beyond 1 KiB: the same, in classes of their own table.
-  @inline(never) @_noLocks @_noAllocation
+  @inline(__always) @_noLocks @_noAllocation
   package static func allocateMedium(_ size: Int) -> UnsafeMutableRawPointer? {
-    if _fastPath(UInt(bitPattern: size &- 1) < 32768), anax_state().pointee.fast_size != 0 {
-      let number = anax_size_class_table()[SizeClasses.mediumIndex(size)]
-      if let item = anax_cache_pop(UInt64(number)) { return item }
+    mediumHit(size) ?? allocateSlow(size)
+  }
+
+  /// An item of this CPU's list for a request of 1025 bytes to 32 KiB; nil: none there, or another size.
+  @inline(__always) @_noLocks @_noAllocation
+  static func mediumHit(_ size: Int) -> UnsafeMutableRawPointer? {
+    if _fastPath(UInt(bitPattern: size &- 1025) < 32768 - 1024), anax_state().pointee.fast_size != 0 {
+      return anax_cache_pop(UInt64(anax_size_class_table()[SizeClasses.mediumIndex(size)]))
     }
-    return allocateSlow(size)
+    return nil
   }
 
   @inline(never) @_noLocks @_noAllocation
@@ -184,3 +189,6 @@ package func heapAllocateSlow(_ size: Int) -> UnsafeMutableRawPointer? { Heap.al
 package func heapAllocateMedium(_ size: Int) -> UnsafeMutableRawPointer? { Heap.allocateMedium(size) }
 @c(anax_free_slow) @_noLocks @_noAllocation
 package func heapFreeSlow(_ address: UInt64) { Heap.freeSlow(address) }
+/// For callers that report failure in their own way: a hit or nothing, errno untouched.
+@c(anax_medium_hit) @_noLocks @_noAllocation
+package func heapMediumHit(_ size: Int) -> UnsafeMutableRawPointer? { Heap.mediumHit(size) }

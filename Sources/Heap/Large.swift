@@ -21,7 +21,6 @@ package enum Large {
     let state = anax_state()
     let pageBytes = UInt64(1) &<< state.pointee.page_shift
     if size > largest || alignment > largest { return nil }
-    Ticks.ride()
     let cpu = CPUBlocks.anyCPU()
     let node = CPUBlocks.node(ofCPU: cpu)
     if overLimit(Pages.count(bytes: size)) { return nil }
@@ -61,7 +60,10 @@ package enum Large {
   /// 0...63 lines, different from block to block.
   @_noLocks @_noAllocation
   static func nextSkew() -> UInt64 {
-    let next = AtomicWord(anax_state_skew(anax_state())).add(1)
+    // Two threads may take the same number: a skew, not an identity.
+    let word = AtomicWord(anax_state_skew(anax_state()))
+    let next = word.loadRelaxed()
+    word.storeRelaxed(next &+ 1)
     return (next &* 0x9E37_79B9_7F4A_7C15) &>> 58
   }
 

@@ -39,4 +39,5 @@ ANAX_INLINE uint32_t anax_rseq_cpu(void) {
 // The heap's slow paths, written in Swift (Heap.swift).
 ANAX_ENGINE void *_Nullable anax_allocate_slow(long size);
 ANAX_ENGINE void *_Nullable anax_allocate_medium(long size);
+ANAX_ENGINE void *_Nullable anax_medium_hit(long size);
 ANAX_ENGINE void anax_free_slow(uint64_t address);
