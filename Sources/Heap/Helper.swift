@@ -101,23 +101,9 @@ package enum Helper {
     _ = Kernel.call(anax_sys_futex, Int(bitPattern: anax_state_helper(anax_state())), 129, 1)
   }
 
-  /// In the child of a fork: no helper, and nobody is in mid-sweep.
+  /// In the child of a fork there is no helper. (What its sweep held is free there: ForkEpoch.)
   @_noLocks @_noAllocation
-  package static func forget() {
-    word.storeRelease(0)
-    AtomicWord(anax_state_sweeping(anax_state())).storeRelease(0)
-    if anax_state().pointee.heap_pages == 0 { return }
-    var node = 0
-    while node < Int(anax_state().pointee.node_count) {
-      var zone = 1
-      while zone < ZoneStatistics.zoneTop {
-        let trimming = AtomicWord(anax_home_trimming(Home(zone: zone, node: node).entry))
-        if trimming.loadRelaxed() != 0 { trimming.storeRelaxed(0) }
-        zone += 1
-      }
-      node += 1
-    }
-  }
+  package static func forget() { word.storeRelease(0) }
 
   /// Changes whenever memory moved between the levels.
   @_noLocks @_noAllocation

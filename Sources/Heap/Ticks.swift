@@ -33,24 +33,26 @@ package enum Ticks {
 
   @_noLocks @_noAllocation
   package static func tick() {
-    let sweeping = AtomicWord(anax_state_sweeping(anax_state()))
-    if sweeping.exchange(1) != 0 { return }
-    Collector.depots(all: false)
+    let sweeping = anax_state_sweeping(anax_state())
+    if !ForkEpoch.tryLock(sweeping) { return }
+    _ = Collector.depots(all: false)
+    BatchTrim.run()
     pages(all: false)
-    sweeping.storeRelease(0)
+    ForkEpoch.unlock(sweeping)
   }
 
-  /// Gives back all that can be given back: caches, depots, empty slabs, free pages. Bytes returned to the kernel.
+  /// Gives back all that can be given back: caches, depots, empty slabs, free pages, pages inside slabs. Bytes returned to the
+  /// kernel; 0 while another thread does the same.
   @_noLocks @_noAllocation
   package static func purge() -> UInt64 {
-    let sweeping = AtomicWord(anax_state_sweeping(anax_state()))
-    if sweeping.exchange(1) != 0 { return 0 }
+    let sweeping = anax_state_sweeping(anax_state())
+    if !ForkEpoch.tryLock(sweeping) { return 0 }
     Reclaim.everything()
-    Collector.depots(all: true)
+    let thinned = Collector.depots(all: true)
     BatchTrim.run()
     let returned = pages(all: true)
-    sweeping.storeRelease(0)
-    return returned &<< anax_state().pointee.page_shift
+    ForkEpoch.unlock(sweeping)
+    return (returned &+ thinned) &<< anax_state().pointee.page_shift
   }
 
   @_noLocks @_noAllocation @discardableResult

@@ -91,7 +91,7 @@ package enum Region {
     let homes = place(&offset, nodes &* UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_home>.stride))
     let nodeTable = place(&offset, nodes &* UInt64(MemoryLayout<anax_node>.stride))
     let batchTable = place(&offset, batches &* UInt64(MemoryLayout<anax_batch>.stride))
-    let locks = place(&offset, cpus &* 16)
+    let locks = place(&offset, cpus &* 16 &+ 8)
     let blocks = place(&offset, cpus &* 2 &* blockBytes)
     let shards = place(&offset, cpus &* blockBytes)
     let metadata = roundUp(offset, hugePage)
@@ -132,7 +132,7 @@ package enum Region {
     state.pointee.node_count = nodes
     state.pointee.node_page_shift = UInt64(((pages / nodes) as UInt64).trailingZeroBitCount)
     // The locks of a process that forked must not stay taken by threads that the child does not have.
-    _ = Kernel.advise(start &+ locks, bytes: roundUp(cpus &* 16, pageBytes), MADV_WIPEONFORK)
+    _ = Kernel.advise(start &+ locks, bytes: roundUp(cpus &* 16 &+ 8, pageBytes), MADV_WIPEONFORK)
     var node: UInt64 = 0
     while node < nodes {
       let entry = state.pointee.nodes! + Int(node)

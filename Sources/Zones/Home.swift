@@ -159,13 +159,13 @@ package struct Home {
     }
   }
 
-  /// Retires empty slabs and sorts the others by fullness. One trimmer at a time; others pass by. Slabs retired.
+  /// Retires empty slabs and sorts the others by fullness; in a tick also thins those that rest. One trimmer at a time; others
+  /// pass by. Bytes that went back to the kernel by thinning. A trimmer stopped midway keeps one stack's free slots from others.
   @_noLocks @_noAllocation @discardableResult
-  package func trim() -> UInt64 {
-    let busy = AtomicWord(anax_home_trimming(entry))
-    if busy.exchange(1) != 0 { return 0 }
+  package func trim(thin: Bool = false, all: Bool = false) -> UInt64 {
+    if !ForkEpoch.tryLock(anax_home_trimming(entry)) { return 0 }
     AtomicWord(anax_home_empties(entry)).storeRelaxed(0)
-    var retired: UInt64 = 0
+    var thinned: UInt64 = 0
     var level = 0
     while level < 4 {
       let source = stack(level)
@@ -173,15 +173,13 @@ package struct Home {
       while let index = next {
         next = source.following(index)
         let slab = Slab(index: index)
-        if retire(slab) {
-          retired &+= 1
-        } else {
-          push(slab, free: Slab.freeSlots(slab.gate.loadAcquire()))
-        }
+        if retire(slab) { continue }
+        if thin { thinned &+= slab.thin(zone, all: all) }
+        push(slab, free: Slab.freeSlots(slab.gate.loadAcquire()))
       }
       level += 1
     }
-    busy.storeRelease(0)
-    return retired
+    ForkEpoch.unlock(anax_home_trimming(entry))
+    return thinned
   }
 }

@@ -115,6 +115,8 @@ package struct Slab {
       bits(Int(word)).storeRelaxed(value)
       word &+= 1
     }
+    header.pointee.returned = 0
+    header.pointee.seen = 0
     let generation = gate.loadRelaxed() &>> 32
     gate.storeRelease(generation &<< 32 | UInt64(id) &<< 20 | Slab.open | slots)
   }
@@ -130,6 +132,7 @@ package struct Slab {
     var need = min(wanted, Slab.freeSlots(old))
     let first = firstSlot(zone)
     var head = list
+    var highest: UInt64 = 0
     claimed = 0
     // From the highest word down, so that the chain hands out rising addresses.
     var word = (Int(zone.pointee.slots) + 63) / 64
@@ -169,9 +172,14 @@ package struct Slab {
         let bit = UInt64(63 &- free.leadingZeroBitCount)
         free ^= 1 &<< bit
         let item = first &+ Slab.offset(ofSlot: UInt64(word) &* 64 &+ bit, zone)
+        if highest == 0 { highest = item }
         UnsafeMutablePointer<UInt64>(bitPattern: UInt(item))!.pointee = head
         head = item &<< 16 | (head & 0xffff) &- 1
       }
+    }
+    if claimed > 0 {
+      // The chain was built downwards: its head is the lowest item.
+      noteClaim(from: head &>> 16, through: highest, zone)
     }
     while true {
       left = Slab.freeSlots(old) &- claimed

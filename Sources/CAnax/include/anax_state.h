@@ -28,7 +28,9 @@ struct anax_slab {
   uint64_t gate;  // zone, generation, state, free count
   uint32_t next;  // link in a zone's stack of slabs
   uint32_t unused;
-  uint64_t reserved[6];
+  uint64_t returned;  // owner only: pages of free slots that went back to the kernel, a bit each
+  uint64_t seen;      // owner only: the gate at the last tick
+  uint64_t reserved[4];
   uint64_t bits[ANAX_SLAB_WORDS];  // 1: claimed
 };
 
@@ -136,7 +138,8 @@ struct anax_state {
   uint64_t membarrier;                 // 1: other CPUs' sections can be aborted
   uint64_t last_tick;
   uint64_t tick_period;                // in anax_ticks
-  uint64_t sweeping;
+  uint64_t sweeping;                   // epoch of the process that sweeps
+  uint64_t epochs;
   uint64_t trim_from;
   uint64_t zone_top;
   uint64_t page_bytes;
@@ -207,6 +210,7 @@ ANAX_FIELD(state, batch_top)
 ANAX_FIELD(state, started)
 ANAX_FIELD(state, last_tick)
 ANAX_FIELD(state, sweeping)
+ANAX_FIELD(state, epochs)
 ANAX_FIELD(state, reclaims)
 ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Giving back pages inside a slab: where survivors keep a slab from being retired, the pages that only free slots lie on can go
+// back to the kernel all the same. For the slab's owner alone, who is the only one that could claim those slots; so nothing is
+// claimed for it and the gate does not change. A slab is thinned when its gate has not changed for a whole tick.
+
+import CAnax
+import LockFree
+import Machine
+import Pages
+
+extension Slab {
+  /// Returns pages of free slots, if the slab rested since the last call or `all`. Pages returned.
+  @_noLocks @_noAllocation
+  func thin(_ zone: UnsafeMutablePointer<anax_zone>, all: Bool) -> UInt64 {
+    let header = self.header
+    let now = gate.loadRelaxed()
+    let rested = header.pointee.seen == now
+    header.pointee.seen = now
+    let shift = Region.pageShift
+    let pages = (1 &<< UInt64(zone.pointee.slab_shift)) &>> shift
+    if !(rested || all) || pages < 2 || pages > 64 { return 0 }
+    let every: UInt64 = ~0 &>> (64 &- pages)
+    let busy = busyPages(zone, every: every)
+    var idle = every & ~busy & ~header.pointee.returned
+    if idle == 0 { return 0 }
+    var count: UInt64 = 0
+    while idle != 0 {
+      let first = UInt64(idle.trailingZeroBitCount)
+      let length = min(UInt64((~(idle &>> first)).trailingZeroBitCount), 64 &- first)
+      let bits: UInt64 = (~0 &>> (64 &- length)) &<< first
+      if Kernel.advise(start &+ first &<< shift, bytes: length &<< shift, MADV_DONTNEED) {
+        header.pointee.returned |= bits
+        count &+= length
+      }
+      idle &= ~bits
+    }
+    return count
+  }
+
+  /// The pages that claimed slots lie on.
+  @_noLocks @_noAllocation
+  func busyPages(_ zone: UnsafeMutablePointer<anax_zone>, every: UInt64) -> UInt64 {
+    let shift = Region.pageShift
+    let lead = firstSlot(zone) &- start
+    let stride = UInt64(zone.pointee.stride)
+    let slots = UInt64(zone.pointee.slots)
+    var busy: UInt64 = 0
+    var word: UInt64 = 0
+    while word &* 64 < slots, busy != every {
+      var claimed = bits(Int(word)).loadAcquire()
+      if slots < word &* 64 &+ 64 { claimed &= (1 &<< (slots & 63)) &- 1 }
+      while claimed != 0 {
+        let slot = word &* 64 &+ UInt64(claimed.trailingZeroBitCount)
+        claimed &= claimed &- 1
+        let from = lead &+ Slab.offset(ofSlot: slot, zone)
+        let first = from &>> shift
+        let last = (from &+ stride &- 1) &>> shift
+        busy |= (~0 &>> (63 &- (last &- first))) &<< first
+      }
+      word &+= 1
+    }
+    return busy
+  }
+
+  /// For the owner, after it claimed slots whose addresses lie in `low ... high`: their pages are resident again.
+  @inline(__always) @_noLocks @_noAllocation
+  func noteClaim(from low: UInt64, through high: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) {
+    if _fastPath(header.pointee.returned == 0) { return }
+    let shift = Region.pageShift
+    let first = (low &- start) &>> shift
+    let last = (high &- start &+ UInt64(zone.pointee.stride) &- 1) &>> shift
+    header.pointee.returned &= ~((~0 &>> (63 &- (last &- first))) &<< first)
+  }
+}
