@@ -53,7 +53,7 @@ let engineModules: [Target.Dependency] = ["CAnax", "Machine", "LockFree", "PerCP
 
 let engineTests: [Target] =
   [.testTarget(name: "ModelTests", swiftSettings: swiftSettings)]
-  + ["LockFreeTests", "PerCPUTests", "PagesTests", "ZonesTests", "HeapTests"].map {
+  + ["LockFreeTests", "PerCPUTests", "PagesTests", "ZonesTests", "HeapTests", "ChaosTests"].map {
     .testTarget(name: $0, dependencies: engineModules, swiftSettings: swiftSettings)
   }
 // White-box tests of the engine, its models and its chaos: end

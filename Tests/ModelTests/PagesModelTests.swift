@@ -197,7 +197,9 @@ struct PagesModel {
         // A thread stopped between the two pages of its claim is rolled back by nobody: it keeps what it holds.
         if claimed & ~kept != 0, !stopped { return "a page is lost" }
         let dirty = (world[2] & ~world[0] | (world[3] & ~world[1]) << 2).nonzeroBitCount
-        if !stopped, world[10] != 100 + dirty { return "the count says \(world[10] - 100) dirty pages, there are \(dirty)" }
+        if !stopped, world[10] != 100 + dirty {
+          return "the count says \(world[10] - 100) dirty pages, there are \(dirty)"
+        }
         return nil
       })
   }

@@ -224,7 +224,9 @@ struct SlabModel {
         if world[1] == SlabModel.none {
           return world[5] == 1 ? nil : "the pages of a retired slab are lost"
         }
-        if world[0] + lost < SlabModel.slots(world[2]) { return "\(SlabModel.slots(world[2]) - world[0]) slots are lost" }
+        if world[0] + lost < SlabModel.slots(world[2]) {
+          return "\(SlabModel.slots(world[2]) - world[0]) slots are lost"
+        }
         return world[1] == SlabModel.open && world[6] + world[7] == 0 ? "a slab with free slots is on no stack" : nil
       })
   }

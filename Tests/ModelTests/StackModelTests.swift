@@ -31,7 +31,11 @@ struct StackModel {
     }
     program.add { world, thread in
       let top = world[thread, 0]
-      if compareExchange(&world, thread, world[thread, 2]) { world[thread, hand] = top } else { world.go(thread, again) }
+      if compareExchange(&world, thread, world[thread, 2]) {
+        world[thread, hand] = top
+      } else {
+        world.go(thread, again)
+      }
     }
   }
 

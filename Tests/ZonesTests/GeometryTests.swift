@@ -60,7 +60,8 @@ import Testing
           var address = slab.start
           while address < slab.start + 1 << UInt64(zone.pointee.slab_shift) {
             let offset = Int64(address) - Int64(first)
-            let begins = offset >= 0 && offset % Int64(stride) == 0 && offset / Int64(stride) < Int64(zone.pointee.slots)
+            let begins =
+              offset >= 0 && offset % Int64(stride) == 0 && offset / Int64(stride) < Int64(zone.pointee.slots)
             if (slab.slot(of: address, zone) != nil) != begins { Issue.record("zone \(id), offset \(offset)") }
             address += 16
           }
