@@ -24,6 +24,7 @@ struct ChaosPlan: Codable, Sendable {
   var rung = "B"
   var planted = Planted.nothing
   var forks = true
+  var nodes = 1
 }
 
 final class Chaos: @unchecked Sendable {
@@ -55,6 +56,7 @@ final class Chaos: @unchecked Sendable {
   init(_ plan: ChaosPlan) {
     self.plan = plan
     setenv("ANAX_RUNG", plan.rung, 1)
+    if plan.nodes == 2, !TwoNodes.start() { Chaos.stop(plan, "no two nodes") }
     if !Engine.ensureStarted() { Chaos.stop(plan, "the engine does not start") }
     let bytes = Int(anax_state().pointee.heap_pages << anax_state().pointee.page_shift) / 128
     let flags = Int32(MAP_PRIVATE | MAP_ANONYMOUS) | Int32(MAP_NORESERVE)

@@ -161,16 +161,17 @@ extension Chaos {
     _ = Ticks.purge()
     _ = Ticks.purge()
     countPages()
-    let entry = Pages.node(0)
-    if anax_state().pointee.node_count == 1 {
+    for number in 0..<Int(anax_state().pointee.node_count) {
+      let entry = Pages.node(number)
       let claimed = AtomicWord(anax_node_claimed_pages(entry)).loadRelaxed()
-      if claimed != 0 { fail("pages are left claimed when every block is free", 0, claimed) }
+      if claimed != 0 { fail("pages are left claimed when every block is free", UInt64(number), claimed) }
       let dirty = AtomicWord(anax_node_dirty_pages(entry)).loadRelaxed()
-      if dirty != 0 { fail("pages are left dirty after a purge", 0, dirty) }
-      for zone in Chaos.zones {
-        let left = AtomicWord(anax_zone_claimed(anax_state().pointee.zones! + zone)).loadRelaxed()
-        if left != 0 { fail("a zone counts items that are free", 0, left) }
-      }
+      if dirty != 0 { fail("pages are left dirty after a purge", UInt64(number), dirty) }
+      if AtomicWord(anax_node_top(entry)).loadRelaxed() == 0 { fail("a node was never used", UInt64(number)) }
+    }
+    for zone in Chaos.zones {
+      let left = AtomicWord(anax_zone_claimed(anax_state().pointee.zones! + zone)).loadRelaxed()
+      if left != 0 { fail("a zone counts items that are free", 0, left) }
     }
     // Work was done, or the test says nothing.
     if operations.loadRelaxed() < 1000 { fail("hardly anything was done", 0, operations.loadRelaxed()) }

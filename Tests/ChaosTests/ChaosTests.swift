@@ -27,6 +27,17 @@ import Testing
     print(Self.said(result), terminator: "")
   }
 
+  /// Blocks go home to another node.
+  @Test(arguments: ["B", "D"])
+  func everyBlockStaysWholeOnTwoNodes(_ rung: String) async {
+    if sysconf(Int32(_SC_NPROCESSORS_ONLN)) < 2 { return }
+    let plan = ChaosPlan(seed: Self.seed, seconds: Self.seconds, rung: rung, nodes: 2)
+    let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+      [plan = plan as ChaosPlan] in Chaos(plan).run()
+    }
+    print(Self.said(result), terminator: "")
+  }
+
   /// A worker frees a block and keeps it: what an allocator does that hands a block out twice.
   @Test(arguments: ["B", "D"])
   func aBlockInTwoPlacesIsFound(_ rung: String) async {

@@ -37,7 +37,9 @@ enum Live {
     return bytes.allSatisfy { $0 == 0 }
   }
 
-  static func touched(_ page: UInt64) -> Bool { PageBitmap.touchedWord(page / 64).loadRelaxed() >> (page % 64) & 1 == 1 }
+  static func touched(_ page: UInt64) -> Bool {
+    PageBitmap.touchedWord(page / 64).loadRelaxed() >> (page % 64) & 1 == 1
+  }
 
   /// The counters against the bitmaps.
   static func checkCounts() {
