@@ -16,7 +16,8 @@ import Testing
   @Test func slotsAndSkewFitTheSlab() {
     for (id, zone) in Self.zones {
       let slab = 1 << Int(zone.pointee.slab_shift)
-      let used = Int(zone.pointee.slots) * Int(zone.pointee.stride) + Int(zone.pointee.skew_lines) * 64
+      let last = Int(Slab.offset(ofSlot: UInt64(zone.pointee.slots) - 1, zone))
+      let used = last + Int(zone.pointee.stride) + Int(zone.pointee.skew_lines) * 64
       #expect(used <= slab, "zone \(id)")
       #expect(zone.pointee.slots >= 7, "zone \(id)")
       #expect(Int(zone.pointee.slots) <= Int(ANAX_SLAB_WORDS) * 64)
@@ -45,29 +46,32 @@ import Testing
     }
   }
 
-  /// For every slot of several slabs, its address and no other address in between is the slot's.
+  /// For every slot of several slabs, its address is the slot's, and no other address is any slot's.
   @Test func slotInvertsAddresses() {
     for (id, zone) in Self.zones {
       let step = UInt32(1) << (UInt32(zone.pointee.slab_shift) - UInt32(ANAX_SLAB_SHIFT_MIN))
       for number in [0, 1, 77] as [UInt32] {
         let slab = Slab(index: number * step)
         let first = slab.firstSlot(zone)
-        let stride = UInt64(zone.pointee.stride)
-        for slot in 0..<UInt64(zone.pointee.slots) where slab.slot(of: first + slot * stride, zone) != slot {
-          Issue.record("zone \(id), slot \(slot)")
-        }
-        if id % 9 == 1 {
-          var address = slab.start
-          while address < slab.start + 1 << UInt64(zone.pointee.slab_shift) {
-            let offset = Int64(address) - Int64(first)
-            let begins =
-              offset >= 0 && offset % Int64(stride) == 0 && offset / Int64(stride) < Int64(zone.pointee.slots)
-            if (slab.slot(of: address, zone) != nil) != begins { Issue.record("zone \(id), offset \(offset)") }
-            address += 16
+        var expected = slab.start
+        var slot: UInt64 = 0
+        while slot < UInt64(zone.pointee.slots) {
+          let address = first + Slab.offset(ofSlot: slot, zone)
+          while expected < address {
+            if let wrong = slab.slot(of: expected, zone) {
+              Issue.record("zone \(id), \(expected - first): slot \(wrong)")
+            }
+            expected += 16
           }
-          #expect(slab.slot(of: first + 8, zone) == nil)
-          #expect(slab.slot(of: first &- 64, zone) == nil)
+          if slab.slot(of: address, zone) != slot { Issue.record("zone \(id), slot \(slot)") }
+          if slab.slot(of: address + 8, zone) != nil { Issue.record("zone \(id), slot \(slot) and 8 bytes") }
+          expected = address + 16
+          slot += 1
         }
+        let last = first + Slab.offset(ofSlot: slot - 1, zone) + UInt64(zone.pointee.stride)
+        #expect(last <= slab.start + 1 << UInt64(zone.pointee.slab_shift), "zone \(id)")
+        #expect(slab.slot(of: last, zone) == nil && slab.slot(of: last + 64, zone) == nil)
+        #expect(slab.slot(of: first &- 64, zone) == nil)
       }
     }
   }
