@@ -25,6 +25,8 @@ struct ChaosPlan: Codable, Sendable {
   var planted = Planted.nothing
   var forks = true
   var nodes = 1
+  /// Where what the process says is kept: a failed expectation of Swift Testing does not hand it on.
+  var log = ""
 }
 
 final class Chaos: @unchecked Sendable {
@@ -55,6 +57,8 @@ final class Chaos: @unchecked Sendable {
 
   init(_ plan: ChaosPlan) {
     self.plan = plan
+    let log = open(plan.log, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    if log >= 0 { _ = dup2(log, 2) }
     setenv("ANAX_RUNG", plan.rung, 1)
     if plan.nodes == 2, !TwoNodes.start() { Chaos.stop(plan, "no two nodes") }
     if !Engine.ensureStarted() { Chaos.stop(plan, "the engine does not start") }

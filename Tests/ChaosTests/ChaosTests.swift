@@ -14,47 +14,58 @@ import Testing
     ProcessInfo.processInfo.environment["ANAX_CHAOS_SECONDS"].flatMap { Double($0) } ?? 3
   }
 
-  static func said(_ result: ExitTest.Result?) -> String {
-    String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+  /// A plan with a log of its own.
+  static func plan(rung: String, nodes: Int = 1) -> ChaosPlan {
+    var plan = ChaosPlan(seed: seed, seconds: seconds, rung: rung)
+    plan.nodes = nodes
+    plan.log = NSTemporaryDirectory() + "/anax-chaos-\(getpid())-\(rung)-\(plan.seed)"
+    return plan
+  }
+
+  static func planted(_ planted: ChaosPlan.Planted, rung: String) -> ChaosPlan {
+    var plan = plan(rung: rung)
+    plan.planted = planted
+    plan.threads = 3
+    plan.seconds = 20
+    plan.forks = false
+    return plan
+  }
+
+  static func said(_ plan: ChaosPlan) -> String {
+    defer { unlink(plan.log) }
+    return (try? String(contentsOfFile: plan.log, encoding: .utf8)) ?? "nothing"
   }
 
   @Test(arguments: ["B", "D"])
   func everyBlockStaysWhole(_ rung: String) async {
-    let plan = ChaosPlan(seed: Self.seed, seconds: Self.seconds, rung: rung)
-    let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-      [plan = plan as ChaosPlan] in Chaos(plan).run()
-    }
-    print(Self.said(result), terminator: "")
+    let plan = Self.plan(rung: rung)
+    await #expect(processExitsWith: .success) { [plan = plan as ChaosPlan] in Chaos(plan).run() }
+    print(Self.said(plan), terminator: "")
   }
 
   /// Blocks go home to another node.
   @Test(arguments: ["B", "D"])
   func everyBlockStaysWholeOnTwoNodes(_ rung: String) async {
     if sysconf(Int32(_SC_NPROCESSORS_ONLN)) < 2 { return }
-    let plan = ChaosPlan(seed: Self.seed, seconds: Self.seconds, rung: rung, nodes: 2)
-    let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-      [plan = plan as ChaosPlan] in Chaos(plan).run()
-    }
-    print(Self.said(result), terminator: "")
+    let plan = Self.plan(rung: rung, nodes: 2)
+    await #expect(processExitsWith: .success) { [plan = plan as ChaosPlan] in Chaos(plan).run() }
+    print(Self.said(plan), terminator: "")
   }
 
   /// A worker frees a block and keeps it: what an allocator does that hands a block out twice.
   @Test(arguments: ["B", "D"])
   func aBlockInTwoPlacesIsFound(_ rung: String) async {
-    let plan = ChaosPlan(seed: Self.seed, threads: 3, seconds: 20, rung: rung, planted: .freedAndKept, forks: false)
-    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-      [plan = plan as ChaosPlan] in Chaos(plan).run()
-    }
-    let said = Self.said(result)
+    let plan = Self.planted(.freedAndKept, rung: rung)
+    await #expect(processExitsWith: .failure) { [plan = plan as ChaosPlan] in Chaos(plan).run() }
+    let said = Self.said(plan)
     let known = ["blocks overlap", "contents changed", "not whole", "anax: "]
     #expect(known.contains { said.contains($0) }, "\(said)")
   }
 
   @Test func aPurgeThatDoesNothingIsFound() async {
-    let plan = ChaosPlan(seed: Self.seed, threads: 3, seconds: 20, planted: .purgeDoesNothing, forks: false)
-    let result = await #expect(processExitsWith: .exitCode(86), observing: [\.standardErrorContent]) {
-      [plan = plan as ChaosPlan] in Chaos(plan).run()
-    }
-    #expect(Self.said(result).contains("calloc is not zero"))
+    let plan = Self.planted(.purgeDoesNothing, rung: "B")
+    await #expect(processExitsWith: .exitCode(86)) { [plan = plan as ChaosPlan] in Chaos(plan).run() }
+    let said = Self.said(plan)
+    #expect(said.contains("calloc is not zero"), "\(said)")
   }
 }
