@@ -48,6 +48,16 @@ let tests: [Target] = [
     swiftSettings: swiftSettings),
 ]
 
+// White-box tests of the engine, its models and its chaos: begin
+let engineModules: [Target.Dependency] = ["CAnax", "Machine", "LockFree", "PerCPU", "Pages", "Zones", "Heap"]
+
+let engineTests: [Target] =
+  [.testTarget(name: "ModelTests", swiftSettings: swiftSettings)]
+  + ["LockFreeTests", "PerCPUTests", "PagesTests", "ZonesTests", "HeapTests", "ChaosTests"].map {
+    .testTarget(name: $0, dependencies: engineModules, swiftSettings: swiftSettings)
+  }
+// White-box tests of the engine, its models and its chaos: end
+
 let package = Package(
   name: "swift-anax",
   products: [
@@ -73,5 +83,5 @@ let package = Package(
     + (engine + faces).map {
       .target(name: $0.name, dependencies: $0.dependencies, swiftSettings: swiftSettings)
     }
-    + tests
+    + tests + engineTests
 )

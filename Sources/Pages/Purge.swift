@@ -5,7 +5,7 @@
 // vm.page.keep_floor plus vm.page.keep percent of what is claimed: beyond that the releaser returns pages at once.
 //
 // Returning claims the pages first, then MADV_DONTNEED, then marks them zero, then releases. A sweeper stopped midway keeps the
-// pages of one word (64) from others.
+// pages of one run inside a chunk (at most 512) from others.
 
 import CAnax
 import LockFree
@@ -84,7 +84,6 @@ package enum Purge {
         let mine = wanted & ~old
         // Between the look and the claim a page may have been used and freed; it is still ours now, and old news is fine.
         wanted = mine
-        returned &+= UInt64(mine.nonzeroBitCount)
       }
       var bits = wanted
       while bits != 0 {
@@ -94,7 +93,7 @@ package enum Purge {
         if rangeCount > 0, rangeStart &+ rangeCount == page {
           rangeCount &+= length
         } else {
-          giveBack(page: rangeStart, count: rangeCount)
+          returned &+= giveBack(page: rangeStart, count: rangeCount, left: &left)
           rangeStart = page
           rangeCount = length
         }
@@ -102,31 +101,40 @@ package enum Purge {
       }
       index &+= 1
     }
-    giveBack(page: rangeStart, count: rangeCount)
+    returned &+= giveBack(page: rangeStart, count: rangeCount, left: &left)
     return returned
   }
 
+  /// Pages that were dirty and are not any more. Fewer than `count` where another sweep was there in between the look and the
+  /// claim; none where the kernel refuses: those pages stay dirty, and `left` for the next sweep.
   @_noLocks @_noAllocation
-  static func giveBack(page: UInt64, count: UInt64) {
-    if count == 0 { return }
+  static func giveBack(page: UInt64, count: UInt64, left: inout Bool) -> UInt64 {
+    if count == 0 { return 0 }
     let shift = anax_state().pointee.page_shift
+    var returned: UInt64 = 0
     if Kernel.advise(Region.address(ofPage: page), bytes: count &<< shift, MADV_DONTNEED) {
-      clearTouched(page: page, count: count)
+      returned = clearTouched(page: page, count: count)
+    } else {
+      left = true
     }
     PageBitmap.unclaim(page: page, count: count)
     PageSearch.noteRelease(node: Pages.node(Region.node(ofPage: page)), page: page, count: count)
+    return returned
   }
 
-  /// Claimed pages that the kernel took back are zero from now on.
-  @_noLocks @_noAllocation
-  static func clearTouched(page: UInt64, count: UInt64) {
+  /// Claimed pages that the kernel took back are zero from now on. How many of them were not known to be so.
+  @_noLocks @_noAllocation @discardableResult
+  static func clearTouched(page: UInt64, count: UInt64) -> UInt64 {
     var at = page
+    var cleared: UInt64 = 0
     let end = page &+ count
     while at < end {
       let bit = at & 63
       let length = min(64 &- bit, end &- at)
-      PageBitmap.touchedWord(at / 64).release(bits: PageBitmap.mask(bit, length))
+      let bits = PageBitmap.mask(bit, length)
+      cleared &+= UInt64((PageBitmap.touchedWord(at / 64).release(bits: bits) & bits).nonzeroBitCount)
       at &+= length
     }
+    return cleared
   }
 }

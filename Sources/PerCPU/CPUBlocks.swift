@@ -61,21 +61,25 @@ package enum CPUBlocks {
   /// Gives this CPU its block where it has none.
   @_noLocks @_noAllocation
   package static func open(_ cpu: Int) {
-    if AtomicWord(anax_allocate_table() + cpu).loadRelaxed() != empty { return }
+    let allocate = AtomicWord(anax_allocate_table() + cpu)
+    if allocate.loadRelaxed() != empty { return }
+    var release = empty
+    if AtomicWord(anax_release_table() + cpu).compareExchange(&release, block(cpu, 0)) { release = block(cpu, 0) }
+    // Also where whoever opened it was stopped between the two words. Never a plain store: a reclaimer may have swapped the
+    // block meanwhile, and sections must not be led back into the one that it drains.
     var none = empty
-    let first = block(cpu, 0)
-    if AtomicWord(anax_release_table() + cpu).compareExchange(&none, first) {
-      setAllocate(cpu, first)
-    } else {
-      // Whoever opened it was stopped between the two words.
-      setAllocate(cpu, none)
-    }
+    _ = allocate.compareExchange(&none, ownPart(cpu, release))
   }
 
   @_noLocks @_noAllocation
   static func setAllocate(_ cpu: Int, _ release: UInt64) {
-    let own = UInt64(node(ofCPU: cpu)) &* UInt64(ANAX_CPU_BLOCK_BYTES)
-    AtomicWord(anax_allocate_table() + cpu).storeRelease(release &+ own)
+    AtomicWord(anax_allocate_table() + cpu).storeRelease(ownPart(cpu, release))
+  }
+
+  /// The CPU's own node's part of the block at `release`.
+  @_noLocks @_noAllocation
+  static func ownPart(_ cpu: Int, _ release: UInt64) -> UInt64 {
+    release &+ UInt64(node(ofCPU: cpu)) &* UInt64(ANAX_CPU_BLOCK_BYTES)
   }
 
   /// Swaps the CPU's block for its replacement and returns the old one, which no section touches any more. nil: the CPU has

@@ -92,12 +92,12 @@ package struct Slab {
   /// The slot an item's address is, or nil when it is none's beginning.
   @_noLocks @_noAllocation
   func slot(of item: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> UInt64? {
-    var offset = item &- firstSlot(zone)
-    let group = ((offset &>> 4) &* UInt64(zone.pointee.group_reciprocal)) &>> 31
-    if group < 1024 { offset &-= group &* 64 }
-    if offset >= 1 &<< UInt64(zone.pointee.slab_shift) || offset & 15 != 0 { return nil }
-    let slot = ((offset &>> 4) &* UInt64(zone.pointee.reciprocal)) &>> 31
-    return slot &* UInt64(zone.pointee.stride) == offset && slot < UInt64(zone.pointee.slots) ? slot : nil
+    let distance = item &- firstSlot(zone)
+    if distance >= 1 &<< UInt64(zone.pointee.slab_shift) || distance & 15 != 0 { return nil }
+    let group = ((distance &>> 4) &* UInt64(zone.pointee.group_reciprocal)) &>> 31
+    let slot = ((distance &- group &* 64) &>> 4 &* UInt64(zone.pointee.reciprocal)) &>> 31
+    // Compared as an address: a skipped line is not the slot behind it.
+    return slot < UInt64(zone.pointee.slots) && Slab.offset(ofSlot: slot, zone) == distance ? slot : nil
   }
 
   /// Whether the slot is claimed: a hint, for messages and checks.

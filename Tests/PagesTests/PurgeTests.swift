@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decay, zero knowledge and the cap on a live engine, each in a process of its own: the state is the process's.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Machine
+import Testing
+
+@testable import Pages
+
+enum Live {
+  /// Starts the engine such that nothing decays by itself.
+  static func start() {
+    setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
+    #expect(Engine.ensureStarted())
+    #expect(Tunable.pageDecay.value == 3_600_000)
+  }
+
+  static var node: UnsafeMutablePointer<anax_node> { Pages.node(0) }
+  static var pageBytes: UInt64 { 1 << anax_state().pointee.page_shift }
+  static var dirty: UInt64 { AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() }
+  static var claimed: UInt64 { AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() }
+
+  static func allocate(_ count: UInt64, aligned: Bool = false) -> PageRun {
+    Pages.allocate(node: 0, cpu: 0, count: count, aligned: aligned)!
+  }
+
+  static func write(_ run: PageRun, _ count: UInt64, _ byte: UInt8) {
+    memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, Int32(byte), Int(count * pageBytes))
+  }
+
+  static func isZero(page: UInt64, _ count: UInt64) -> Bool {
+    let bytes = UnsafeRawBufferPointer(
+      start: UnsafeRawPointer(bitPattern: UInt(Region.address(ofPage: page))), count: Int(count * pageBytes))
+    return bytes.allSatisfy { $0 == 0 }
+  }
+
+  static func touched(_ page: UInt64) -> Bool {
+    PageBitmap.touchedWord(page / 64).loadRelaxed() >> (page % 64) & 1 == 1
+  }
+
+  /// The counters against the bitmaps.
+  static func checkCounts() {
+    let first = node.pointee.first_page / 64
+    var claimed: UInt64 = 0
+    var dirty: UInt64 = 0
+    for word in first..<first + AtomicWord(anax_node_top(node)).loadAcquire() * 8 {
+      let bits = PageBitmap.claimedWord(word).loadRelaxed()
+      claimed += UInt64(bits.nonzeroBitCount)
+      dirty += UInt64((PageBitmap.touchedWord(word).loadRelaxed() & ~bits).nonzeroBitCount)
+    }
+    #expect(claimed == self.claimed)
+    #expect(dirty == self.dirty)
+  }
+}
+
+@Suite struct PurgeTests {
+  @Test func aFreedPageSurvivesOneSweepAndIsGoneAfterTwo() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = Live.allocate(8)
+      #expect(run.zero && Live.isZero(page: run.page, 8), "fresh pages are zero")
+      Live.write(run, 8, 0xaa)
+      Pages.release(page: run.page, count: 8)
+      let dirty = Live.dirty
+      #expect(dirty >= 8)
+      #expect(Purge.sweep(node: Live.node, all: false, downTo: 0) == 0)
+      #expect(Live.touched(run.page) && !Live.isZero(page: run.page, 8), "kept for one sweep")
+      #expect(Purge.sweep(node: Live.node, all: false, downTo: 0) == dirty)
+      #expect(!Live.touched(run.page) && Live.isZero(page: run.page, 8))
+      #expect(Live.dirty == 0)
+      Live.checkCounts()
+      let again = Live.allocate(8)
+      #expect(again.page == run.page && again.zero)
+    }
+  }
+
+  @Test func aDirtyPageIsNeverSaidToBeZero() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = Live.allocate(4)
+      Live.write(run, 4, 0xbb)
+      Pages.release(page: run.page, count: 4)
+      let again = Live.allocate(4)
+      #expect(again.page == run.page && !again.zero)
+      // One dirty page of many is enough.
+      Pages.release(page: again.page, count: 4)
+      _ = Purge.sweep(node: Live.node, all: true, downTo: 0)
+      let one = Live.allocate(1)
+      Live.write(one, 1, 0xcc)
+      Pages.release(page: one.page, count: 1)
+      let mixed = Live.allocate(8)
+      #expect(mixed.page <= one.page && one.page < mixed.page + 8 && !mixed.zero)
+      Live.checkCounts()
+    }
+  }
+
+  @Test func sweepingAllSparesWhatIsInUse() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let runs = (0..<200).map { _ in Live.allocate(3) }
+      for run in runs { Live.write(run, 3, 0x5a) }
+      for (index, run) in runs.enumerated() where index % 2 == 0 { Pages.release(page: run.page, count: 3) }
+      #expect(Purge.sweep(node: Live.node, all: true, downTo: 0) == 300)
+      for (index, run) in runs.enumerated() {
+        let zero = Live.isZero(page: run.page, 3)
+        #expect(zero == (index % 2 == 0))
+      }
+      Live.checkCounts()
+    }
+  }
+
+  @Test func theCapHoldsWithoutASweep() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
+      setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      Live.start()
+      let runs = (0..<64).map { _ in Live.allocate(64) }
+      for run in runs { Live.write(run, 64, 1) }
+      for run in runs {
+        Pages.release(page: run.page, count: 64)
+        #expect(Live.dirty * Live.pageBytes <= 1_048_576)
+        #expect(Live.dirty * Live.pageBytes <= Purge.allowance(node: Live.node))
+      }
+      Live.checkCounts()
+    }
+  }
+
+  @Test func withoutDecayPagesGoAtOnce() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "0", 1)
+      #expect(Engine.ensureStarted())
+      let run = Live.allocate(5)
+      Live.write(run, 5, 1)
+      Pages.release(page: run.page, count: 5)
+      #expect(Live.dirty == 0 && Live.isZero(page: run.page, 5))
+    }
+  }
+
+  @Test func whatTheKernelDoesNotTakeStaysDirty() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = Live.allocate(16)
+      Live.write(run, 16, 0xdd)
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number == anax_sys_madvise, c == Int(MADV_DONTNEED) { return Int(-EINVAL) }
+        return anax_system_call(number, a, b, c, d, e, f)
+      }
+      Pages.release(page: run.page, count: 16)
+      #expect(Purge.sweep(node: Live.node, all: true, downTo: 0) == 0, "nothing was returned")
+      Live.checkCounts()
+      let again = Live.allocate(16)
+      #expect(again.page == run.page && !again.zero)
+      Pages.release(page: again.page, count: 16)
+      #expect(Purge.sweep(node: Live.node, all: true, downTo: 0) == 0)
+      anax_state().pointee.fake_kernel = nil
+      #expect(Purge.sweep(node: Live.node, all: true, downTo: 0) == 16, "it is tried again")
+      #expect(Live.isZero(page: run.page, 16))
+      Live.checkCounts()
+    }
+  }
+
+  @Test func sweepsAtTheSameTimeKeepTheCounts() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      DispatchQueue.concurrentPerform(iterations: 4) { thread in
+        for turn in 0..<300 as Range<UInt64> {
+          let count = 1 + (turn * 7 + UInt64(thread)) % 40
+          let run = Live.allocate(count)
+          if run.zero, !Live.isZero(page: run.page, 1) { Issue.record("page \(run.page) is not zero") }
+          Live.write(run, 1, 3)
+          Pages.release(page: run.page, count: count)
+          if turn % 3 == 0 { _ = Purge.sweep(node: Live.node, all: true, downTo: 0) }
+        }
+      }
+      Live.checkCounts()
+    }
+  }
+}
+
+@Suite struct PagesTests {
+  @Test func alignedRunsLieAtMultiplesOfThemselves() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      for count in [1, 2, 4, 8, 16, 32, 64] as [UInt64] {
+        for _ in 0..<20 { #expect(Live.allocate(count, aligned: true).page % count == 0) }
+      }
+      Live.checkCounts()
+    }
+  }
+
+  @Test func aColoredPageComesFromItsQueue() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      var queues: [UInt64] = []
+      for index in 0..<64 as Range<UInt64> {
+        let page = Pages.allocateColored(node: 0, cpu: 0, pageIndex: index, objectColor: 0)!.page
+        let start = PageQueue.start(cpu: 0, pageIndex: index, objectColor: 0)
+        #expect(PageQueue.queue(ofPage: page) == start, "the chunk is empty, so nothing has to widen")
+        queues.append(start)
+      }
+      // Successive pages of an object spread over as many queues as the CPUs leave.
+      let fit = anax_state().pointee.cpu_count
+      if fit <= 64 { #expect(Set(queues).count >= 32 / Int(fit.nextPowerOfTwo / 2 + 1)) }
+      Live.checkCounts()
+    }
+  }
+
+  @Test func extendingTakesOnlyWhatIsFree() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = Live.allocate(10)
+      #expect(Pages.extend(from: run.page + 10, count: 5))
+      let next = Live.allocate(1)
+      #expect(next.page == run.page + 15)
+      #expect(!Pages.extend(from: run.page + 15, count: 3))
+      Live.checkCounts()
+      // Beyond the top of the region, and beyond the region.
+      let limit = Live.node.pointee.page_limit
+      #expect(!Pages.extend(from: limit - 1, count: 2))
+    }
+  }
+
+  @Test func runsLongerThanAChunk() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let runs = [300, 512, 513, 2000, 5000].map { (Live.allocate($0), $0 as UInt64) }
+      for (run, count) in runs {
+        for (other, _) in runs where other.page != run.page {
+          #expect(other.page >= run.page + count || other.page < run.page)
+        }
+        Pages.release(page: run.page, count: count)
+      }
+      #expect(Live.claimed == 0)
+      #expect(Live.allocate(5000).page == runs.map(\.0.page).min(), "what was freed is used before the region grows")
+      Live.checkCounts()
+    }
+  }
+}
+
+extension UInt64 {
+  var nextPowerOfTwo: UInt64 { self <= 1 ? 1 : 1 << UInt64(64 - (self - 1).leadingZeroBitCount) }
+}

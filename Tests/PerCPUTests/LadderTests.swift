@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which rung is chosen, and why. Each case is a process of its own: the rung is decided once.
+
+import CAnax
+import Foundation
+import Heap
+import Machine
+import Testing
+
+@testable import PerCPU
+
+@Suite struct LadderTests {
+  @Test func theBestRungIsB() async {
+    await #expect(processExitsWith: .success) {
+      unsetenv("ANAX_RUNG")
+      #expect(Engine.ensureStarted())
+      if anax_rseq_bytes() >= 16 {
+        #expect(anax_state().pointee.rung == 66)
+        #expect(anax_state().pointee.rung_reason == Ladder.Reason.best.rawValue)
+        #expect(anax_state().pointee.cpu_limit == anax_state().pointee.cpu_count)
+        #expect(CPUBlocks.current() != nil)
+      } else {
+        #expect(anax_state().pointee.rung == 68)
+        #expect(anax_state().pointee.rung_reason == Ladder.Reason.noArea.rawValue)
+      }
+    }
+  }
+
+  @Test func rungDIsForced() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_RUNG", "D", 1)
+      #expect(Engine.ensureStarted())
+      #expect(anax_state().pointee.rung == 68)
+      #expect(anax_state().pointee.rung_reason == Ladder.Reason.forced.rawValue)
+      #expect(anax_state().pointee.cpu_limit == 0)
+      #expect(CPUBlocks.current() == nil)
+      #expect(CPUBlocks.anyCPU() < Int(anax_state().pointee.cpu_count))
+    }
+  }
+
+  @Test func withoutMembarrierNoBlockIsSwapped() async {
+    await #expect(processExitsWith: .success) {
+      unsetenv("ANAX_RUNG")
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        number == anax_sys_membarrier ? Int(-EPERM) : anax_system_call(number, a, b, c, d, e, f)
+      }
+      #expect(Engine.ensureStarted())
+      #expect(anax_state().pointee.membarrier == 0)
+      let block = Heap.allocate(64)
+      #expect(block != nil)
+      Heap.free(block)
+      for cpu in 0..<Int(anax_state().pointee.cpu_count) { #expect(CPUBlocks.swap(cpu) == nil) }
+    }
+  }
+
+  @Test func aMembarrierThatFailsLaterPutsTheBlockBack() async {
+    await #expect(processExitsWith: .success) {
+      unsetenv("ANAX_RUNG")
+      #expect(Engine.ensureStarted())
+      guard anax_state().pointee.membarrier == 1 else { return }
+      let block = Heap.allocate(64)
+      Heap.free(block)
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        number == anax_sys_membarrier ? Int(-EPERM) : anax_system_call(number, a, b, c, d, e, f)
+      }
+      let before = (0..<Int(anax_state().pointee.cpu_count)).map { anax_release_table()[$0] }
+      for cpu in before.indices { #expect(CPUBlocks.swap(cpu) == nil) }
+      #expect(anax_state().pointee.membarrier == 0)
+      #expect(before == before.indices.map { anax_release_table()[$0] })
+      let again = Heap.allocate(64)
+      #expect(again != nil)
+      Heap.free(again)
+    }
+  }
+
+  @Test func aSwappedBlockIsTheReclaimersAlone() async {
+    await #expect(processExitsWith: .success) {
+      unsetenv("ANAX_RUNG")
+      #expect(Engine.ensureStarted())
+      guard anax_state().pointee.membarrier == 1 else { return }
+      var blocks = (0..<100).map { _ in Heap.allocate(64)! }
+      for block in blocks { Heap.free(block) }
+      var swapped = 0
+      for cpu in 0..<Int(anax_state().pointee.cpu_count) {
+        guard let old = CPUBlocks.swap(cpu) else { continue }
+        swapped += 1
+        #expect(CPUBlocks.swap(cpu) == nil, "a second reclaimer passes by")
+        let words = UnsafeBufferPointer(start: old, count: Int(anax_state().pointee.block_bytes) / 8)
+        let seen = Array(words)
+        blocks = (0..<100).map { _ in Heap.allocate(64)! }
+        for block in blocks { Heap.free(block) }
+        #expect(Array(words) == seen)
+        CPUBlocks.finish(cpu)
+      }
+      #expect(swapped >= 1)
+    }
+  }
+}
+
+@Suite struct ShardTests {
+  @Test func aTakenShardIsPassedByAndAChildOpensIt() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_RUNG", "D", 1)
+      #expect(Engine.ensureStarted())
+      let locks = anax_state().pointee.shard_locks!
+      let count = Int(anax_state().pointee.cpu_count)
+      #expect(Shards.enter(0) == 0)
+      if count > 1 {
+        #expect(Shards.enter(0) == 1)
+        Shards.leave(1)
+      }
+      for shard in 0..<count { locks[shard] = 1 }
+      #expect(Shards.enter(0) == nil, "never waited for")
+      let block = Heap.allocate(100)
+      #expect(block != nil, "without a shard the depot and the slabs serve")
+      Heap.free(block)
+      typealias Fork = @convention(c) () -> Int32
+      let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
+      let child = fork()
+      if child == 0 {
+        let open = (0..<count).allSatisfy { locks[$0] == 0 }
+        let block = Heap.allocate(100)
+        Heap.free(block)
+        _exit(open && block != nil ? 0 : 1)
+      }
+      var status: Int32 = -1
+      #expect(waitpid(child, &status, 0) == child)
+      #expect(status == 0)
+      #expect((0..<count).allSatisfy { locks[$0] == 1 }, "the parent's stay")
+    }
+  }
+}

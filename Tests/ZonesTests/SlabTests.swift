@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Slabs, depots and limits on a live engine, each case in a process of its own. The protocol's model is in ModelTests.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Pages
+import Testing
+
+@testable import Zones
+
+enum Lists {
+  static func items(_ list: UInt64) -> [UInt64] {
+    var items: [UInt64] = []
+    var word = list
+    while word >> 16 != 0 {
+      items.append(word >> 16)
+      word = UnsafePointer<UInt64>(bitPattern: UInt(word >> 16))!.pointee
+    }
+    return items
+  }
+
+  /// A home nobody else uses, on a zone of 512-byte items.
+  static func home() -> Home {
+    setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
+    #expect(Engine.ensureStarted())
+    return zone(100, size: 512, limit: 0)
+  }
+
+  static func zone(_ id: Int, size: UInt64, limit: UInt64) -> Home {
+    let zone = anax_state().pointee.zones! + id
+    ZoneMake.setName(zone, "test-", UInt64(id))
+    ZoneMake.fill(zone, size: size, alignment: 16, limit: limit)
+    anax_state().pointee.zone_top = max(anax_state().pointee.zone_top, UInt64(id) + 1)
+    return Home(zone: id, node: 0)
+  }
+}
+
+@Suite struct SlabTests {
+  @Test func claimChainsRisingAddressesAndCounts() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let slab = home.makeSlab(cpu: 0)!
+      let slots = UInt64(home.zone.pointee.slots)
+      let room = UInt64(home.zone.pointee.list_limit)
+      #expect(Slab.freeSlots(slab.gate.loadRelaxed()) == slots)
+      var free: UInt64 = 0
+      var claimed: UInt64 = 0
+      let list = slab.claim(5, home.zone, onto: room, free: &free, claimed: &claimed)
+      let items = Lists.items(list)
+      #expect(claimed == 5 && free == slots - 5 && items.count == 5)
+      #expect(items == items.sorted() && items[0] == slab.firstSlot(home.zone))
+      #expect(list & 0xffff == room - 5)
+      for (index, item) in items.enumerated() {
+        #expect(slab.slot(of: item, home.zone) == UInt64(index))
+        #expect(slab.isClaimed(UInt64(index)))
+      }
+      #expect(!slab.isClaimed(5))
+    }
+  }
+
+  @Test func aFullSlabIsPushedOnceByWhoFreesFirst() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let slab = home.makeSlab(cpu: 0)!
+      let slots = UInt64(home.zone.pointee.slots)
+      var free: UInt64 = 1
+      var items: [UInt64] = []
+      while free > 0 {
+        var claimed: UInt64 = 0
+        items += Lists.items(
+          slab.claim(20, home.zone, onto: UInt64(home.zone.pointee.list_limit), free: &free, claimed: &claimed))
+      }
+      #expect(items.count == Int(slots) && Set(items).count == items.count)
+      #expect(slab.gate.loadRelaxed() & Slab.stateMask == Slab.full)
+      #expect(!slab.retire(home.zone), "items are out")
+      let first = slab.release(word: 0, mask: 1)
+      #expect(first?.free == 1 && first?.push == true)
+      let second = slab.release(word: 0, mask: 6)
+      #expect(second?.free == 3 && second?.push == false)
+      #expect(slab.release(word: 0, mask: 1) == nil, "a double free")
+    }
+  }
+
+  @Test func retirementEndsTheGenerationAndGivesThePagesBack() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let before = AtomicWord(anax_node_claimed_pages(Pages.node(0))).loadRelaxed()
+      let slab = home.makeSlab(cpu: 0)!
+      let generation = slab.gate.loadRelaxed() >> 32
+      let page = Int(Region.page(of: slab.start))
+      #expect(Int(anax_state().pointee.page_zones![page]) & (Int(ANAX_ZONES_MAX) - 1) == 100)
+      #expect(home.retire(slab))
+      #expect(slab.gate.loadRelaxed() == (generation + 1) << 32)
+      #expect(Int(anax_state().pointee.page_zones![page]) & (Int(ANAX_ZONES_MAX) - 1) == 0)
+      #expect(AtomicWord(anax_node_claimed_pages(Pages.node(0))).loadRelaxed() == before)
+    }
+  }
+
+  @Test func surplusBitsAreClaimedForGood() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let slab = home.makeSlab(cpu: 0)!
+      var free = 0
+      for word in 0..<Int(ANAX_SLAB_WORDS) { free += (~slab.bits(word).loadRelaxed()).nonzeroBitCount }
+      #expect(free == Int(home.zone.pointee.slots))
+    }
+  }
+
+  @Test func theFullestSlabIsUsedFirst() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let slots = UInt64(home.zone.pointee.slots)
+      let slabs = (0..<3).map { _ in home.makeSlab(cpu: 0)! }
+      // 7/8, half and nothing in use.
+      for (slab, used) in zip(slabs, [slots / 2, slots / 8 * 7, 0]) {
+        var free: UInt64 = slots
+        while slots - free < used {
+          var claimed: UInt64 = 0
+          _ = slab.claim(min(8, used - (slots - free)), home.zone, onto: 100, free: &free, claimed: &claimed)
+        }
+        home.push(slab, free: free)
+      }
+      #expect((0..<3).map { _ in home.popSlab()?.index } == [slabs[1].index, slabs[0].index, slabs[2].index])
+      #expect(home.popSlab() == nil)
+    }
+  }
+
+  @Test func trimRetiresWhatIsEmptyAndKeepsTheRest() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let slabs = (0..<6).map { _ in home.makeSlab(cpu: 0)! }
+      for (index, slab) in slabs.enumerated() {
+        var free = UInt64(home.zone.pointee.slots)
+        var claimed: UInt64 = 0
+        if index % 2 == 0 { _ = slab.claim(1, home.zone, onto: 100, free: &free, claimed: &claimed) }
+        home.push(slab, free: free)
+      }
+      #expect(home.trim() == 3)
+      #expect(AtomicWord(anax_home_slabs(home.entry)).loadRelaxed() == 3)
+      var left: Set<UInt32> = []
+      while let slab = home.popSlab() { left.insert(slab.index) }
+      #expect(left == Set([0, 2, 4].map { slabs[$0].index }))
+    }
+  }
+}
+
+@Suite struct DepotTests {
+  /// As a chain, and, when batches cross CPUs, written out.
+  @Test(arguments: [false, true])
+  func whatGoesInComesOut(_ crossing: Bool) async {
+    await #expect(processExitsWith: .success) { [crossing = crossing as Bool] in
+      let home = Lists.home()
+      AtomicWord(anax_home_crossed(home.entry)).storeRelaxed(crossing ? 64 : 0)
+      let list = home.claimFromSlabs(wanted: 6, cpu: 0)
+      let items = Lists.items(list)
+      #expect(items.count == 6)
+      #expect(home.deposit(list: list, cpu: 0))
+      #expect(AtomicWord(anax_home_depot_items(home.entry)).loadRelaxed() == 6)
+      let back = home.withdraw(cpu: crossing ? 1 : 0)
+      #expect(Lists.items(back) == items, "in the same order")
+      #expect(back & 0xffff == list & 0xffff)
+      #expect(AtomicWord(anax_home_depot_items(home.entry)).loadRelaxed() == 0)
+      #expect(AtomicWord(anax_node_depot_bytes(Pages.node(0))).loadRelaxed() == 0)
+      #expect(home.withdraw(cpu: 0) == 0)
+      #expect(!home.emptyBatches.isEmpty, "the record can be used again")
+    }
+  }
+
+  @Test func drainingSendsItemsHome() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let before = AtomicWord(anax_node_claimed_pages(Pages.node(0))).loadRelaxed()
+      for _ in 0..<4 { _ = home.deposit(list: home.claimFromSlabs(wanted: 7, cpu: 0), cpu: 0) }
+      _ = home.drain(all: true, cpu: 0)
+      #expect(AtomicWord(anax_home_depot_items(home.entry)).loadRelaxed() == 0)
+      _ = home.trim()
+      #expect(AtomicWord(anax_node_claimed_pages(Pages.node(0))).loadRelaxed() == before)
+    }
+  }
+
+  @Test func aDoubleFreeInOneListStopsTheProcess() async {
+    await #expect(processExitsWith: .signal(SIGABRT)) {
+      let home = Lists.home()
+      let list = home.claimFromSlabs(wanted: 1, cpu: 0)
+      home.releaseToSlabs(list: list)
+      home.releaseToSlabs(list: list)
+    }
+  }
+}
+
+@Suite struct ZoneLimitTests {
+  @Test(arguments: [1, 16, 100])
+  func neverMoreThanTheLimitAndNothingStranded(_ limit: Int) async {
+    await #expect(processExitsWith: .success) { [limit = limit as Int] in
+      _ = Lists.home()
+      let home = Lists.zone(101, size: 200, limit: UInt64(limit))
+      for _ in 0..<5 {
+        var items: Set<UInt64> = []
+        while true {
+          let item = ZoneCache.refill(101)
+          if item == 0 { break }
+          items.insert(item)
+          if items.count > limit { break }
+        }
+        #expect(items.count == limit, "all that the limit allows, and no more")
+        #expect(AtomicWord(anax_zone_claimed(home.zone)).loadRelaxed() == UInt64(limit))
+        for item in items { Heap.free(UnsafeMutableRawPointer(bitPattern: UInt(item))) }
+      }
+      #expect(AtomicWord(anax_zone_failures(home.zone)).loadRelaxed() == 5)
+      _ = Ticks.purge()
+      #expect(AtomicWord(anax_zone_claimed(home.zone)).loadRelaxed() == 0)
+    }
+  }
+}
