@@ -46,6 +46,8 @@ let tests: [Target] = [
       "AnaxCommand", "Machine", "Topology", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
+  // The Swift face.
+  .testTarget(name: "AnaxTests", dependencies: ["CAnax", "Anax"], swiftSettings: swiftSettings),
 ]
 
 let package = Package(
