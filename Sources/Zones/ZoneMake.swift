@@ -33,7 +33,7 @@ package enum ZoneMake {
   @_noLocks @_noAllocation
   package static func slabShift(stride: UInt64) -> UInt64 {
     let shift: UInt64 =
-      stride <= 16 ? 14 : stride <= 32 ? 15 : stride <= 2112 ? 16 : stride <= 8256 ? 17 : 18
+      stride <= 16 ? 14 : stride <= 48 ? 15 : stride <= 2112 ? 16 : stride <= 8256 ? 17 : 18
     return max(shift, anax_state().pointee.page_shift)
   }
 
