@@ -57,6 +57,8 @@ run_step() {
   step_child=$!
   wait "$step_child" || status=$?
   step_child=
+  # What is shown passes through tee, which may be a moment behind.
+  [[ $loud == 0 ]] || sleep 0.5
   note=$(grep -v '^[[:space:]]*$' "$log" | tail -n 1 | cut -c1-100) || true
   case $status in
     0)
