@@ -58,6 +58,15 @@ let engineTests: [Target] =
   }
 // White-box tests of the engine, its models and its chaos: end
 
+// Conformance of the C face: these tests' own process runs on Anax, and the probe is a program that links it.
+let conformance: [Target] = [
+  .executableTarget(name: "MallocProbe", dependencies: ["AnaxMalloc"], path: "Tests/MallocProbe"),
+  .testTarget(
+    name: "ConformanceTests", dependencies: ["AnaxMalloc", "CAnaxMalloc", "Heap", "MallocProbe"],
+    swiftSettings: swiftSettings),
+]
+// End of conformance.
+
 let package = Package(
   name: "swift-anax",
   products: [
@@ -83,5 +92,5 @@ let package = Package(
     + (engine + faces).map {
       .target(name: $0.name, dependencies: $0.dependencies, swiftSettings: swiftSettings)
     }
-    + tests + engineTests
+    + tests + engineTests + conformance
 )

@@ -29,10 +29,10 @@ public func anaxRealloc(_ block: UnsafeMutableRawPointer?, _ size: Int) -> Unsaf
 @c(anax_usable_size) @_noLocks @_noAllocation
 public func anaxUsableSize(_ block: UnsafeMutableRawPointer?) -> Int { Heap.usableSize(block) }
 
-/// `alignment` must be a power of two.
+/// `alignment` must be a power of two; the largest, which is negative here, is more than there is.
 @c(anax_aligned) @_noLocks @_noAllocation
 public func anaxAligned(_ alignment: Int, _ size: Int) -> UnsafeMutableRawPointer? {
-  Heap.allocate(size, alignment: alignment)
+  alignment < 0 ? Heap.outOfMemory() : Heap.allocate(size, alignment: alignment)
 }
 
 /// operator new: a hit here; what may have to ask the new-handler, or throw, in C.

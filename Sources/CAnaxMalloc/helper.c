@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #ifdef ANAX_PRELOADED
 enum { linked = 0 };
@@ -25,6 +26,7 @@ static int prepared;
 
 static void *helper(void *unused) {
   (void)unused;
+  prctl(PR_SET_NAME, "anax-helper");
   anax_helper_main();
   __atomic_store_n(&running, 0, __ATOMIC_RELEASE);
   return NULL;

@@ -81,7 +81,7 @@ package enum Heap {
     if address == 0 { return }
     let state = anax_state()
     let page = Region.page(of: address)
-    if page >= state.pointee.heap_pages { Stop.foreign(address) }
+    if page >= state.pointee.heap_pages { return Foreign.free(address) }
     let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
     if index & (ANAX_ZONES_MAX - 1) != 0 {
       if ZoneCache.overflow(index, item: address) { Ticks.ride() }
@@ -147,7 +147,7 @@ package enum Heap {
     let state = anax_state()
     let address = UInt64(UInt(bitPattern: block))
     let page = Region.page(of: address)
-    if _slowPath(page >= state.pointee.heap_pages) { return 0 }
+    if _slowPath(page >= state.pointee.heap_pages) { return Foreign.usableSize(address) }
     // Zone 0, no slab: its row says 0.
     let usable = anax_zone_usable(Int(anax_page_list(page)) & (ANAX_ZONES_MAX &- 1))
     return _fastPath(usable != 0) ? Int(usable) : Large.usableSize(address)
@@ -160,7 +160,7 @@ package enum Heap {
     let address = UInt64(UInt(bitPattern: block))
     let state = anax_state()
     let page = Region.page(of: address)
-    if page >= state.pointee.heap_pages { Stop.foreign(address) }
+    if page >= state.pointee.heap_pages { return Foreign.reallocate(address, size) }
     let zone = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page))) & (ANAX_ZONES_MAX - 1)
     let old: Int
     if zone != 0 {

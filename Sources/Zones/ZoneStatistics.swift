@@ -68,7 +68,8 @@ package enum ZoneStatistics {
     var cpu = 0
     while cpu < Int(state.pointee.cpu_count) {
       let block = AtomicWord(anax_release_table() + cpu).loadAcquire()
-      if block != CPUBlocks.empty { addBlock(block, table) }
+      // 0: on rung D no block is ever opened.
+      if block != 0, block != CPUBlocks.empty { addBlock(block, table) }
       if anax_state_shards_used(state).pointee != 0 {
         addBlock(state.pointee.shards_base &+ UInt64(cpu) &* state.pointee.block_bytes, table)
       }

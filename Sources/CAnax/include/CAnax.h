@@ -7,4 +7,5 @@
 #include "anax_state.h"
 #include "anax_rseq.h"
 #include "anax_start.h"
+#include "anax_foreign.h"
 #include "anax_tunables.h"

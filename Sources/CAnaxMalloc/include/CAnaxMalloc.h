@@ -2,6 +2,7 @@
 // What a program may call besides the standard names, and what the two halves of the C face (the trampolines in C, the
 // functions in Swift) promise each other. Linking this target replaces malloc; nothing needs to be included for that.
 #pragma once
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "anax_attributes.h"

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Misuse stops the process: SIGABRT, and one line on standard error that says what it was, the address, and the zone. Each test
+// has a process of its own, which runs on Anax too.
+import CAnaxMalloc
+import Glibc
+import Testing
+
+/// The lines of standard error that are Anax's.
+private func said(_ bytes: [UInt8]) -> [String] {
+  String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init).filter { $0.hasPrefix("anax: ") }
+}
+
+/// Whether there is one line: `start`, a hexadecimal address, and `end`.
+private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Bool {
+  guard lines.count == 1, lines[0].hasPrefix("anax: " + start), lines[0].hasSuffix(end) else { return false }
+  let address = lines[0].dropFirst(6 + start.count).dropLast(end.count)
+  return address.hasPrefix("0x") && address.dropFirst(2).allSatisfy(\.isHexDigit) && address.count > 4
+}
+
+@Suite struct MisuseTests {
+  /// Seen when the item reaches its bitmap, here by a purge.
+  @Test func doubleFreeIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = malloc(100)
+      free(block)
+      free(block)
+      _ = anax_purge()
+    }
+    #expect(isOneLine(said(result.standardErrorContent), "double free of ", ", zone malloc-112"))
+  }
+
+  @Test func doubleFreeAcrossAPurgeIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let other = malloc(3000)
+      let block = malloc(3000)
+      free(block)
+      _ = anax_purge()
+      free(block)
+      _ = anax_purge()
+      free(other)
+    }
+    #expect(isOneLine(said(result.standardErrorContent), "double free of ", ", zone malloc-3072"))
+  }
+
+  @Test func middleOfABlockIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = malloc(1000)!
+      free(block + 16)
+      _ = anax_purge()
+    }
+    #expect(isOneLine(said(result.standardErrorContent), "free of the middle of a block: ", ", zone malloc-1024"))
+  }
+
+  @Test func middleOfALargeBlockIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = malloc(1 << 20)!
+      free(block + 64)
+    }
+    let lines = said(result.standardErrorContent)
+    #expect(isOneLine(lines, "free of a large block that is free already, or of its middle: ", ""))
+  }
+
+  @Test func secondFreeOfALargeBlockIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = malloc(1 << 20)
+      free(block)
+      free(block)
+    }
+    let lines = said(result.standardErrorContent)
+    #expect(isOneLine(lines, "free of a large block that is free already, or of its middle: ", ""))
+  }
+
+  @Test func foreignPointerIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let pages = mmap(nil, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+      free(pages + 16)
+    }
+    #expect(isOneLine(said(result.standardErrorContent), "free of a pointer that this allocator never gave: ", ""))
+  }
+
+  @Test func foreignPointerToReallocIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let pages = mmap(nil, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+      _ = realloc(pages + 16, 100)
+    }
+    #expect(isOneLine(said(result.standardErrorContent), "free of a pointer that this allocator never gave: ", ""))
+  }
+}

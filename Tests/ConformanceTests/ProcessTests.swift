@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The probe, a program that links AnaxMalloc, in processes of its own: on each rung, in a sandbox, under a limit, with threads
+// that die, forks, signals.
+import Foundation
+import Testing
+
+private struct Outcome {
+  let code: Int32
+  let output: String
+  let errors: String
+  var succeeded: Bool { code == 0 && output == "ok\n" }
+}
+
+private func probe(_ mode: String, _ variables: [String: String] = [:]) throws -> Outcome {
+  let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+  let process = Process()
+  process.executableURL = folder.appendingPathComponent("MallocProbe")
+  process.arguments = [mode]
+  var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("ANAX_") }
+  environment.merge(variables) { $1 }
+  process.environment = environment
+  let output = Pipe()
+  let errors = Pipe()
+  process.standardOutput = output
+  process.standardError = errors
+  try process.run()
+  let texts = [output, errors].map { String(decoding: $0.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) }
+  process.waitUntilExit()
+  return Outcome(code: process.terminationStatus, output: texts[0], errors: texts[1])
+}
+
+/// How a process may be made to find its rung.
+enum Mechanism: String, CaseIterable, Sendable {
+  case best, rungD, withoutArea
+
+  var variables: [String: String] {
+    switch self {
+    case .best: [:]
+    case .rungD: ["ANAX_RUNG": "D"]
+    case .withoutArea: ["GLIBC_TUNABLES": "glibc.pthread.rseq=0"]
+    }
+  }
+  var report: String {
+    switch self {
+    case .best: "rung B (the best there is)"
+    case .rungD: "rung D (as the tunable rung says)"
+    case .withoutArea: "rung D (the C library registered no restartable-sequence area)"
+    }
+  }
+}
+
+@Suite(.serialized) struct ProcessTests {
+  @Test(arguments: Mechanism.allCases, ["work", "fork", "storm", "churn", "limit", "operators", "sized"])
+  func everyModeHoldsOnEveryRung(mechanism: Mechanism, mode: String) throws {
+    let outcome = try probe(mode, mechanism.variables)
+    #expect(outcome.succeeded, "\(outcome)")
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func summaryNamesTheRungAndWhatMemoryIsMadeOf(mechanism: Mechanism) throws {
+    let outcome = try probe("sized", mechanism.variables.merging(["ANAX_STATS": "1"]) { $1 })
+    #expect(outcome.succeeded)
+    #expect(outcome.errors.contains(mechanism.report), "\(outcome.errors)")
+    for part in ["anax: resident ", " CPU caches ", "anax: node 0: claimed ", "anax: zone malloc-"] {
+      #expect(outcome.errors.contains(part), "no '\(part)' in \(outcome.errors)")
+    }
+  }
+
+  @Test func withoutTheTunableNothingIsPrinted() throws {
+    #expect(try probe("sized").errors == "")
+  }
+
+  @Test func sandboxThatDeniesTheKernelsHelp() throws {
+    let outcome = try probe("seccomp", ["ANAX_STATS": "1"])
+    #expect(outcome.succeeded, "\(outcome)")
+    #expect(outcome.errors.contains("rung D (the C library registered no"), "\(outcome.errors)")
+  }
+
+  @Test func optionsAndFiguresOfTheCLibrary() throws {
+    let outcome = try probe("options")
+    #expect(outcome.succeeded, "\(outcome)")
+    #expect(outcome.errors.contains("anax: resident "), "malloc_stats printed nothing")
+  }
+
+  @Test func foreignPointersGoToTheNextAllocatorWhereAllowed() throws {
+    let outcome = try probe("foreign", ["ANAX_VM_HEAP_FOREIGN": "1"])
+    #expect(outcome.succeeded, "\(outcome)")
+    let refused = try probe("foreign")
+    #expect(!refused.succeeded)
+  }
+
+  @Test func badTunableIsNamedAndTheProgramGoesOn() throws {
+    let outcome = try probe("work", ["ANAX_VM_PAGE_DECAY": "soon", "ANAX_VM_HEAP_FOREIGN": "7"])
+    #expect(outcome.succeeded)
+    #expect(
+      outcome.errors == """
+        anax: ANAX_VM_PAGE_DECAY=soon is refused: wants 0...3600000 ms; using 1000 ms
+        anax: ANAX_VM_HEAP_FOREIGN=7 is refused: wants 0...1; using 0
+
+        """ || outcome.errors.split(separator: "\n").count == 2 && outcome.errors.contains("soon is refused: wants 0..."),
+      "\(outcome.errors)")
+  }
+
+  @Test func heapLimitAnswersWithoutMemory() throws {
+    let outcome = try probe("work", ["ANAX_VM_HEAP_LIMIT": "4M"])
+    #expect(outcome.code == 1 && outcome.output.hasPrefix("failed: no memory\n"), "\(outcome)")
+  }
+
+  @Test func helperGivesBackASilentProcessesMemory() throws {
+    let outcome = try probe("silence")
+    #expect(outcome.succeeded, "\(outcome)")
+    let without = try probe("silence", ["ANAX_HELPER": "0"])
+    #expect(!without.succeeded, "without the helper the memory went back too: the test shows nothing")
+  }
+
+  @Test func helperDoesNotKeepAProcessAlive() throws {
+    let start = ContinuousClock.now
+    let outcome = try probe("last-thread")
+    #expect(outcome.succeeded)
+    #expect(start.duration(to: .now) < .seconds(20))
+  }
+}
