@@ -172,20 +172,20 @@ int probe_last_thread(void) {
   pthread_exit(NULL);
 }
 
-/// Frees 64 MiB and falls silent: the helper gives the memory back.
+/// Frees 32 MiB, which the process may keep for a while, and falls silent: the helper gives the memory back.
 int probe_silence(void) {
   long start = resident();
-  size_t count = (64 << 20) / 100;
+  size_t count = (32 << 20) / 1000;
   void **blocks = malloc(count * sizeof(void *));
   for (size_t i = 0; i < count; i++) {
-    blocks[i] = malloc(100);
-    memset(blocks[i], 1, 100);
+    blocks[i] = malloc(1000);
+    memset(blocks[i], 1, 1000);
   }
   for (size_t i = 0; i < count; i++) free(blocks[i]);
   free(blocks);
-  for (int second = 0; second < 20; second++) {
+  for (int second = 0; second < 10; second++) {
     sleep(1);
-    if (resident() < start + (16 << 20)) return 1;
+    if (resident() < start + (8 << 20)) return 1;
   }
   fail("the memory of a silent process did not go back");
 }
