@@ -53,11 +53,3 @@ public func anaxPosixMemalign(
   }
   return anax_posix_memalign_slow(result, alignment, size)
 }
-
-/// Bytes returned to the kernel.
-@c(anax_purge) @_noLocks @_noAllocation
-public func anaxPurge() -> Int { Engine.ensureStarted() ? Int(Ticks.purge()) : 0 }
-
-/// One step of decay, for programs that have a timer of their own.
-@c(anax_tick) @_noLocks @_noAllocation
-public func anaxTick() { if Engine.ensureStarted() { Ticks.tick() } }

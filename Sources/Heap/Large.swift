@@ -69,17 +69,7 @@ package enum Large {
 
   /// Whether vm.heap.limit refuses so many pages more.
   @_noLocks @_noAllocation
-  static func overLimit(_ count: UInt64) -> Bool {
-    let limit = UInt64(Tunable.heapLimit.value)
-    if limit == 0 { return false }
-    var held = count
-    var node = 0
-    while node < Int(anax_state().pointee.node_count) {
-      held &+= AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed()
-      node += 1
-    }
-    return held &<< anax_state().pointee.page_shift > limit
-  }
+  static func overLimit(_ count: UInt64) -> Bool { PageLimit.refuses(count, .normal) }
 
   /// The live run whose block begins at the address; stops the process where there is none.
   @_noLocks @_noAllocation
@@ -140,7 +130,7 @@ package enum Large {
       setPages(page, run, wanted)
       return UnsafeMutableRawPointer(bitPattern: UInt(address))
     }
-    if run.pages < 64 || run.holds > 0 { return nil }
+    if run.pages < 64 || run.holds > 0 || run.wirings > 0 { return nil }
     return move(page, run, wanted)
   }
 

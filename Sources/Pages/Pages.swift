@@ -93,6 +93,7 @@ package enum Pages {
   static func taken(node: UnsafeMutablePointer<anax_node>, page: UInt64, count: UInt64) -> PageRun {
     let dirty = PageBitmap.touch(page: page, count: count)
     AtomicWord(anax_node_claimed_pages(node)).add(count)
+    PageCounters.taken(count)
     if dirty > 0 { AtomicWord(anax_node_dirty_pages(node)).subtract(dirty) }
     return PageRun(page: page, zero: dirty == 0)
   }
@@ -102,6 +103,7 @@ package enum Pages {
   package static func release(page: UInt64, count: UInt64) {
     let entry = node(Region.node(ofPage: page))
     PageBitmap.markRecent(page: page, count: count)
+    PageCounters.given(count)
     AtomicWord(anax_node_claimed_pages(entry)).subtract(count)
     AtomicWord(anax_node_dirty_pages(entry)).add(count)
     PageBitmap.unclaim(page: page, count: count)
@@ -115,6 +117,7 @@ package enum Pages {
   package static func releaseZero(page: UInt64, count: UInt64) {
     let entry = node(Region.node(ofPage: page))
     Purge.clearTouched(page: page, count: count)
+    PageCounters.given(count)
     AtomicWord(anax_node_claimed_pages(entry)).subtract(count)
     PageBitmap.unclaim(page: page, count: count)
     PageSearch.noteRelease(node: entry, page: page, count: count)

@@ -88,8 +88,9 @@ package enum Shards {
     defer { leave(shard) }
     let list = word(shard, index)
     let old = list.loadRelaxed()
-    if old &>> 16 == 0 { return 0 }
+    if old == 0 { return 0 }
+    // Also an empty list goes: its room is a zone's that may end.
     list.storeRelaxed(0)
-    return old
+    return old &>> 16 == 0 ? 0 : old
   }
 }

@@ -20,7 +20,7 @@ package enum Collector {
       var zone = 1
       while zone < top {
         let home = Home(zone: zone, node: node)
-        if zone & ANAX_ZONE_SPARE == 0, AtomicWord(anax_home_slabs(home.entry)).loadRelaxed() != 0 {
+        if zone & ANAX_ZONE_RESERVED_BITS == 0, AtomicWord(anax_home_slabs(home.entry)).loadRelaxed() != 0 {
           home.drain(all: all, cpu: cpu)
           thinned &+= home.trim(thin: true, all: all)
         }

@@ -74,6 +74,7 @@ package struct Home {
     let state = anax_state()
     let shift = UInt64(zone.pointee.slab_shift)
     let count = max(1, (1 &<< shift) &>> state.pointee.page_shift)
+    if PageLimit.refuses(count, .normal) { return nil }
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count, aligned: true) else { return nil }
     let slab = Slab(page: run.page)
     let home = Region.node(ofPage: run.page)

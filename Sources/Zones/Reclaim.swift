@@ -36,7 +36,7 @@ package enum Reclaim {
     while node < nodes {
       var zone = 1
       while zone < top {
-        if zone & ANAX_ZONE_SPARE == 0 {
+        if zone & ANAX_ZONE_RESERVED_BITS == 0 {
           drain(block + node * ANAX_ZONES_MAX + zone, zone, node)
           drain(block + node * ANAX_ZONES_MAX + (zone | ANAX_ZONE_SPARE), zone, node)
         }
@@ -64,7 +64,7 @@ package enum Reclaim {
       while node < Int(state.pointee.node_count) {
         var zone = 1
         while zone < top {
-          if zone & ANAX_ZONE_SPARE == 0 {
+          if zone & ANAX_ZONE_RESERVED_BITS == 0 {
             let list = Shards.take(shard: shard, node * ANAX_ZONES_MAX + zone)
             if list != 0 { Home(zone: zone, node: node).releaseToSlabs(list: list) }
           }

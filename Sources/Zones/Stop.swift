@@ -22,6 +22,12 @@ package enum Stop {
     say("free of a pointer that this allocator never gave: ", address, nil)
   }
 
+  /// A zone was given back what is not its.
+  @inline(never) @_noLocks @_noAllocation
+  package static func notOfZone(_ address: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> Never {
+    say("return of an item that is not this zone's: ", address, zone)
+  }
+
   @inline(never) @_noLocks @_noAllocation
   package static func notARun(_ address: UInt64) -> Never {
     say("free of a large block that is free already, or of its middle: ", address, nil)

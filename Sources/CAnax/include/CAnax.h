@@ -3,6 +3,7 @@
 #pragma once
 #include "anax_attributes.h"
 #include "anax_atomics.h"
+#include "anax_engine.h"
 #include "anax_kernel.h"
 #include "anax_state.h"
 #include "anax_rseq.h"

@@ -15,6 +15,13 @@ enum {
   /// Zone ids, 0 means "not a slab". Ids with bit 7 set are never zones: in a CPU block that word is the spare list of id & ~128.
   ANAX_ZONES_MAX = 4096,
   ANAX_ZONE_SPARE = 128,
+  /// Nor are ids with bit 8 set: in a CPU block the word id | ANAX_ZONE_REQUESTS counts the requests of user zone id.
+  ANAX_ZONE_REQUESTS = 384,
+  /// What an id must have none of to be a zone's.
+  ANAX_ZONE_RESERVED_BITS = 384,
+  /// Words of a CPU block that no zone has: pages taken and given back on this CPU (words 0 and 256 stay 0).
+  ANAX_WORD_PAGES_TAKEN = 128,
+  ANAX_WORD_PAGES_GIVEN = 384,
   /// Words of one node's part of a CPU block.
   ANAX_CPU_BLOCK_BYTES = ANAX_ZONES_MAX * 8,
   ANAX_PAGE_SHIFT_MAX = 16,
@@ -56,7 +63,7 @@ struct anax_zone {
   uint16_t refill;     // items claimed from a slab at once
   uint8_t slab_shift;  // log2 of the slab's bytes
   uint8_t skew_lines;  // a slab starts at 0...skew_lines 64-byte lines
-  uint32_t flags;
+  uint32_t generation; // of a user zone: one more at each creation with this id; 0: the heap's
   uint64_t state;      // 0 free, 1 being made, 2 live, 3 being destroyed
   uint64_t limit;      // items; 0: none
   uint64_t claimed;    // items out of slabs: used or cached (only counted where limit is not 0)
@@ -66,7 +73,10 @@ struct anax_zone {
   uint32_t group_reciprocal;  // as `reciprocal`, for a group of slots with its line of skew
   uint8_t group_shift;        // log2 of the slots after which one more line is skipped; 63: never
   uint8_t unused8[3];
-  uint64_t unused[2];
+  uint32_t fast;       // the generation while the zone is live, has no limit, and CPU caches work; else 0: what the hit path compares
+  uint32_t system_reserve;     // items that normal requests leave
+  uint32_t interrupt_reserve;  // items that normal and system requests leave
+  uint32_t unused;
 };
 
 /// What a zone has on one node. 3 lines.
@@ -80,7 +90,8 @@ struct anax_home {
   uint64_t crossed;        // batches that another CPU took than the one that put them
   uint64_t bins[4];        // tagged stacks of slabs with free slots, fullest first
   uint64_t trimming;
-  uint64_t unused[12];
+  uint64_t busy;           // on node 0: requests of a user zone that are on the slow path
+  uint64_t unused[11];
 };
 
 struct anax_node {
@@ -179,6 +190,7 @@ ANAX_INLINE uint64_t anax_page_list(uint64_t page) {
 }
 /// Bytes a caller may use of the zone's items; 0 for id 0.
 ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_state_storage.zones[id].usable; }
+ANAX_INLINE uint32_t *_Nonnull anax_zone_fast(struct anax_zone *_Nonnull zone) { return &zone->fast; }
 ANAX_INLINE char *_Nonnull anax_zone_name(struct anax_zone *_Nonnull zone) { return zone->name; }
 
 // Addresses of the fields that many threads change: `anax_node_top(node)` is `&node->top`.
@@ -199,6 +211,7 @@ ANAX_FIELD(home, empties)
 ANAX_FIELD(home, free_slots)
 ANAX_FIELD(home, crossed)
 ANAX_FIELD(home, trimming)
+ANAX_FIELD(home, busy)
 ANAX_FIELD(node, top)
 ANAX_FIELD(node, claimed_pages)
 ANAX_FIELD(node, dirty_pages)

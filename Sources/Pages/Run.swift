@@ -7,7 +7,8 @@
 // | 32...37 | 64-byte lines by which the block starts late in its first page |
 // | 38 | live: the block is the user's |
 // | 39 | freed while held: the last unhold releases the pages |
-// | 40 | wired: never purged |
+// | 40...45 | wirings: while there is one, the contents are not given up (see PageRequest.discard) |
+// | 46 | locked in memory (mlock), until the last unwire |
 // | 48...63 | holds |
 //
 // | transition | by | order |
@@ -16,10 +17,10 @@
 // | live, no holds → 0 | free; then the pages are released | CAS, acquire and release |
 // | live, holds → freed | free | the same |
 // | holds ± 1; freed and the last → 0 | hold, unhold | the same |
+// | wirings ± 1, locked | wire, unwire | the same |
 
 import CAnax
 import LockFree
-import Pages
 
 @usableFromInline
 package struct Run {
@@ -33,10 +34,16 @@ package struct Run {
 
   package static var live: UInt64 { @_noLocks @_noAllocation get { 1 &<< 38 } }
   package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
+  package static var oneWiring: UInt64 { @_noLocks @_noAllocation get { 1 &<< 40 } }
+  package static var locked: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
   package static var oneHold: UInt64 { @_noLocks @_noAllocation get { 1 &<< 48 } }
+  package static var mostWirings: UInt64 { @_noLocks @_noAllocation get { 63 } }
+  package static var mostHolds: UInt64 { @_noLocks @_noAllocation get { 65535 } }
   package var pages: UInt64 { @_noLocks @_noAllocation get { word & 0xffff_ffff } }
   package var skew: UInt64 { @_noLocks @_noAllocation get { (word &>> 32 & 63) &* 64 } }
   package var isLive: Bool { @_noLocks @_noAllocation get { word & Run.live != 0 } }
+  package var wirings: UInt64 { @_noLocks @_noAllocation get { word &>> 40 & 63 } }
+  package var isLocked: Bool { @_noLocks @_noAllocation get { word & Run.locked != 0 } }
   package var holds: UInt64 { @_noLocks @_noAllocation get { word &>> 48 } }
 
   @_noLocks @_noAllocation

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests for pages from outside the allocator (vm_page_alloc and its kin): runs and coloured pages by class, alignment, node
+// and zero; hold, wire, discard and release of what was handed out. The state of a run is its word in the `runs` table (Run).
+// Lock-free from any thread and signal handler.
+
+import CAnax
+import LockFree
+import Machine
+import PerCPU
+
+package enum PageFailure: Error {
+  /// vm.heap.limit, less what the class must leave, refuses it.
+  case limit
+  /// The kernel, or the address space, has no more.
+  case memory
+  /// No run in use begins here.
+  case notARun
+  /// The word's count is at its end.
+  case tooMany
+  /// The run is wired.
+  case wired
+  /// The kernel refused to lock: the errno.
+  case kernel(Int)
+}
+
+package enum PageRequest {
+  /// `count` consecutive pages, the first at a multiple of `alignment` pages (a power of two). With `zeroed` every byte is
+  /// zero, else `zero` of the result says whether it is known to be.
+  @_noLocks @_noAllocation
+  package static func allocate(
+    count: UInt64, alignment: UInt64, node wanted: Int?, zeroed: Bool, _ requestClass: RequestClass
+  ) throws(PageFailure) -> PageRun {
+    if PageLimit.refuses(count, requestClass) { throw .limit }
+    let cpu = CPUBlocks.anyCPU()
+    let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
+    guard let run = take(count: count, alignment: alignment, node: node, cpu: cpu) else { throw .memory }
+    return give(run, count: count, zeroed: zeroed)
+  }
+
+  /// The page at `index` of an object: its color follows the index.
+  @_noLocks @_noAllocation
+  package static func allocateColored(
+    index: UInt64, objectColor: UInt64, node wanted: Int?, zeroed: Bool, _ requestClass: RequestClass
+  ) throws(PageFailure) -> PageRun {
+    if PageLimit.refuses(1, requestClass) { throw .limit }
+    let cpu = CPUBlocks.anyCPU()
+    let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
+    guard let run = Pages.allocateColored(node: node, cpu: cpu, pageIndex: index, objectColor: objectColor) else {
+      throw .memory
+    }
+    return give(run, count: 1, zeroed: zeroed)
+  }
+
+  @_noLocks @_noAllocation
+  static func take(count: UInt64, alignment: UInt64, node: Int, cpu: Int) -> PageRun? {
+    if alignment <= 1 { return Pages.allocate(node: node, cpu: cpu, count: count) }
+    if count <= 64, count & (count &- 1) == 0, alignment <= count {
+      return Pages.allocate(node: node, cpu: cpu, count: count, aligned: true)
+    }
+    // More than is wanted, and what lies before and behind goes back.
+    let whole = count &+ alignment &- 1
+    guard let run = Pages.allocate(node: node, cpu: cpu, count: whole) else { return nil }
+    let bytes = alignment &<< anax_state().pointee.page_shift
+    let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
+    if page > run.page { Pages.release(page: run.page, count: page &- run.page) }
+    let end = run.page &+ whole
+    if page &+ count < end { Pages.release(page: page &+ count, count: end &- page &- count) }
+    return PageRun(page: page, zero: run.zero)
+  }
+
+  @_noLocks @_noAllocation
+  static func give(_ run: PageRun, count: UInt64, zeroed: Bool) -> PageRun {
+    Run.at(page: run.page).storeRelease(Run(pages: count, lines: 0).word)
+    if !zeroed || run.zero { return run }
+    anax_clear(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, Int(count &<< anax_state().pointee.page_shift))
+    return PageRun(page: run.page, zero: true)
+  }
+
+  /// Frees the run. Held, its pages stay as they are until the last unhold.
+  @_noLocks @_noAllocation
+  package static func release(page: UInt64) throws(PageFailure) {
+    let word = Run.at(page: page)
+    var old = word.loadAcquire()
+    while true {
+      let run = Run(word: old)
+      if !run.isLive { throw .notARun }
+      let new = run.holds > 0 ? (old & ~Run.live) | Run.freed : 0
+      if word.compareExchange(&old, new) {
+        if new == 0 { end(page, run) }
+        return
+      }
+    }
+  }
+
+  /// Keeps the pages, and what is in them, from being used again, however the run is freed, until as many `unhold`.
+  @_noLocks @_noAllocation
+  package static func hold(page: UInt64) throws(PageFailure) {
+    let word = Run.at(page: page)
+    var old = word.loadAcquire()
+    while true {
+      let run = Run(word: old)
+      if !run.isLive && run.holds == 0 { throw .notARun }
+      if run.holds == Run.mostHolds { throw .tooMany }
+      if word.compareExchange(&old, old &+ Run.oneHold) { return }
+    }
+  }
+
+  @_noLocks @_noAllocation
+  package static func unhold(page: UInt64) throws(PageFailure) {
+    let word = Run.at(page: page)
+    var old = word.loadAcquire()
+    while true {
+      let run = Run(word: old)
+      if run.holds == 0 { throw .notARun }
+      let last = run.holds == 1 && !run.isLive
+      if word.compareExchange(&old, last ? 0 : old &- Run.oneHold) {
+        if last { end(page, run) }
+        return
+      }
+    }
+  }
+
+  /// Keeps the contents of the run from being given up. `lock` also keeps them in memory, as far as RLIMIT_MEMLOCK allows.
+  @_noLocks @_noAllocation
+  package static func wire(page: UInt64, lock: Bool) throws(PageFailure) {
+    let word = Run.at(page: page)
+    var old = word.loadAcquire()
+    while true {
+      let run = Run(word: old)
+      if !run.isLive { throw .notARun }
+      if run.wirings == Run.mostWirings { throw .tooMany }
+      if word.compareExchange(&old, old &+ Run.oneWiring) { break }
+    }
+    if !lock { return }
+    let result = advise(anax_sys_mlock, page, Run(word: old).pages)
+    if Kernel.failed(result) {
+      try unwire(page: page)
+      throw .kernel(-result)
+    }
+    old = word.loadRelaxed()
+    while !word.compareExchange(&old, old | Run.locked) {}
+  }
+
+  @_noLocks @_noAllocation
+  package static func unwire(page: UInt64) throws(PageFailure) {
+    let word = Run.at(page: page)
+    var old = word.loadAcquire()
+    while true {
+      let run = Run(word: old)
+      if run.wirings == 0 { throw .notARun }
+      let last = run.wirings == 1
+      let new = (old &- Run.oneWiring) & (last ? ~Run.locked : ~0)
+      if word.compareExchange(&old, new) {
+        if last, run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
+        return
+      }
+    }
+  }
+
+  /// Gives the contents of a run in use back to the kernel; it reads zero from then on. Refused while it is wired.
+  @_noLocks @_noAllocation
+  package static func discard(page: UInt64) throws(PageFailure) {
+    let run = Run(word: Run.at(page: page).loadAcquire())
+    if !run.isLive { throw .notARun }
+    if run.wirings > 0 { throw .wired }
+    let bytes = run.pages &<< anax_state().pointee.page_shift
+    if !Kernel.advise(Region.address(ofPage: page), bytes: bytes, MADV_DONTNEED) { throw .memory }
+  }
+
+  /// The pages of a run that nobody uses or holds any more.
+  @_noLocks @_noAllocation
+  static func end(_ page: UInt64, _ run: Run) {
+    if run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
+    Pages.release(page: page, count: run.pages)
+  }
+
+  @_noLocks @_noAllocation
+  static func advise(_ number: Int, _ page: UInt64, _ count: UInt64) -> Int {
+    Kernel.call(
+      number, Int(bitPattern: UInt(Region.address(ofPage: page))),
+      Int(bitPattern: UInt(count &<< anax_state().pointee.page_shift)))
+  }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests to user zones. The hit path lies in the Swift face: it compares the zone's `fast` word with the generation of the
+// handle and pops or pushes the CPU's list. What does not hit comes here. `busy` counts who is here, so that a zone is not
+// ended under them. Lock-free from any thread and signal handler; what is no item of the zone stops the process.
+
+import CAnax
+import LockFree
+import Machine
+import PerCPU
+import Pages
+
+package enum ZoneRequest {
+  package enum Refusal: Error {
+    case limit
+    case memory
+    case ended
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func allocate(
+    _ id: Int, generation: UInt32, _ requestClass: RequestClass
+  ) throws(Refusal) -> UnsafeMutableRawPointer {
+    let zone = anax_state().pointee.zones! + id
+    if zone.pointee.limit != 0, zone.pointee.generation == generation,
+      AtomicWord(anax_zone_state(zone)).loadRelaxed() == 2,
+      AtomicWord(anax_zone_claimed(zone)).loadRelaxed() <= ZoneLimit.ceiling(zone, requestClass),
+      CPUBlocks.current() != nil, let item = anax_cache_pop(UInt64(id))
+    {
+      return item
+    }
+    let busy = AtomicWord(anax_home_busy(Home(zone: id, node: 0).entry))
+    busy.add(1)
+    defer { busy.subtract(1) }
+    // Against ZoneRegistry.destroy: either this sees the zone's end, or that sees this.
+    anax_fence()
+    if AtomicWord(anax_zone_state(zone)).loadAcquire() != 2 || zone.pointee.generation != generation { throw .ended }
+    var noMemory = true
+    let item: UInt64
+    if zone.pointee.limit == 0 {
+      item = ZoneCache.refill(id)
+    } else {
+      noMemory = false
+      item = ZoneLimit.allocate(id, requestClass, noMemory: &noMemory)
+    }
+    if item != 0, let pointer = UnsafeMutableRawPointer(bitPattern: UInt(item)) { return pointer }
+    AtomicWord(anax_zone_failures(zone)).add(1)
+    throw noMemory ? .memory : .limit
+  }
+
+  /// Counts a request: in the CPU's counter, or where that cannot be reached in the zone's.
+  @inline(never) @_noLocks @_noAllocation
+  package static func count(_ id: Int) {
+    if CPUBlocks.current() != nil, anax_cache_add(UInt64(id | ANAX_ZONE_REQUESTS), 1) { return }
+    AtomicWord(anax_zone_requests(anax_state().pointee.zones! + id)).add(1)
+  }
+
+  @inline(never) @_noLocks @_noAllocation
+  package static func deallocate(_ id: Int, generation: UInt32, _ address: UInt64) {
+    let state = anax_state()
+    let zone = state.pointee.zones! + id
+    let page = Region.page(of: address)
+    if page >= state.pointee.heap_pages { Stop.notOfZone(address, zone) }
+    let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
+    if index & (ANAX_ZONES_MAX - 1) != id || zone.pointee.generation != generation { Stop.notOfZone(address, zone) }
+    let bypass = zone.pointee.limit != 0 && ZoneLimit.bypassesCaches(zone)
+    if !bypass {
+      ZoneCache.overflow(index, item: address)
+      return
+    }
+    let room = UInt64(zone.pointee.list_limit)
+    UnsafeMutablePointer<UInt64>(bitPattern: UInt(address))!.pointee = room
+    Home(zone: id, node: index / ANAX_ZONES_MAX).releaseToSlabs(list: address &<< 16 | (room &- 1))
+  }
+}
