@@ -14,10 +14,14 @@ import LockFree
 import Machine
 
 @usableFromInline
-package enum RequestClass: UInt8 {
-  case normal = 0
-  case system = 1
-  case interrupt = 2
+package enum RequestClass {
+  case normal
+  case system
+  case interrupt
+
+  /// 0, 1, 2.
+  @_noLocks @_noAllocation
+  package init(code: UInt8) { self = code == 0 ? .normal : code == 1 ? .system : .interrupt }
 }
 
 package enum PageLimit {

@@ -14,7 +14,9 @@ package enum CacheCensus {
     var cpu = 0
     while cpu < Int(anax_state().pointee.cpu_count) {
       items &+= count(block: cpu, list, room) &+ count(block: cpu, list | ANAX_ZONE_SPARE, room)
-      if anax_state_shards_used(anax_state()).pointee != 0 { items &+= count(Shards.word(cpu, list).loadRelaxed(), room) }
+      if anax_state_shards_used(anax_state()).pointee != 0 {
+        items &+= count(Shards.word(cpu, list).loadRelaxed(), room)
+      }
       cpu += 1
     }
     return items
@@ -60,7 +62,9 @@ package enum CacheCensus {
   }
 
   @_noLocks @_noAllocation
-  static func isOpen(_ cpu: Int) -> Bool { AtomicWord(anax_release_table() + cpu).loadRelaxed() != CPUBlocks.empty }
+  package static func isOpen(_ cpu: Int) -> Bool {
+    AtomicWord(anax_release_table() + cpu).loadRelaxed() != CPUBlocks.empty
+  }
 
   @_noLocks @_noAllocation
   static func word(_ cpu: Int, _ which: UInt64, _ index: Int) -> UInt64 {

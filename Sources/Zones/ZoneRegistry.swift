@@ -21,6 +21,12 @@ import Pages
 package struct ZoneHandle {
   package let id: Int
   package let generation: UInt32
+
+  @_noLocks @_noAllocation
+  package init(id: Int, generation: UInt32) {
+    self.id = id
+    self.generation = generation
+  }
 }
 
 package enum ZoneFailure: Error {

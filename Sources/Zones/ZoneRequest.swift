@@ -18,8 +18,9 @@ package enum ZoneRequest {
 
   @inline(never) @_noLocks @_noAllocation
   package static func allocate(
-    _ id: Int, generation: UInt32, _ requestClass: RequestClass
+    _ id: Int, generation: UInt32, _ requestClass: RequestClass, counted: Bool
   ) throws(Refusal) -> UnsafeMutableRawPointer {
+    if !counted { count(id) }
     let zone = anax_state().pointee.zones! + id
     if zone.pointee.limit != 0, zone.pointee.generation == generation,
       AtomicWord(anax_zone_state(zone)).loadRelaxed() == 2,
@@ -48,8 +49,8 @@ package enum ZoneRequest {
   }
 
   /// Counts a request: in the CPU's counter, or where that cannot be reached in the zone's.
-  @inline(never) @_noLocks @_noAllocation
-  package static func count(_ id: Int) {
+  @_noLocks @_noAllocation
+  static func count(_ id: Int) {
     if CPUBlocks.current() != nil, anax_cache_add(UInt64(id | ANAX_ZONE_REQUESTS), 1) { return }
     AtomicWord(anax_zone_requests(anax_state().pointee.zones! + id)).add(1)
   }

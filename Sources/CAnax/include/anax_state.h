@@ -190,6 +190,7 @@ ANAX_INLINE uint64_t anax_page_list(uint64_t page) {
 }
 /// Bytes a caller may use of the zone's items; 0 for id 0.
 ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_state_storage.zones[id].usable; }
+ANAX_INLINE struct anax_zone *_Nonnull anax_zone_row(long id) { return anax_state_storage.zones + id; }
 ANAX_INLINE uint32_t *_Nonnull anax_zone_fast(struct anax_zone *_Nonnull zone) { return &zone->fast; }
 ANAX_INLINE char *_Nonnull anax_zone_name(struct anax_zone *_Nonnull zone) { return zone->name; }
 

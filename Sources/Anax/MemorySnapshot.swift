@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// What resident memory is made of, as a value.
+
+import CAnax
+import LockFree
+import Machine
+import Pages
+import PerCPU
+import Zones
+
+/// What the memory of the process is made of, in bytes where nothing else is said.
+///
+/// Each number is right when it is read; they agree with each other when no thread allocates meanwhile. The resident memory
+/// of the heap is at most ``used`` + ``cached`` + ``depot`` + ``freeInSlabs`` + ``dirty``: what of it was never touched is
+/// not resident.
+public struct MemorySnapshot: Sendable, Hashable {
+  /// One node's part.
+  public struct Node: Sendable, Hashable {
+    public let id: Int
+    /// Pages in use: slabs, large blocks and page runs.
+    public let claimed: Int
+    /// Free pages not yet returned to the kernel.
+    public let dirty: Int
+    /// Returned to the kernel so far.
+    public let returned: Int
+    /// Free items in the node's depots.
+    public let depot: Int
+    /// Address space opened so far; pages above were never used.
+    public let opened: Int
+    /// Pages that were asked of this node and given by another, so far.
+    public let servedElsewhere: Int
+  }
+
+  /// One CPU's part.
+  public struct CPU: Sendable, Hashable {
+    public let id: Int
+    /// Pages taken on this CPU so far, and given back. Approximations from below: what the CPU did before its cache was
+    /// opened is not in it, nor what was lost to a preemption within the few instructions that count.
+    public let pagesTaken: Int
+    public let pagesGiven: Int
+  }
+
+  /// What the kernel says (smaps_rollup).
+  public struct Kernel: Sendable, Hashable {
+    /// Resident, with shared pages; and with shared pages divided by their users.
+    public let resident: Int
+    public let proportional: Int
+    /// Resident pages that are no file's.
+    public let anonymous: Int
+    /// Of these, in transparent huge pages.
+    public let hugePages: Int
+    /// Locked in memory, and swapped out.
+    public let locked: Int
+    public let swapped: Int
+  }
+
+  /// Which per-CPU mechanism this process is on.
+  public enum Rung: String, Sendable, Hashable {
+    /// Restartable sequences, indexed by the process's own dense CPU numbers.
+    case a = "A"
+    /// Restartable sequences, indexed by the CPU.
+    case b = "B"
+    /// Restartable sequences on an area of Anax's own.
+    case c = "C"
+    /// Shards entered by one atomic operation.
+    case d = "D"
+  }
+
+  /// Reserved address space, the tables included. Not memory.
+  public let reserved: Int
+  /// Pages in use by slabs, large blocks and page runs.
+  public let claimed: Int
+  /// Large blocks and page runs.
+  public let runs: Int
+  /// Slabs, of all zones.
+  public let slabs: Int
+  /// Items that the program has.
+  public let used: Int
+  /// Free items that lie ready on CPUs.
+  public let cached: Int
+  /// Free items on their way between CPUs.
+  public let depot: Int
+  /// Free slots of slabs, and what no slot covers.
+  public let freeInSlabs: Int
+  /// Free pages not yet returned to the kernel.
+  public let dirty: Int
+  /// Returned to the kernel so far.
+  public let returned: Int
+  /// How often all caches were taken back, for a limit or a purge.
+  public let reclaims: Int
+  public let nodes: [Node]
+  /// CPUs that have a cache.
+  public let cpus: [CPU]
+  /// Zones that have an item or a slab, or were made by the program; the heap's size classes first.
+  public let zones: [ZoneStatistics]
+  /// The per-CPU mechanism, and why it is this one.
+  public let rung: Rung
+  public let rungReason: String
+  /// Whether the kernel lets caches be taken back from other CPUs.
+  public let canReclaimCaches: Bool
+  /// The kernel's view of the whole process; nil where it does not say.
+  public let kernel: Kernel?
+
+  init() {
+    let state = anax_state()
+    let shift = Int(state.pointee.page_shift)
+    func bytes(_ pages: UInt64) -> Int { pages < 1 << 48 ? Int(pages) << shift : 0 }
+    let top = Int(AtomicWord(anax_state_zone_top(state)).loadAcquire())
+    var tallies = [ZoneTally](repeating: ZoneTally(), count: top)
+    nodes = (0..<Int(state.pointee.node_count)).map { id in
+      let entry = Pages.node(id).pointee
+      tallies.withUnsafeMutableBufferPointer { ZoneCensus.addAll(node: id, to: $0.baseAddress!, top: top) }
+      return Node(
+        id: id, claimed: bytes(entry.claimed_pages), dirty: bytes(entry.dirty_pages),
+        returned: bytes(entry.purged_pages),
+        depot: Int(clamping: Int64(bitPattern: entry.depot_bytes)), opened: bytes(entry.top &* Region.pagesPerChunk),
+        servedElsewhere: Int(entry.off_node))
+    }
+    zones = (1..<top).compactMap { id in
+      let row = anax_zone_row(id).pointee
+      guard row.state >= 2, row.generation > 0 || tallies[id].slots > 0 else { return nil }
+      return ZoneStatistics(id: id, tally: tallies[id])
+    }
+    cpus = (0..<Int(state.pointee.cpu_count)).filter { CacheCensus.isOpen($0) }.map {
+      CPU(id: $0, pagesTaken: Int(PageCounters.taken(onCPU: $0)), pagesGiven: Int(PageCounters.given(onCPU: $0)))
+    }
+    reserved = Int(state.pointee.reservation)
+    claimed = nodes.reduce(0) { $0 + $1.claimed }
+    slabs = zones.reduce(0) { $0 + $1.slabBytes }
+    used = zones.reduce(0) { $0 + $1.used * $1.stride }
+    cached = zones.reduce(0) { $0 + $1.cached * $1.stride }
+    depot = zones.reduce(0) { $0 + $1.depot * $1.stride }
+    runs = max(claimed - slabs, 0)
+    freeInSlabs = max(slabs - used - cached - depot, 0)
+    dirty = nodes.reduce(0) { $0 + $1.dirty }
+    returned = nodes.reduce(0) { $0 + $1.returned }
+    reclaims = Int(state.pointee.reclaims)
+    rung = Rung(rawValue: String(UnicodeScalar(UInt8(truncatingIfNeeded: state.pointee.rung)))) ?? .d
+    rungReason = Self.reason(state.pointee.rung_reason)
+    canReclaimCaches = state.pointee.membarrier != 0 || rung == .d
+    kernel = Kernel.read()
+  }
+
+  private static func reason(_ code: UInt64) -> String {
+    switch Ladder.Reason(rawValue: code) {
+    case .best: "the best that this machine has"
+    case .forced: "asked for"
+    case .noArea: "the C library has registered no area for restartable sequences"
+    case .unsupported: "another was asked for, which this build does not have"
+    case nil: "unknown (\(code))"
+    }
+  }
+}
+
+extension MemorySnapshot.Kernel {
+  /// Lines such as `Rss:      1234 kB`.
+  static func read() -> Self? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBufferPointer {
+      Machine.Kernel.readFile("/proc/self/smaps_rollup", into: $0.baseAddress!, count: $0.count)
+    }
+    guard count > 0 else { return nil }
+    var fields: [Substring: Int] = [:]
+    for line in String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.count == 3, words[2] == "kB", let number = Int(words[1]) { fields[words[0].dropLast()] = number * 1024 }
+    }
+    guard let resident = fields["Rss"] else { return nil }
+    return Self(
+      resident: resident, proportional: fields["Pss"] ?? 0, anonymous: fields["Anonymous"] ?? 0,
+      hugePages: fields["AnonHugePages"] ?? 0, locked: fields["Locked"] ?? 0, swapped: fields["Swap"] ?? 0)
+  }
+}
