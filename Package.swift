@@ -46,6 +46,8 @@ let tests: [Target] = [
       "AnaxCommand", "Machine", "Topology", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
+  // The Swift face.
+  .testTarget(name: "AnaxTests", dependencies: ["CAnax", "Anax"], swiftSettings: swiftSettings),
 ]
 
 // White-box tests of the engine, its models and its chaos: begin

@@ -35,9 +35,7 @@ package enum ZoneCache {
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))
-      if home != node || !anax_cache_put(slot(node, zone), rest) {
-        Home(zone: zone, node: home).deposit(list: rest, cpu: cpu)
-      }
+      if home != node || !anax_cache_put(slot(node, zone), rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
     }
     return item
   }
@@ -70,9 +68,7 @@ package enum ZoneCache {
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))
-      if home != node || !Shards.put(cpu, index, list: rest) {
-        Home(zone: zone, node: home).deposit(list: rest, cpu: cpu)
-      }
+      if home != node || !Shards.put(cpu, index, list: rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
     }
     return item
   }
