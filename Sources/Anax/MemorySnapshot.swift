@@ -2,6 +2,7 @@
 // What resident memory is made of, as a value.
 
 import CAnax
+import Heap
 import LockFree
 import Machine
 import Pages
@@ -11,8 +12,8 @@ import Zones
 /// What the memory of the process is made of, in bytes where nothing else is said.
 ///
 /// Each number is right when it is read; they agree with each other when no thread allocates meanwhile. The resident memory
-/// of the heap is at most ``used`` + ``cached`` + ``depot`` + ``freeInSlabs`` + ``dirty``: what of it was never touched is
-/// not resident.
+/// of the heap is at most ``tables`` + ``runs`` + ``used`` + ``cached`` + ``depot`` + ``freeInSlabs`` + ``dirty``: what of it
+/// was never touched is not resident.
 public struct MemorySnapshot: Sendable, Hashable {
   /// One node's part.
   public struct Node: Sendable, Hashable {
@@ -68,10 +69,13 @@ public struct MemorySnapshot: Sendable, Hashable {
 
   /// Reserved address space, the tables included. Not memory.
   public let reserved: Int
+  /// Resident part of the tables.
+  public let tables: Int
   /// Pages in use by slabs, large blocks and page runs.
   public let claimed: Int
-  /// Large blocks and page runs.
+  /// Large blocks and page runs, and how many there are. Runs that have ended and are held are not among them.
   public let runs: Int
+  public let runCount: Int
   /// Slabs, of all zones.
   public let slabs: Int
   /// Items that the program has.
@@ -105,32 +109,33 @@ public struct MemorySnapshot: Sendable, Hashable {
     let state = anax_state()
     let shift = Int(state.pointee.page_shift)
     func bytes(_ pages: UInt64) -> Int { pages < 1 << 48 ? Int(pages) << shift : 0 }
-    let top = Int(AtomicWord(anax_state_zone_top(state)).loadAcquire())
-    var tallies = [ZoneTally](repeating: ZoneTally(), count: top)
+    var rows = [ZoneFigures](repeating: ZoneFigures(), count: Int(ANAX_ZONES_MAX))
+    let sum = rows.withUnsafeMutableBufferPointer { HeapStatistics.read(zones: $0.baseAddress!) }
     nodes = (0..<Int(state.pointee.node_count)).map { id in
       let entry = Pages.node(id).pointee
-      tallies.withUnsafeMutableBufferPointer { ZoneCensus.addAll(node: id, to: $0.baseAddress!, top: top) }
       return Node(
         id: id, claimed: bytes(entry.claimed_pages), dirty: bytes(entry.dirty_pages),
         returned: bytes(entry.purged_pages),
         depot: Int(clamping: Int64(bitPattern: entry.depot_bytes)), opened: bytes(entry.top &* Region.pagesPerChunk),
         servedElsewhere: Int(entry.off_node))
     }
-    zones = (1..<top).compactMap { id in
+    zones = rows.indices.compactMap { id in
       let row = anax_zone_row(id).pointee
-      guard row.state >= 2, row.generation > 0 || tallies[id].slots > 0 else { return nil }
-      return ZoneStatistics(id: id, tally: tallies[id])
+      guard row.state >= 2, row.generation > 0 || rows[id].slots > 0 else { return nil }
+      return ZoneStatistics(id: id, rows[id])
     }
     cpus = (0..<Int(state.pointee.cpu_count)).filter { CacheCensus.isOpen($0) }.map {
       CPU(id: $0, pagesTaken: Int(PageCounters.taken(onCPU: $0)), pagesGiven: Int(PageCounters.given(onCPU: $0)))
     }
-    reserved = Int(state.pointee.reservation)
+    reserved = Int(sum.reserved)
+    tables = Int(sum.tables)
     claimed = nodes.reduce(0) { $0 + $1.claimed }
     slabs = zones.reduce(0) { $0 + $1.slabBytes }
-    used = zones.reduce(0) { $0 + $1.used * $1.stride }
-    cached = zones.reduce(0) { $0 + $1.cached * $1.stride }
-    depot = zones.reduce(0) { $0 + $1.depot * $1.stride }
-    runs = max(claimed - slabs, 0)
+    used = Int(sum.used)
+    cached = Int(sum.cached)
+    depot = Int(sum.depot)
+    runs = Int(sum.large)
+    runCount = Int(sum.largeBlocks)
     freeInSlabs = max(slabs - used - cached - depot, 0)
     dirty = nodes.reduce(0) { $0 + $1.dirty }
     returned = nodes.reduce(0) { $0 + $1.returned }

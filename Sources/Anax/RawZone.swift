@@ -131,7 +131,9 @@ public struct RawZone: Sendable, Hashable {
   }
 
   @usableFromInline @inline(never) @_noLocks @_noAllocation
-  func deallocateSlowly(_ address: UInt64) { ZoneRequest.deallocate(Int(id), generation: generation, address) }
+  func deallocateSlowly(_ address: UInt64) {
+    if ZoneRequest.deallocate(Int(id), generation: generation, address) { Ticks.ride() }
+  }
 
   /// Ends the zone and gives all its memory back.
   ///
@@ -156,6 +158,6 @@ public struct RawZone: Sendable, Hashable {
   public var statistics: ZoneStatistics? {
     let row = anax_zone_row(Int(id)).pointee
     guard row.generation == generation, row.state == 2 else { return nil }
-    return ZoneStatistics(id: Int(id), tally: ZoneCensus.tally(Int(id)))
+    return ZoneStatistics(id: Int(id), ZoneCensus.figures(Int(id)))
   }
 }

@@ -30,7 +30,7 @@ public struct ZoneStatistics: Sendable, Hashable {
   public let slabs: Int
   public let slabBytes: Int
 
-  init(id: Int, tally: ZoneTally) {
+  init(id: Int, _ figures: ZoneFigures) {
     let row = anax_zone_row(id)
     let bytes = UnsafeRawPointer(anax_zone_name(row)).assumingMemoryBound(to: UInt8.self)
     let name = UnsafeBufferPointer(start: bytes, count: 40)
@@ -38,13 +38,13 @@ public struct ZoneStatistics: Sendable, Hashable {
     itemSize = Int(row.pointee.usable)
     stride = Int(row.pointee.stride)
     limit = Int(row.pointee.limit)
-    used = Int(tally.used)
-    free = Int(tally.freeSlots)
-    cached = Int(tally.cached)
-    depot = Int(tally.depot)
+    used = Int(figures.used)
+    free = Int(figures.free)
+    cached = Int(figures.cached)
+    depot = Int(figures.depot)
     requests = row.pointee.generation == 0 ? 0 : Int(clamping: ZoneCensus.requests(id))
     failures = Int(row.pointee.failures)
-    slabs = Int(tally.slabs)
-    slabBytes = Int(tally.slabBytes)
+    slabs = Int(figures.slabs)
+    slabBytes = Int(figures.slabs) << Int(row.pointee.slab_shift)
   }
 }

@@ -63,7 +63,8 @@ package enum CacheCensus {
 
   @_noLocks @_noAllocation
   package static func isOpen(_ cpu: Int) -> Bool {
-    AtomicWord(anax_release_table() + cpu).loadRelaxed() != CPUBlocks.empty
+    let block = AtomicWord(anax_release_table() + cpu).loadRelaxed()
+    return block != 0 && block != CPUBlocks.empty
   }
 
   @_noLocks @_noAllocation

@@ -1,65 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a zone has, counted from the slabs' gates, the depots and the CPU caches (vm.zone). Reads only, never waits, allocates
-// nothing. While others use the zone the numbers are each right when read and need not agree; at rest they are exact.
+// One zone's figures, for its owner and before its end, and the count of its requests. Reads only, as ZoneStatistics, which
+// counts all zones in one pass.
 
 import CAnax
 import LockFree
 import PerCPU
 import Pages
 
-package struct ZoneTally {
-  package var slabs: UInt64 = 0
-  /// Bytes of its slabs.
-  package var slabBytes: UInt64 = 0
-  /// Items its slabs have room for.
-  package var slots: UInt64 = 0
-  /// Slots that are free in slabs.
-  package var freeSlots: UInt64 = 0
-  /// Free items in CPU caches and shards.
-  package var cached: UInt64 = 0
-  /// Free items in depots.
-  package var depot: UInt64 = 0
-
-  @_noLocks @_noAllocation
-  package init() {}
-
-  /// Items in use.
-  package var used: UInt64 {
-    @_noLocks @_noAllocation get {
-      let free = freeSlots &+ cached &+ depot
-      return slots > free ? slots &- free : 0
-    }
-  }
-}
-
 package enum ZoneCensus {
-  /// One zone, all nodes. Reads two bytes per page of the heap.
+  /// All nodes. Reads two bytes for each page of the heap.
   @_noLocks @_noAllocation
-  package static func tally(_ id: Int) -> ZoneTally {
-    var tally = ZoneTally()
+  package static func figures(_ id: Int) -> ZoneFigures {
+    var figures = ZoneFigures()
+    let zone = anax_state().pointee.zones! + id
     var node = 0
     while node < Int(anax_state().pointee.node_count) {
-      addCaches(id, node: node, to: &tally)
-      addSlabs(node: node, of: id) { _, free in add(free, anax_state().pointee.zones! + id, to: &tally) }
+      figures.cached &+= CacheCensus.items(node: node, zone: id, room: UInt64(zone.pointee.list_limit))
+      let depot = AtomicWord(anax_home_depot_items(Home(zone: id, node: node).entry)).loadRelaxed()
+      if depot < 1 &<< 62 { figures.depot &+= depot }
+      addSlabs(id, zone, node: node, to: &figures)
       node += 1
     }
-    return tally
-  }
-
-  /// All zones on one node in one pass: `tallies` has an entry for each id below `top`, which is added to.
-  @_noLocks @_noAllocation
-  package static func addAll(node: Int, to tallies: UnsafeMutablePointer<ZoneTally>, top: Int) {
-    let zones = anax_state().pointee.zones!
-    var id = 1
-    while id < top {
-      if id & ANAX_ZONE_RESERVED_BITS == 0, AtomicWord(anax_zone_state(zones + id)).loadAcquire() >= 2 {
-        addCaches(id, node: node, to: &tallies[id])
-      }
-      id += 1
-    }
-    addSlabs(node: node, of: nil) { id, free in
-      if id < top { add(free, zones + id, to: &tallies[id]) }
-    }
+    return figures
   }
 
   /// How many requests a user zone had. Exact at rest.
@@ -70,34 +32,23 @@ package enum ZoneCensus {
   }
 
   @_noLocks @_noAllocation
-  static func add(_ free: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, to tally: inout ZoneTally) {
-    tally.slabs &+= 1
-    tally.slabBytes &+= 1 &<< UInt64(zone.pointee.slab_shift)
-    tally.slots &+= UInt64(zone.pointee.slots)
-    tally.freeSlots &+= free
-  }
-
-  @_noLocks @_noAllocation
-  static func addCaches(_ id: Int, node: Int, to tally: inout ZoneTally) {
-    let room = UInt64((anax_state().pointee.zones! + id).pointee.list_limit)
-    tally.cached &+= CacheCensus.items(node: node, zone: id, room: room)
-    tally.depot &+= AtomicWord(anax_home_depot_items(Home(zone: id, node: node).entry)).loadRelaxed()
-  }
-
-  /// Calls `body` with zone and free slots of each slab of the node, or of the one zone.
-  @inline(__always) @_noLocks @_noAllocation
-  static func addSlabs(node: Int, of wanted: Int?, _ body: (Int, UInt64) -> Void) {
+  static func addSlabs(
+    _ id: Int, _ zone: UnsafeMutablePointer<anax_zone>, node: Int, to figures: inout ZoneFigures
+  ) {
     let entry = Pages.node(node)
     let table = anax_state().pointee.page_zones!
     let end = entry.pointee.first_page &+ AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
     var page = entry.pointee.first_page
     while page < end {
-      let id = Int(anax_load16_acquire(table + Int(page))) & (ANAX_ZONES_MAX - 1)
-      if id != 0, wanted == nil || wanted == id {
-        let slab = Slab(item: Region.address(ofPage: page), zone: anax_state().pointee.zones! + id)
+      if Int(anax_load16_acquire(table + Int(page))) & (ANAX_ZONES_MAX - 1) == id {
+        let slab = Slab(item: Region.address(ofPage: page), zone: zone)
         let gate = slab.gate.loadAcquire()
         let open = gate & Slab.stateMask != 0 && Int(gate &>> 20) & (ANAX_ZONES_MAX - 1) == id
-        if open, Region.page(of: slab.start) == page { body(id, Slab.freeSlots(gate)) }
+        if open, Region.page(of: slab.start) == page {
+          figures.slabs &+= 1
+          figures.slots &+= UInt64(zone.pointee.slots)
+          figures.free &+= Slab.freeSlots(gate)
+        }
       }
       page &+= 1
     }

@@ -140,8 +140,8 @@ package enum ZoneRegistry {
       }
       if slabs == 0 { return true }
       // What neither a slab nor a cache has is out; a slab in another thread's hands is seen in the next round.
-      let tally = ZoneCensus.tally(id)
-      failure = tally.used > 0 ? .itemsOut(tally.used) : .busy
+      let used = ZoneCensus.figures(id).used
+      failure = used > 0 ? .itemsOut(used) : .busy
       round += 1
     }
     return false

@@ -55,8 +55,9 @@ package enum ZoneRequest {
     AtomicWord(anax_zone_requests(anax_state().pointee.zones! + id)).add(1)
   }
 
+  /// True when the item went as far as its slab: time for the caller to look at the clock.
   @inline(never) @_noLocks @_noAllocation
-  package static func deallocate(_ id: Int, generation: UInt32, _ address: UInt64) {
+  package static func deallocate(_ id: Int, generation: UInt32, _ address: UInt64) -> Bool {
     let state = anax_state()
     let zone = state.pointee.zones! + id
     let page = Region.page(of: address)
@@ -64,12 +65,10 @@ package enum ZoneRequest {
     let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
     if index & (ANAX_ZONES_MAX - 1) != id || zone.pointee.generation != generation { Stop.notOfZone(address, zone) }
     let bypass = zone.pointee.limit != 0 && ZoneLimit.bypassesCaches(zone)
-    if !bypass {
-      ZoneCache.overflow(index, item: address)
-      return
-    }
+    if !bypass { return ZoneCache.overflow(index, item: address) }
     let room = UInt64(zone.pointee.list_limit)
     UnsafeMutablePointer<UInt64>(bitPattern: UInt(address))!.pointee = room
     Home(zone: id, node: index / ANAX_ZONES_MAX).releaseToSlabs(list: address &<< 16 | (room &- 1))
+    return true
   }
 }

@@ -11,12 +11,15 @@ import PerCPU
 
 /// Figures of one zone, summed over nodes. All are items but `slabs`.
 package struct ZoneFigures {
-  package var slabs: UInt64
-  package var slots: UInt64
+  package var slabs: UInt64 = 0
+  package var slots: UInt64 = 0
   /// Slots that are free in slabs. The others are the program's, or ready in caches and depots.
-  package var free: UInt64
-  package var cached: UInt64
-  package var depot: UInt64
+  package var free: UInt64 = 0
+  package var cached: UInt64 = 0
+  package var depot: UInt64 = 0
+
+  @_noLocks @_noAllocation
+  package init() {}
 
   /// Items the program has.
   @inlinable package var used: UInt64 {
@@ -52,7 +55,7 @@ package enum ZoneStatistics {
     }
     var zone = 1
     while zone < top {
-      if zone & ANAX_ZONE_SPARE == 0 {
+      if zone & ANAX_ZONE_RESERVED_BITS == 0 {
         let items = AtomicWord(anax_home_depot_items(Home(zone: zone, node: node).entry)).loadRelaxed()
         // A batch on its way may be taken off before it was added.
         if items < 1 &<< 62 { table[zone].depot &+= items }
@@ -86,7 +89,7 @@ package enum ZoneStatistics {
     while node < nodes {
       var zone = 1
       while zone < top {
-        if zone & ANAX_ZONE_SPARE == 0 {
+        if zone & ANAX_ZONE_RESERVED_BITS == 0 {
           let list = words + node * ANAX_ZONES_MAX
           table[zone].cached &+= items(list + zone, zone) &+ items(list + (zone | ANAX_ZONE_SPARE), zone)
         }

@@ -100,5 +100,25 @@ extension AnaxTests {
       items.returnAll(to: zone)
       try zone.destroy()
     }
+
+    /// A free item that lies on this CPU is not for a normal request when the zone is above what those may have.
+    @Test(.enabled(if: allowedCPUs.count > 1)) func aCachedItemDoesNotHelpTheLowerClass() throws {
+      let zone = try RawZone("classes", itemSize: 64, limit: 400, systemReserve: 200)
+      let items = Addresses()
+      let system = Addresses()
+      onCPU(allowedCPUs[0]) {
+        items.fill(from: zone, .normal)
+        for item in items.takeAll() { zone.deallocate(item) }
+      }
+      #expect(zone.statistics!.cached > 0)
+      let cached = zone.statistics!.cached + zone.statistics!.depot
+      onCPU(allowedCPUs[1]) { system.fill(from: zone, atMost: 400 - cached, .system) }
+      #expect(zone.statistics?.used == 400 - cached)
+      onCPU(allowedCPUs[0]) { items.fill(from: zone, .normal) }
+      #expect(items.all.isEmpty)
+      #expect(items.error == .limitReached(limit: 400, .normal))
+      system.returnAll(to: zone)
+      try zone.destroy()
+    }
   }
 }

@@ -6,17 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "anax_attributes.h"
+#include "anax_engine.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/// Returns all free memory to the kernel: CPU caches, depots, empty slabs, free pages. Bytes returned; 0 while another thread
-/// does the same. Any thread, any signal handler.
-ptrdiff_t anax_purge(void);
-
-/// One step of decay, for programs that have a timer of their own. Any thread, any signal handler.
-void anax_tick(void);
 
 /// Prints to standard error: rung and reason, what resident memory is made of, per node and per zone. Allocates nothing and
 /// waits for nothing; the figures of a process that goes on meanwhile are close, not exact. Any thread, any signal handler.
