@@ -10,8 +10,8 @@ public enum Memory {
   /// Gives all free memory back to the kernel: CPU caches, depots, empty slabs, free pages.
   ///
   /// For moments of quiet. Interrupts each CPU that the process runs on once, and makes later requests fault pages in again.
-  /// Time grows with the free memory (about 0.1 ms for each MiB of it). Any thread; safe in signal handlers. While
-  /// another thread is at it, returns 0 at once.
+  /// Time grows with the number of free items and pages. Any thread; safe in signal handlers. While another thread is at it,
+  /// returns 0 at once.
   ///
   /// - Returns: Bytes returned to the kernel.
   @discardableResult
@@ -29,8 +29,8 @@ public enum Memory {
 
   /// What resident memory is made of now. See ``MemorySnapshot``.
   ///
-  /// Reads two bytes for each page of the heap, and /proc/self/smaps_rollup, for which the kernel walks the page tables:
-  /// milliseconds for each GiB. Waits for nobody. Any thread; not in signal handlers.
+  /// Reads two bytes for each page of the heap, and /proc/self/smaps_rollup, for which the kernel walks the page tables.
+  /// Waits for nobody. Any thread; not in signal handlers.
   ///
   /// - Throws: ``MemoryError/noAddressSpace``.
   public static func snapshot() throws(MemoryError) -> MemorySnapshot {

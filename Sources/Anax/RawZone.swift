@@ -24,8 +24,8 @@ public struct RawZone: Sendable, Hashable {
 
   /// Makes a zone.
   ///
-  /// The work of a few microseconds, plus a look at one row for each zone that exists. No slab is made until the first item is
-  /// asked for.
+  /// Looks at one row for each zone that exists, and at one counter on each CPU. No slab is made until the first item is asked
+  /// for.
   ///
   /// - Parameters:
   ///   - name: For statistics and last words; 1...39 bytes of UTF-8. Need not be unique.
@@ -69,8 +69,9 @@ public struct RawZone: Sendable, Hashable {
 
   /// An item: `itemSize` bytes at a multiple of the alignment, contents undefined unless `zeroed`.
   ///
-  /// About 3 ns when this CPU has one ready, else that of a slab (about 50 ns an item) or of pages from the kernel. At the
-  /// zone's limit, free items on other CPUs are taken back first, which interrupts each of them once.
+  /// Some twenty instructions and no atomic operation when this CPU has one ready and the zone has no limit; with a limit some
+  /// more. Else constant time for each item of a batch from the node's depot or a slab, or that of pages from the kernel. At
+  /// the zone's limit, free items on other CPUs are taken back first, which interrupts each of them once.
   ///
   /// - Throws: ``ZoneError/limitReached(limit:_:)``, ``ZoneError/outOfMemory``, ``ZoneError/destroyed``.
   @inlinable @_noLocks @_noAllocation
@@ -110,7 +111,7 @@ public struct RawZone: Sendable, Hashable {
 
   /// Takes an item back.
   ///
-  /// About 3 ns when this CPU's cache has room. An address that is no item of this zone stops the process with a line on
+  /// As quick as ``allocate(_:zeroed:)`` when this CPU's cache has room. An address that is no item of this zone stops the process with a line on
   /// standard error; an item that was returned before does so when it reaches its slab, which may be later.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   public func deallocate(_ item: UnsafeMutableRawPointer) {
@@ -139,7 +140,7 @@ public struct RawZone: Sendable, Hashable {
   ///
   /// Other threads that call into the zone meanwhile get ``ZoneError/destroyed``, or this throws ``ZoneError/busy``; but a
   /// thread must not be in the middle of ``allocate(_:zeroed:)`` when another zone is made with what this one had. Takes back
-  /// every CPU's caches: some microseconds for each CPU.
+  /// every CPU's caches, of all zones.
   ///
   /// - Throws: ``ZoneError/itemsOut(_:)``, ``ZoneError/busy``, ``ZoneError/destroyed``; the zone is then as it was.
   public func destroy() throws(ZoneError) {
