@@ -199,9 +199,9 @@ enum Lists {
       for _ in 0..<5 {
         var items: Set<UInt64> = []
         while true {
-          let item = ZoneCache.refill(101)
-          if item == 0 { break }
-          items.insert(item)
+          let item = try? ZoneRequest.allocate(101, generation: 0, .normal, counted: true)
+          guard let item else { break }
+          items.insert(UInt64(UInt(bitPattern: item)))
           if items.count > limit { break }
         }
         #expect(items.count == limit, "all that the limit allows, and no more")
