@@ -70,8 +70,7 @@ package enum PageBitmap {
     }
   }
 
-  /// Claims exactly this run, or nothing. What had to be given back again may have been missed by a search meanwhile, so the
-  /// caller's search hints are told.
+  /// Claims exactly this run, or nothing.
   @_noLocks @_noAllocation
   package static func claim(page: UInt64, count: UInt64) -> Bool {
     var at = page
@@ -82,12 +81,8 @@ package enum PageBitmap {
       let bits = mask(bit, length)
       let old = claimedWord(at / 64).claim(bits: bits)
       if old & bits != 0 {
-        let mine = bits & ~old
-        if mine != 0 { claimedWord(at / 64).release(bits: mine) }
+        claimedWord(at / 64).release(bits: bits & ~old)
         unclaim(page: page, count: at &- page)
-        if mine != 0 || at > page {
-          PageSearch.noteRelease(node: Pages.node(Region.node(ofPage: page)), page: page, count: at &+ length &- page)
-        }
         return false
       }
       at &+= length

@@ -61,7 +61,7 @@ package enum PageSearch {
     } else {
       var attempts = 0
       while let page = PageBitmap.findRun(from: word, to: word &+ 8, count: count) {
-        if PageBitmap.claim(page: page, count: count) { return page }
+        if claimExactly(page: page, count: count) { return page }
         attempts &+= 1
         if attempts == 8 { return nil }
       }
@@ -94,7 +94,7 @@ package enum PageSearch {
         : findLong(node: node, from: from, to: top, count: count)
       if let page = found {
         attempts &+= 1
-        if !PageBitmap.claim(page: page, count: count) { continue }
+        if !claimExactly(page: page, count: count) { continue }
         var expected = from
         let chunk = page / Region.pagesPerChunk &- node.pointee.first_page / Region.pagesPerChunk
         if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
@@ -181,6 +181,15 @@ package enum PageSearch {
       }
       if !grow(node: node, from: top, chunks: 1) { return nil }
     }
+  }
+
+  /// Claims exactly this run, or nothing. What it held for a moment another search may have missed, and have noted that down in a
+  /// hint: so the hints are told.
+  @_noLocks @_noAllocation
+  static func claimExactly(page: UInt64, count: UInt64) -> Bool {
+    if PageBitmap.claim(page: page, count: count) { return true }
+    noteRelease(node: Pages.node(Region.node(ofPage: page)), page: page, count: count)
+    return false
   }
 
   /// Opens chunks at the top of the node's region. False: the region or the memory is at its end.

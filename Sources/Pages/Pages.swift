@@ -84,7 +84,7 @@ package enum Pages {
         return false
       }
     }
-    if !PageBitmap.claim(page: page, count: count) { return false }
+    if !PageSearch.claimExactly(page: page, count: count) { return false }
     _ = taken(node: entry, page: page, count: count)
     return true
   }
