@@ -5,7 +5,7 @@
 #include "anax_atomics.h"
 #include "anax_kernel.h"
 #include "anax_state.h"
-#include "anax_rseq.h"
 #include "anax_start.h"
+#include "anax_rseq.h"
 #include "anax_foreign.h"
 #include "anax_tunables.h"
