@@ -203,4 +203,6 @@ package func heapAllocateMedium(_ size: Int) -> UnsafeMutableRawPointer? { Heap.
 package func heapFreeSlow(_ address: UInt64) { Heap.freeSlow(address) }
 /// For callers that report failure in their own way: a hit or nothing, errno untouched.
 @c(anax_medium_hit) @_noLocks @_noAllocation
-package func heapMediumHit(_ size: Int) -> UnsafeMutableRawPointer? { Heap.mediumHit(size) }
+package func heapMediumHit(_ size: Int) -> UnsafeMutableRawPointer? {
+  Heap.mediumHit(size) ?? Heap.concurrencyHit(size)
+}
