@@ -53,3 +53,9 @@ public func anaxPosixMemalign(
   }
   return anax_posix_memalign_slow(result, alignment, size)
 }
+
+/// The rung's letter; 0 where the engine could not start.
+@c(anax_rung) @_noLocks @_noAllocation
+public func anaxRung() -> CInt {
+  Engine.ensureStarted() ? CInt(truncatingIfNeeded: anax_state().pointee.rung) : 0
+}

@@ -85,11 +85,15 @@ enum Report {
       line.append("as the tunable rung says")
     } else if reason == 2 {
       line.append("the C library registered no restartable-sequence area")
+    } else if reason == 3 {
+      line.append("rung C was asked for and is not built")
+    } else if reason == 4 {
+      line.append("rung A was asked for, and the kernel does not tell threads their node and concurrency id")
     } else {
-      line.append("the rung that was asked for is not supported here")
+      line.append("rung A was asked for, and this machine has too many nodes and CPUs for it")
     }
     line.append("), caches can ")
-    if state.pointee.rung == 66, state.pointee.membarrier == 0 { line.append("not ") }
+    if state.pointee.rung != 68, state.pointee.membarrier == 0 { line.append("not ") }
     line.append("be reclaimed from outside, ")
     line.append(state.pointee.cpu_count)
     line.append(" CPUs, ")

@@ -5,6 +5,8 @@
 struct anax_state anax_state_storage;
 uint64_t anax_allocate_blocks[ANAX_CPUS_MAX];
 uint64_t anax_release_blocks[ANAX_CPUS_MAX];
+uint64_t anax_concurrency_allocate_blocks[ANAX_CPUS_MAX];
+uint64_t anax_concurrency_release_blocks[ANAX_CPUS_MAX];
 uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX];
 uint8_t anax_cpu_nodes[ANAX_CPUS_MAX];
 uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX];

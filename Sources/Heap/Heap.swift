@@ -46,7 +46,7 @@ package enum Heap {
   /// Requests beyond 1 KiB: the same, in classes of their own table.
   @inline(__always) @_noLocks @_noAllocation
   package static func allocateMedium(_ size: Int) -> UnsafeMutableRawPointer? {
-    mediumHit(size) ?? allocateSlow(size)
+    mediumHit(size) ?? concurrencyHit(size) ?? allocateSlow(size)
   }
 
   /// An item of this CPU's list for a request of 1025 bytes to 32 KiB; nil: none there, or another size.
@@ -56,6 +56,13 @@ package enum Heap {
       return anax_cache_pop(UInt64(anax_size_class_table()[SizeClasses.mediumIndex(size)]))
     }
     return nil
+  }
+
+  /// Rung A: an item of the list at this thread's node and concurrency id.
+  @inline(__always) @_noLocks @_noAllocation
+  static func concurrencyHit(_ size: Int) -> UnsafeMutableRawPointer? {
+    if anax_state().pointee.rung != 65 || UInt(bitPattern: size &- 1) >= 32768 { return nil }
+    return anax_concurrency_pop(UInt64(SizeClasses.number(forSize: size)))
   }
 
   @inline(never) @_noLocks @_noAllocation
@@ -84,6 +91,11 @@ package enum Heap {
     if page >= state.pointee.heap_pages { return Foreign.free(address) }
     let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
     if index & (ANAX_ZONES_MAX - 1) != 0 {
+      if state.pointee.rung == 65, let block = UnsafeMutableRawPointer(bitPattern: UInt(address)),
+        anax_concurrency_push(UInt64(index), block)
+      {
+        return
+      }
       if ZoneCache.overflow(index, item: address) { Ticks.ride() }
     } else {
       Large.free(address)
@@ -191,4 +203,6 @@ package func heapAllocateMedium(_ size: Int) -> UnsafeMutableRawPointer? { Heap.
 package func heapFreeSlow(_ address: UInt64) { Heap.freeSlow(address) }
 /// For callers that report failure in their own way: a hit or nothing, errno untouched.
 @c(anax_medium_hit) @_noLocks @_noAllocation
-package func heapMediumHit(_ size: Int) -> UnsafeMutableRawPointer? { Heap.mediumHit(size) }
+package func heapMediumHit(_ size: Int) -> UnsafeMutableRawPointer? {
+  Heap.mediumHit(size) ?? Heap.concurrencyHit(size)
+}

@@ -45,7 +45,7 @@ package enum Engine {
     SizeClasses.makeZones()
     Ticks.start()
     Ladder.climb()
-    if state.pointee.cpu_limit != 0 {
+    if state.pointee.rung == 66 {
       state.pointee.fast_pages = state.pointee.heap_pages
       state.pointee.fast_size = 1025
     }

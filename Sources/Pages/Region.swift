@@ -17,6 +17,7 @@
 import CAnax
 import LockFree
 import Machine
+import PerCPU
 
 @usableFromInline
 package enum Region {
@@ -76,6 +77,7 @@ package enum Region {
     let batches = min(max(heapBytes / 16384, 256), stepped ? 4096 : 4 << 20)
     let cpus = state.pointee.cpu_count
     let blockBytes = UInt64(ANAX_CPU_BLOCK_BYTES) &* nodes
+    let blockCount = CPUBlocks.count(cpus: cpus, nodes: nodes, committed: stepped)
     let hugePage: UInt64 = 2 << 20
 
     var offset: UInt64 = 0
@@ -91,8 +93,8 @@ package enum Region {
     let homes = place(&offset, nodes &* UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_home>.stride))
     let nodeTable = place(&offset, nodes &* UInt64(MemoryLayout<anax_node>.stride))
     let batchTable = place(&offset, batches &* UInt64(MemoryLayout<anax_batch>.stride))
-    let locks = place(&offset, cpus &* 16 &+ 8)
-    let blocks = place(&offset, cpus &* 2 &* blockBytes)
+    let locks = place(&offset, (cpus &+ blockCount &+ 1) &* 8)
+    let blocks = place(&offset, blockCount &* 2 &* blockBytes)
     let shards = place(&offset, cpus &* blockBytes)
     let metadata = roundUp(offset, hugePage)
 
@@ -125,6 +127,7 @@ package enum Region {
     state.pointee.blocks_base = start &+ blocks
     state.pointee.shards_base = start &+ shards
     state.pointee.block_bytes = blockBytes
+    state.pointee.block_count = blockCount
     state.pointee.batch_limit = batches
     state.pointee.reservation = total
     state.pointee.stepped = stepped ? 1 : 0
@@ -132,7 +135,8 @@ package enum Region {
     state.pointee.node_count = nodes
     state.pointee.node_page_shift = UInt64(((pages / nodes) as UInt64).trailingZeroBitCount)
     // The locks of a process that forked must not stay taken by threads that the child does not have.
-    _ = Kernel.advise(start &+ locks, bytes: roundUp(cpus &* 16 &+ 8, pageBytes), MADV_WIPEONFORK)
+    let lockBytes = roundUp((cpus &+ blockCount &+ 1) &* 8, pageBytes)
+    _ = Kernel.advise(start &+ locks, bytes: lockBytes, MADV_WIPEONFORK)
     var node: UInt64 = 0
     while node < nodes {
       let entry = state.pointee.nodes! + Int(node)

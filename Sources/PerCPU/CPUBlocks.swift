@@ -2,6 +2,10 @@
 // CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the reclaimer.
 // The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the sections.
 //
+// A block has an index: on rung B the CPU id; on rung A node id * cpu_limit + concurrency id, which two threads of this process
+// never have at the same time, and which is dense where few threads run. Below, a rung A reader may say "(node, concurrency id)"
+// for "CPU". Each rung has tables of its own; those of the other hold the empty block.
+//
 // | word of a CPU in the tables | means |
 // |---|---|
 // | the empty block | every section gives up, the caller goes to the depot and the slabs |
@@ -39,6 +43,50 @@ package enum CPUBlocks {
     anax_state().pointee.node_count == 1 ? 0 : Int(anax_cpu_node_table()[cpu])
   }
 
+  /// How many blocks to reserve. `committed`: reserving costs memory, so that one a CPU must do.
+  @_noLocks @_noAllocation
+  package static func count(cpus: UInt64, nodes: UInt64, committed: Bool) -> UInt64 {
+    let dense = cpus &* nodes
+    let wanted = Tunable.rung.value == 1 && dense <= UInt64(ANAX_CPUS_MAX) && (nodes == 1 || !committed)
+    return wanted ? dense : cpus
+  }
+
+  @inlinable
+  static var byConcurrency: Bool { @_noLocks @_noAllocation get { anax_state().pointee.rung == 65 } }
+
+  static var allocateTable: UnsafeMutablePointer<UInt64> {
+    @_noLocks @_noAllocation get { byConcurrency ? anax_concurrency_allocate_table() : anax_allocate_table() }
+  }
+  static var releaseTable: UnsafeMutablePointer<UInt64> {
+    @_noLocks @_noAllocation get { byConcurrency ? anax_concurrency_release_table() : anax_release_table() }
+  }
+
+  /// The block of an index that is in use now, or the empty block.
+  @_noLocks @_noAllocation
+  package static func inUse(_ index: Int) -> UInt64 { AtomicWord(releaseTable + index).loadAcquire() }
+
+  // The sections of the process's rung, for slow paths. A list index is [node][zone]; pop takes the zone alone.
+  @inlinable @_noLocks @_noAllocation
+  package static func pop(_ zone: UInt64) -> UnsafeMutableRawPointer? {
+    byConcurrency ? anax_concurrency_pop(zone) : anax_cache_pop(zone)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func push(_ list: UInt64, _ item: UnsafeMutableRawPointer) -> Bool {
+    byConcurrency ? anax_concurrency_push(list, item) : anax_cache_push(list, item)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func take(_ list: UInt64, _ room: UInt64, _ word: inout UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_take(list, room, &word) : anax_cache_take(list, room, &word)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func put(_ list: UInt64, _ word: UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_put(list, word) : anax_cache_put(list, word)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func add(_ word: UInt64, _ amount: UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_add(word, amount) : anax_cache_add(word, amount)
+  }
+
   @_noLocks @_noAllocation
   static func block(_ cpu: Int, _ which: UInt64) -> UInt64 {
     anax_state().pointee.blocks_base &+ (UInt64(cpu) &* 2 &+ which) &* anax_state().pointee.block_bytes
@@ -47,24 +95,38 @@ package enum CPUBlocks {
   @inlinable
   package static var empty: UInt64 { @_noLocks @_noAllocation get { UInt64(UInt(bitPattern: anax_empty())) } }
 
-  /// Points every possible CPU at the empty block. Once, at start.
+  /// Points every possible CPU at the empty block, on both rungs' tables. Once, at start.
   @_noLocks @_noAllocation
   package static func start() {
-    var cpu = 0
-    while cpu < Int(anax_state().pointee.cpu_count) {
-      anax_allocate_table()[cpu] = empty
-      anax_release_table()[cpu] = empty
-      cpu += 1
+    var index = 0
+    while index < Int(anax_state().pointee.cpu_count) {
+      anax_allocate_table()[index] = empty
+      anax_release_table()[index] = empty
+      index += 1
+    }
+    index = 0
+    while index < Int(anax_state().pointee.block_count) {
+      anax_concurrency_allocate_table()[index] = empty
+      anax_concurrency_release_table()[index] = empty
+      index += 1
     }
   }
 
-  /// Gives this CPU its block where it has none.
+  /// Gives this CPU its block where it has none. On rung A the block is that of the thread's (node, concurrency id).
   @_noLocks @_noAllocation
-  package static func open(_ cpu: Int) {
-    let allocate = AtomicWord(anax_allocate_table() + cpu)
+  package static func open(_ here: Int) {
+    var cpu = here
+    if byConcurrency {
+      let state = anax_state()
+      let node = UInt64(anax_rseq_read_node(state.pointee.rseq_offset))
+      let id = UInt64(anax_rseq_read_concurrency(state.pointee.rseq_offset))
+      if node >= state.pointee.node_count || id >= state.pointee.cpu_limit { return }
+      cpu = Int(node &* state.pointee.cpu_limit &+ id)
+    }
+    let allocate = AtomicWord(allocateTable + cpu)
     if allocate.loadRelaxed() != empty { return }
     var release = empty
-    if AtomicWord(anax_release_table() + cpu).compareExchange(&release, block(cpu, 0)) { release = block(cpu, 0) }
+    if AtomicWord(releaseTable + cpu).compareExchange(&release, block(cpu, 0)) { release = block(cpu, 0) }
     // Also where whoever opened it was stopped between the two words. Never a plain store: a reclaimer may have swapped the
     // block meanwhile, and sections must not be led back into the one that it drains.
     var none = empty
@@ -73,13 +135,14 @@ package enum CPUBlocks {
 
   @_noLocks @_noAllocation
   static func setAllocate(_ cpu: Int, _ release: UInt64) {
-    AtomicWord(anax_allocate_table() + cpu).storeRelease(ownPart(cpu, release))
+    AtomicWord(allocateTable + cpu).storeRelease(ownPart(cpu, release))
   }
 
   /// The CPU's own node's part of the block at `release`.
   @_noLocks @_noAllocation
   static func ownPart(_ cpu: Int, _ release: UInt64) -> UInt64 {
-    release &+ UInt64(node(ofCPU: cpu)) &* UInt64(ANAX_CPU_BLOCK_BYTES)
+    let node = byConcurrency ? cpu / Int(anax_state().pointee.cpu_limit) : node(ofCPU: cpu)
+    return release &+ UInt64(node) &* UInt64(ANAX_CPU_BLOCK_BYTES)
   }
 
   /// Swaps the CPU's block for its replacement and returns the old one, which no section touches any more. nil: the CPU has
@@ -88,7 +151,7 @@ package enum CPUBlocks {
   package static func swap(_ cpu: Int) -> UnsafeMutablePointer<UInt64>? {
     let state = anax_state()
     if state.pointee.membarrier == 0 { return nil }
-    let release = AtomicWord(anax_release_table() + cpu)
+    let release = AtomicWord(releaseTable + cpu)
     if release.loadAcquire() == empty { return nil }
     let lock = AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count) + cpu)
     var free: UInt64 = 0

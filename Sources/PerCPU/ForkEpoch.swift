@@ -12,7 +12,7 @@ package enum ForkEpoch {
   @_noLocks @_noAllocation
   package static func current() -> UInt64 {
     let state = anax_state()
-    let word = AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count) * 2)
+    let word = AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count &+ state.pointee.block_count))
     let known = word.loadAcquire()
     if known != 0 { return known }
     // `epochs` is ordinary memory: the child goes on counting where its parent was.

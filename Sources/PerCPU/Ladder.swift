@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which per-CPU mechanism this process uses, decided once at start and reported with its reason.
 //
-// | rung | cache index | entered by |
-// |---|---|---|
-// | B | cpu_id of the area the C library registered | restartable sections |
-// | D | a shard picked by getcpu | one compare-and-swap, never waited for |
-// A single thread without an area in a process on rung B takes D's path.
+// | rung | cache index | entered by | needs |
+// |---|---|---|---|
+// | A, by the tunable `rung` | node_id and mm_cid of the area | restartable sections | an area of 28 live bytes (Linux 6.3) |
+// | B, the default | cpu_id of the area | restartable sections | an area that the C library registered |
+// | C | cpu_id of an area of the engine's own | - | not built: it would be thread state, and an exit hook |
+// | D | a shard picked by getcpu | one compare-and-swap, never waited for | nothing |
+// What was asked for and cannot be had gives the next lower rung. A single thread without an area in a process on rung A or B
+// takes D's path.
 
 import CAnax
 import Machine
@@ -15,33 +18,45 @@ package enum Ladder {
   package enum Reason: UInt64 {
     case best = 0
     case forced = 1
+    /// The C library registered no area (a tunable of its own, a sandbox, an old kernel or C library).
     case noArea = 2
+    /// C was asked for.
     case unsupported = 3
+    /// A was asked for, and the kernel does not tell node and concurrency id.
+    case noConcurrencyID = 4
+    /// A was asked for, and nodes times CPU ids exceed the tables, or strict overcommit makes their blocks dear.
+    case tooLarge = 5
   }
 
-  /// Decides and opens the rung. To be called once, before the first allocation.
+  /// The rung's letter and why, from what the process has. Changes nothing.
+  @_noLocks @_noAllocation
+  package static func choose() -> (rung: UInt64, reason: Reason) {
+    let forced = Tunable.rung.value
+    if forced == 4 { return (68, .forced) }
+    if anax_rseq_bytes() < 16 { return (68, .noArea) }
+    if forced == 3 { return (68, .unsupported) }
+    if forced != 1 { return (66, forced == 2 ? .forced : .best) }
+    if anax_rseq_live_bytes() < 28 { return (66, .noConcurrencyID) }
+    let state = anax_state()
+    if state.pointee.block_count < state.pointee.cpu_count &* state.pointee.node_count { return (66, .tooLarge) }
+    return (65, .forced)
+  }
+
+  /// Decides and opens the rung. To be called once, after the heap's address space is reserved, before the first allocation.
   @_noLocks @_noAllocation
   package static func climb() {
     let state = anax_state()
-    let forced = Tunable.rung.value
-    let area = anax_rseq_bytes() >= 16
-    state.pointee.rung_reason = Reason.best.rawValue
-    state.pointee.rung = 66
-    if forced == 4 {
-      state.pointee.rung = 68
-      state.pointee.rung_reason = Reason.forced.rawValue
-    } else if !area {
-      state.pointee.rung = 68
-      state.pointee.rung_reason = Reason.noArea.rawValue
-    } else if forced == 1 || forced == 3 {
-      state.pointee.rung_reason = Reason.unsupported.rawValue
-    }
-    if state.pointee.rung == 66 {
+    let (rung, reason) = choose()
+    state.pointee.rung_reason = reason.rawValue
+    // On every rung: who looks at blocks from outside finds the empty one.
+    CPUBlocks.start()
+    if rung != 68 {
       state.pointee.rseq_offset = anax_rseq_area_offset()
       state.pointee.membarrier = registerMembarrier() ? 1 : 0
-      CPUBlocks.start()
       state.pointee.cpu_limit = state.pointee.cpu_count
     }
+    // Last: rung A's fast paths ask for it.
+    state.pointee.rung = rung
   }
 
   /// Where the kernel refuses, caches are not reclaimed from outside.

@@ -17,7 +17,7 @@ package enum Reclaim {
     let state = anax_state()
     AtomicWord(anax_state_reclaims(state)).add(1)
     var cpu = 0
-    let count = Int(state.pointee.cpu_count)
+    let count = Int(state.pointee.block_count)
     while cpu < count {
       if let block = CPUBlocks.swap(cpu) {
         drain(block)

@@ -21,13 +21,13 @@ package enum ZoneCache {
   @inline(never) @_noLocks @_noAllocation
   package static func refill(_ zone: Int) -> UInt64 {
     guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone, node: nil) }
-    if let item = anax_cache_pop(UInt64(zone)) { return UInt64(UInt(bitPattern: item)) }
+    if let item = CPUBlocks.pop(UInt64(zone)) { return UInt64(UInt(bitPattern: item)) }
     let node = CPUBlocks.node(ofCPU: cpu)
     let entry = anax_state().pointee.zones! + zone
     let room = UInt64(entry.pointee.list_limit)
     CPUBlocks.open(cpu)
     var list: UInt64 = 0
-    if !anax_cache_take(slot(node, zone | ANAX_ZONE_SPARE), room, &list) || list &>> 16 == 0 {
+    if !CPUBlocks.take(slot(node, zone | ANAX_ZONE_SPARE), room, &list) || list &>> 16 == 0 {
       list = fetch(zone, node: node, cpu: cpu, wanted: UInt64(entry.pointee.refill))
       if list == 0 { return 0 }
     }
@@ -35,7 +35,7 @@ package enum ZoneCache {
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))
-      if home != node || !anax_cache_put(slot(node, zone), rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
+      if home != node || !CPUBlocks.put(slot(node, zone), rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
     }
     return item
   }
@@ -89,12 +89,12 @@ package enum ZoneCache {
         overflowWithoutArea(home, index: index, item: item, room: room)
         return true
       }
-      if anax_cache_push(UInt64(index), UnsafeMutableRawPointer(bitPattern: UInt(item))!) { return far }
+      if CPUBlocks.push(UInt64(index), UnsafeMutableRawPointer(bitPattern: UInt(item))!) { return far }
       CPUBlocks.open(cpu)
       var list: UInt64 = 0
-      if anax_cache_take(UInt64(index), room, &list), list &>> 16 != 0 {
+      if CPUBlocks.take(UInt64(index), room, &list), list &>> 16 != 0 {
         let own = node == CPUBlocks.node(ofCPU: cpu)
-        if !own || !anax_cache_put(slot(node, zone | ANAX_ZONE_SPARE), list) {
+        if !own || !CPUBlocks.put(slot(node, zone | ANAX_ZONE_SPARE), list) {
           far = !home.deposit(list: list, cpu: cpu)
         }
       }

@@ -69,10 +69,13 @@ package enum ZoneStatistics {
   package static func addCaches(to table: UnsafeMutablePointer<ZoneFigures>) {
     let state = anax_state()
     var cpu = 0
+    while cpu < Int(state.pointee.block_count) {
+      let block = CPUBlocks.inUse(cpu)
+      if block != CPUBlocks.empty { addBlock(block, table) }
+      cpu += 1
+    }
+    cpu = 0
     while cpu < Int(state.pointee.cpu_count) {
-      let block = AtomicWord(anax_release_table() + cpu).loadAcquire()
-      // 0: on rung D no block is ever opened.
-      if block != 0, block != CPUBlocks.empty { addBlock(block, table) }
       if anax_state_shards_used(state).pointee != 0 {
         addBlock(state.pointee.shards_base &+ UInt64(cpu) &* state.pointee.block_bytes, table)
       }

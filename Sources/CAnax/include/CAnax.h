@@ -6,7 +6,7 @@
 #include "anax_engine.h"
 #include "anax_kernel.h"
 #include "anax_state.h"
-#include "anax_rseq.h"
 #include "anax_start.h"
+#include "anax_rseq.h"
 #include "anax_foreign.h"
 #include "anax_tunables.h"

@@ -4,6 +4,8 @@
 // A section is a handful of instructions that the kernel restarts elsewhere (here: gives up, at `empty`) when the thread is
 // preempted, migrated or interrupted by a signal in mid-section. It ends in ONE committing store, so what it changes is never
 // seen half done, by this CPU, by a signal handler, in the child of a fork, or by who stops the CPU with membarrier.
+// On rung B (anax_cache_...) "this CPU" is the block at cpu_id, on rung A (anax_concurrency_...) the block at (node_id, mm_cid):
+// each in tables of its own, which hold the empty block on the other rung, so that a section of the wrong rung gives up.
 // Only rseq_cs is ever written in the area; nothing relies on when the kernel rewrites the other fields.
 //
 // A list is one word: (address of the first item << 16) | room, where room counts the items that still fit. The first word
@@ -17,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "anax_attributes.h"
+#include "anax_start.h"
 #include "anax_state.h"
 
 #if defined(__x86_64__)
@@ -34,6 +37,14 @@ ANAX_INLINE int64_t anax_rseq_area_offset(void) { return &__rseq_offset ? __rseq
 /// The CPU this thread runs on by its area; a value ≥ ANAX_CPUS_MAX when the thread is not registered.
 ANAX_INLINE uint32_t anax_rseq_cpu(void) {
   return anax_state_storage.cpu_limit ? anax_rseq_read_cpu(anax_state_storage.rseq_offset) : 0xffffffffu;
+}
+
+/// The area's bytes that the kernel fills in. A C library that says 20 or 32 registered 32, whatever the kernel knows.
+ANAX_INLINE uint64_t anax_rseq_live_bytes(void) {
+  uint64_t bytes = anax_rseq_bytes();
+  uint64_t known = (uint64_t)anax_rseq_feature_bytes();
+  if (bytes == 20) bytes = 32;
+  return bytes < known ? bytes : known;
 }
 
 // The heap's slow paths, written in Swift (Heap.swift).

@@ -113,8 +113,8 @@ struct anax_state {
   int64_t rseq_offset;     // of the area, from the thread pointer
   uint64_t cpu_limit;      // 0 until a CPU cache may be used
   uint64_t heap_base;
-  uint64_t fast_size;      // requests below may be served from a CPU cache at once; 0 until then, and on rung D
-  uint64_t fast_pages;     // pages below may be freed to a CPU cache at once; 0 until then, and on rung D
+  uint64_t fast_size;      // requests below may be served from a CPU cache at once; 0 until then, and on rungs A and D
+  uint64_t fast_pages;     // pages below may be freed to a CPU cache at once; 0 until then, and on rungs A and D
   uint64_t heap_pages;     // 0 until the heap exists
   uint16_t *_Nullable page_zones;
   uint64_t page_shift;
@@ -140,11 +140,12 @@ struct anax_state {
   uint64_t batch_free[ANAX_NODES_MAX]; // tagged stacks of empty batches
   uint64_t blocks_base;                // CPU blocks, then their replacements
   uint64_t block_bytes;
+  uint64_t block_count;                // CPU blocks: one a CPU id; on rung A one a CPU id and node
   uint64_t shards_base;
   uint64_t reservation;                // bytes of address space
   uint64_t stepped;                    // 1: memory is made writable as it is opened
   uint64_t started;                    // 0 no, 1 starting, 2 live, 3 failed
-  uint64_t rung;                       // 'A' 'B' 'C' 'D'
+  uint64_t rung;                       // 'A' 'B' 'D'; 0 before the start
   uint64_t rung_reason;
   uint64_t membarrier;                 // 1: other CPUs' sections can be aborted
   uint64_t last_tick;
@@ -167,6 +168,9 @@ extern struct anax_state anax_state_storage __attribute__((visibility("hidden"))
 /// Each CPU's block: where it takes items from (the part of its own node) and where it puts them (the start).
 extern uint64_t anax_allocate_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint64_t anax_release_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
+/// The same on rung A, where a block's index is node_id times cpu_limit plus mm_cid.
+extern uint64_t anax_concurrency_allocate_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
+extern uint64_t anax_concurrency_release_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_cpu_nodes[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX] __attribute__((visibility("hidden")));
@@ -175,6 +179,8 @@ extern uint8_t anax_size_classes[384] __attribute__((visibility("hidden")));
 ANAX_INLINE struct anax_state *_Nonnull anax_state(void) { return &anax_state_storage; }
 ANAX_INLINE uint64_t *_Nonnull anax_allocate_table(void) { return anax_allocate_blocks; }
 ANAX_INLINE uint64_t *_Nonnull anax_release_table(void) { return anax_release_blocks; }
+ANAX_INLINE uint64_t *_Nonnull anax_concurrency_allocate_table(void) { return anax_concurrency_allocate_blocks; }
+ANAX_INLINE uint64_t *_Nonnull anax_concurrency_release_table(void) { return anax_concurrency_release_blocks; }
 ANAX_INLINE uint8_t *_Nonnull anax_cpu_node_table(void) { return anax_cpu_nodes; }
 ANAX_INLINE uint8_t *_Nonnull anax_node_order_table(void) { return anax_node_order; }
 ANAX_INLINE uint8_t *_Nonnull anax_size_class_table(void) { return anax_size_classes; }

@@ -16,6 +16,10 @@ extern "C" {
 /// waits for nothing; the figures of a process that goes on meanwhile are close, not exact. Any thread, any signal handler.
 void anax_stats_print(void);
 
+/// The per-CPU mechanism that this process uses: 'A', 'B' or 'D'; 0 where the engine could not start. Any thread, any signal
+/// handler.
+int anax_rung(void);
+
 /// Starts the helper thread of this process where it has none: for the child of a fork, or where vm.helper says 0. Returns 0,
 /// or the error number of pthread_create. Not from a signal handler.
 int anax_helper_start(void);

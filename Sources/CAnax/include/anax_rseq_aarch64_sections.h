@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bodies of the aarch64 sections, for whoever defined ANAX_SECTION, ANAX_RSEQ_ENTER and ANAX_RSEQ_INPUTS: included twice,
+// therefore without a guard. `this CPU's block` is the block at the cache index of the rung.
+
+/// Takes the first item of the list `list` of this CPU's part for its own node. NULL: empty, aborted, or no list.
+ANAX_INLINE void *_Nullable ANAX_SECTION(pop)(uint64_t list) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "ldr %[head], [%[work], %[list], lsl #3]\n\t"
+      "lsr %[head], %[head], #16\n\t"
+      "cbz %[head], %l[empty]\n\t"
+      "ldr %[cpu], [%[head]]\n\t"
+      "str %[cpu], [%[work], %[list], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(allocate), [list] "r"(list)
+      : "memory", "cc"
+      : empty);
+  if (head == 0) __builtin_unreachable();
+  return (void *)head;
+empty:
+  return NULL;
+}
+
+/// Puts an item on the list `list` of this CPU's block. False: full, aborted, or no list.
+ANAX_INLINE bool ANAX_SECTION(push)(uint64_t list, void *_Nonnull item) {
+  uint64_t cpu, work, head;
+  uint64_t address = (uint64_t)item;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "ldr %[head], [%[work], %[list], lsl #3]\n\t"
+      "ands %[cpu], %[head], #0xffff\n\t"
+      "b.eq %l[empty]\n\t"
+      "str %[head], [%[item]]\n\t"
+      "add %[cpu], %[cpu], %[word]\n\t"
+      "sub %[cpu], %[cpu], #1\n\t"
+      "str %[cpu], [%[work], %[list], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [item] "r"(address), [word] "r"(address << 16)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
+/// Takes the whole list `list` of this CPU's block, leaving an empty one with room for `room` items.
+/// `*word` is the list word (its address part may be 0). False: aborted, or this CPU has no block now.
+ANAX_INLINE bool ANAX_SECTION(take)(uint64_t list, uint64_t room, uint64_t *_Nonnull word) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmp %[work], %[none]\n\t"
+      "b.eq %l[empty]\n\t"
+      "ldr %[head], [%[work], %[list], lsl #3]\n\t"
+      "str %[room], [%[work], %[list], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [none] "r"(anax_empty_block), [room] "r"(room)
+      : "memory", "cc"
+      : empty);
+  *word = head;
+  return true;
+empty:
+  return false;
+}
+
+/// Makes `word` the list `list` of this CPU's block if that list has no item. False: it has, aborted, or no block now.
+ANAX_INLINE bool ANAX_SECTION(put)(uint64_t list, uint64_t word) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmp %[work], %[none]\n\t"
+      "b.eq %l[empty]\n\t"
+      "ldr %[head], [%[work], %[list], lsl #3]\n\t"
+      "lsr %[head], %[head], #16\n\t"
+      "cbnz %[head], %l[empty]\n\t"
+      "str %[word], [%[work], %[list], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [none] "r"(anax_empty_block), [word] "r"(word)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
+/// Adds to the word `list` of this CPU's block. False: aborted, or no block now.
+ANAX_INLINE bool ANAX_SECTION(add)(uint64_t list, uint64_t amount) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmp %[work], %[none]\n\t"
+      "b.eq %l[empty]\n\t"
+      "ldr %[head], [%[work], %[list], lsl #3]\n\t"
+      "add %[head], %[head], %[amount]\n\t"
+      "str %[head], [%[work], %[list], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [none] "r"(anax_empty_block), [amount] "r"(amount)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}

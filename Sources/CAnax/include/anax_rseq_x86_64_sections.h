@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bodies of the x86-64 sections, for whoever defined ANAX_SECTION, ANAX_RSEQ_ENTER and ANAX_RSEQ_INPUTS: included twice,
+// therefore without a guard. `this CPU's block` is the block at the cache index of the rung.
+
+/// Takes the first item of the list `list` of this CPU's part for its own node. NULL: empty, aborted, or no list.
+ANAX_INLINE void *_Nullable ANAX_SECTION(pop)(uint64_t list) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "movq (%[work], %[list], 8), %[head]\n\t"
+      "shrq $16, %[head]\n\t"
+      "jz %l[empty]\n\t"
+      "movq (%[head]), %[cpu]\n\t"
+      "movq %[cpu], (%[work], %[list], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(allocate), [list] "r"(list)
+      : "memory", "cc"
+      : empty);
+  if (head == 0) __builtin_unreachable();
+  return (void *)head;
+empty:
+  return NULL;
+}
+
+/// Puts an item on the list `list` of this CPU's block. False: full, aborted, or no list.
+ANAX_INLINE bool ANAX_SECTION(push)(uint64_t list, void *_Nonnull item) {
+  uint64_t cpu, work, head;
+  uint64_t address = (uint64_t)item;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "movq (%[work], %[list], 8), %[head]\n\t"
+      "movzwl %w[head], %k[cpu]\n\t"
+      "testl %k[cpu], %k[cpu]\n\t"
+      "jz %l[empty]\n\t"
+      "movq %[head], (%[item])\n\t"
+      "leaq -1(%[word], %[cpu]), %[cpu]\n\t"
+      "movq %[cpu], (%[work], %[list], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [item] "r"(address), [word] "r"(address << 16)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
+/// Takes the whole list `list` of this CPU's block, leaving an empty one with room for `room` items.
+/// `*word` is the list word (its address part may be 0). False: aborted, or this CPU has no block now.
+ANAX_INLINE bool ANAX_SECTION(take)(uint64_t list, uint64_t room, uint64_t *_Nonnull word) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
+      "movq %[room], (%[work], %[list], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [none] "r"(anax_empty_block), [room] "r"(room)
+      : "memory", "cc"
+      : empty);
+  *word = head;
+  return true;
+empty:
+  return false;
+}
+
+/// Makes `word` the list `list` of this CPU's block if that list has no item. False: it has, aborted, or no block now.
+ANAX_INLINE bool ANAX_SECTION(put)(uint64_t list, uint64_t word) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
+      "shrq $16, %[head]\n\t"
+      "jnz %l[empty]\n\t"
+      "movq %[word], (%[work], %[list], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [none] "r"(anax_empty_block), [word] "r"(word)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
+/// Adds to the word `list` of this CPU's block. False: aborted, or no block now.
+ANAX_INLINE bool ANAX_SECTION(add)(uint64_t list, uint64_t amount) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "movq (%[work], %[list], 8), %[head]\n\t"
+      "addq %[amount], %[head]\n\t"
+      "movq %[head], (%[work], %[list], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [list] "r"(list), [none] "r"(anax_empty_block), [amount] "r"(amount)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every restartable section as a function of its own, for Scripts/check-aarch64 to look at. Not run.
+#include "CAnax.h"
+
+#define KEEP __attribute__((noinline, used, visibility("default")))
+#define EACH(rung)                                                                                            \
+  KEEP void *section_##rung##_pop(uint64_t list) { return anax_##rung##_pop(list); }                          \
+  KEEP bool section_##rung##_push(uint64_t list, void *item) { return anax_##rung##_push(list, item); }       \
+  KEEP bool section_##rung##_take(uint64_t list, uint64_t room, uint64_t *word) {                             \
+    return anax_##rung##_take(list, room, word);                                                              \
+  }                                                                                                           \
+  KEEP bool section_##rung##_put(uint64_t list, uint64_t word) { return anax_##rung##_put(list, word); }      \
+  KEEP bool section_##rung##_add(uint64_t list, uint64_t amount) { return anax_##rung##_add(list, amount); }
+EACH(cache)
+EACH(concurrency)
