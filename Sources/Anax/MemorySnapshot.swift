@@ -141,19 +141,9 @@ public struct MemorySnapshot: Sendable, Hashable {
     returned = nodes.reduce(0) { $0 + $1.returned }
     reclaims = Int(state.pointee.reclaims)
     rung = Rung(rawValue: String(UnicodeScalar(UInt8(truncatingIfNeeded: state.pointee.rung)))) ?? .d
-    rungReason = Self.reason(state.pointee.rung_reason)
+    rungReason = Ladder.Reason(rawValue: state.pointee.rung_reason).map { "\($0.text)" } ?? "unknown"
     canReclaimCaches = state.pointee.membarrier != 0 || rung == .d
     kernel = Kernel.read()
-  }
-
-  private static func reason(_ code: UInt64) -> String {
-    switch Ladder.Reason(rawValue: code) {
-    case .best: "the best that this machine has"
-    case .forced: "asked for"
-    case .noArea: "the C library has registered no area for restartable sequences"
-    case .unsupported: "another was asked for, which this build does not have"
-    case nil: "unknown (\(code))"
-    }
   }
 }
 

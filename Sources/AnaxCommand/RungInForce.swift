@@ -18,17 +18,6 @@ struct RungInForce: Hashable {
   /// To be asked after `Tunable.start()`.
   static func current() -> RungInForce {
     let (rung, reason) = Ladder.choose()
-    return RungInForce(letter: String(UnicodeScalar(UInt8(truncatingIfNeeded: rung))), reason: text(reason))
-  }
-
-  static func text(_ reason: Ladder.Reason) -> String {
-    switch reason {
-    case .best: "the best that this machine has"
-    case .forced: "asked for"
-    case .noArea: "the C library has registered no area for restartable sequences"
-    case .unsupported: "rung C was asked for and is not built"
-    case .noConcurrencyID: "rung A was asked for, and the kernel does not tell threads their node and concurrency id"
-    case .tooLarge: "rung A was asked for, and this machine has too many nodes and CPUs for it"
-    }
+    return RungInForce(letter: String(UnicodeScalar(UInt8(truncatingIfNeeded: rung))), reason: "\(reason.text)")
   }
 }
