@@ -141,7 +141,7 @@ public struct MemorySnapshot: Sendable, Hashable {
     returned = nodes.reduce(0) { $0 + $1.returned }
     reclaims = Int(state.pointee.reclaims)
     rung = Rung(rawValue: String(UnicodeScalar(UInt8(truncatingIfNeeded: state.pointee.rung)))) ?? .d
-    rungReason = Ladder.Reason(rawValue: state.pointee.rung_reason).map { "\($0.text)" } ?? "unknown"
+    rungReason = "\(Ladder.text(ofReason: state.pointee.rung_reason))"
     canReclaimCaches = state.pointee.membarrier != 0 || rung == .d
     kernel = Kernel.read()
   }

@@ -18,6 +18,8 @@ struct RungInForce: Hashable {
   /// To be asked after `Tunable.start()`.
   static func current() -> RungInForce {
     let (rung, reason) = Ladder.choose()
-    return RungInForce(letter: String(UnicodeScalar(UInt8(truncatingIfNeeded: rung))), reason: "\(reason.text)")
+    return RungInForce(
+      letter: String(UnicodeScalar(UInt8(truncatingIfNeeded: rung))),
+      reason: "\(Ladder.text(ofReason: reason.rawValue))")
   }
 }

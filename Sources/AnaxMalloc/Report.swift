@@ -77,21 +77,7 @@ enum Report {
     line.append(": rung ")
     line.append(byte: UInt8(truncatingIfNeeded: state.pointee.rung))
     line.append(" (")
-    // Ladder.Reason's raw values; a debug build cannot see through them from here.
-    let reason = state.pointee.rung_reason
-    if reason == 0 {
-      line.append("the best there is")
-    } else if reason == 1 {
-      line.append("as the tunable rung says")
-    } else if reason == 2 {
-      line.append("the C library registered no restartable-sequence area")
-    } else if reason == 3 {
-      line.append("rung C was asked for and is not built")
-    } else if reason == 4 {
-      line.append("rung A was asked for, and the kernel does not tell threads their node and concurrency id")
-    } else {
-      line.append("rung A was asked for, and this machine has too many nodes and CPUs for it")
-    }
+    line.append(Ladder.text(ofReason: state.pointee.rung_reason))
     line.append("), caches can ")
     if state.pointee.rung != 68, state.pointee.membarrier == 0 { line.append("not ") }
     line.append("be reclaimed from outside, ")

@@ -126,7 +126,9 @@ package enum Large {
     let more = wanted &- run.pages
     if overLimit(more) { return nil }
     if Pages.extend(from: page &+ run.pages, count: more) {
-      if HugePages.suit(wanted, node: Region.node(ofPage: page)) { HugePages.advise(page: page &+ run.pages, count: more) }
+      if HugePages.suit(wanted, node: Region.node(ofPage: page)) {
+        HugePages.advise(page: page &+ run.pages, count: more)
+      }
       setPages(page, run, wanted)
       return UnsafeMutableRawPointer(bitPattern: UInt(address))
     }

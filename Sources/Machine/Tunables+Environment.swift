@@ -134,7 +134,7 @@ extension MessageLine {
   package mutating func append(value: Int64, of row: TunableRow, withUnit: Bool = true) {
     if row.unit.isLetter {
       if value == 0 {
-        append("the best there is")
+        append("the best that this machine has")
       } else {
         append(byte: UInt8(truncatingIfNeeded: 0x40 + value))
       }

@@ -77,9 +77,10 @@ package enum Pages {
     if end > entry.pointee.page_limit { return false }
     if end > top {
       // Only a run that ends at the top may open more.
-      if page > top || !PageSearch.grow(
-        node: entry, from: (top &- entry.pointee.first_page) / Region.pagesPerChunk,
-        chunks: (end &- top &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk)
+      if page > top
+        || !PageSearch.grow(
+          node: entry, from: (top &- entry.pointee.first_page) / Region.pagesPerChunk,
+          chunks: (end &- top &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk)
       {
         return false
       }

@@ -26,9 +26,9 @@ package enum Region {
   package static var pageShift: UInt64 {
     @_noLocks @_noAllocation get {
       #if arch(x86_64)
-      return 12
+        return 12
       #else
-      return anax_state().pointee.page_shift
+        return anax_state().pointee.page_shift
       #endif
     }
   }
@@ -149,7 +149,9 @@ package enum Region {
   }
 
   @_noLocks @_noAllocation
-  static func table(_ address: UInt64) -> UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: UInt(address)) }
+  static func table(_ address: UInt64) -> UnsafeMutableRawPointer? {
+    UnsafeMutableRawPointer(bitPattern: UInt(address))
+  }
 
   /// The next table's offset: page-aligned, so that each can be opened or advised alone.
   @_noLocks @_noAllocation

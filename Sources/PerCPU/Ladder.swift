@@ -26,19 +26,19 @@ package enum Ladder {
     case noConcurrencyID = 4
     /// A was asked for, and nodes times CPU ids exceed the tables, or strict overcommit makes their blocks dear.
     case tooLarge = 5
+  }
 
-    /// For people, in the middle of a sentence.
-    package var text: StaticString {
-      @_noLocks @_noAllocation get {
-        switch self {
-        case .best: "the best that this machine has"
-        case .forced: "asked for"
-        case .noArea: "the C library has registered no area for restartable sequences"
-        case .unsupported: "rung C was asked for and is not built"
-        case .noConcurrencyID: "rung A was asked for, and the kernel does not tell threads their node and concurrency id"
-        case .tooLarge: "rung A was asked for, and this machine has too many nodes and CPUs for it"
-        }
-      }
+  /// A reason's raw value for people, in the middle of a sentence.
+  @_noLocks @_noAllocation
+  package static func text(ofReason code: UInt64) -> StaticString {
+    switch code {
+    case 0: "the best that this machine has"
+    case 1: "asked for"
+    case 2: "the C library has registered no area for restartable sequences"
+    case 3: "rung C was asked for and is not built"
+    case 4: "rung A was asked for, and the kernel does not tell threads their node and concurrency id"
+    case 5: "rung A was asked for, and this machine has too many nodes and CPUs for it"
+    default: "unknown"
     }
   }
 

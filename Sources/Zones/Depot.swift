@@ -29,7 +29,9 @@ extension Home {
   static var depotBytes: UInt64 { @_noLocks @_noAllocation get { 128 << 10 } }
 
   var depot: TaggedStack { @_noLocks @_noAllocation get { batchStack(anax_home_depot(entry)) } }
-  var emptyBatches: TaggedStack { @_noLocks @_noAllocation get { batchStack(anax_state_batch_free(anax_state()) + node) } }
+  var emptyBatches: TaggedStack {
+    @_noLocks @_noAllocation get { batchStack(anax_state_batch_free(anax_state()) + node) }
+  }
 
   @_noLocks @_noAllocation
   func emptyBatch() -> UInt32? {
@@ -51,7 +53,8 @@ extension Home {
     let bytes = count &* UInt64(zone.pointee.stride)
     let entry = self.entry
     let items = AtomicWord(anax_home_depot_items(entry))
-    guard (items.loadRelaxed() &+ count) &* UInt64(zone.pointee.stride) <= Home.depotBytes, let index = emptyBatch() else {
+    guard (items.loadRelaxed() &+ count) &* UInt64(zone.pointee.stride) <= Home.depotBytes, let index = emptyBatch()
+    else {
       releaseToSlabs(list: list)
       return false
     }

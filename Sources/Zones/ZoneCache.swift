@@ -35,7 +35,9 @@ package enum ZoneCache {
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))
-      if home != node || !CPUBlocks.put(slot(node, zone), rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
+      if home != node || !CPUBlocks.put(slot(node, zone), rest) {
+        Home(zone: zone, node: home).deposit(list: rest, cpu: cpu)
+      }
     }
     return item
   }
@@ -68,7 +70,9 @@ package enum ZoneCache {
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))
-      if home != node || !Shards.put(cpu, index, list: rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
+      if home != node || !Shards.put(cpu, index, list: rest) {
+        Home(zone: zone, node: home).deposit(list: rest, cpu: cpu)
+      }
     }
     return item
   }

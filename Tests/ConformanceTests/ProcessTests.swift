@@ -42,9 +42,9 @@ enum Mechanism: String, CaseIterable, Sendable {
   }
   var report: String {
     switch self {
-    case .best: "rung B (the best there is)"
-    case .rungD: "rung D (as the tunable rung says)"
-    case .withoutArea: "rung D (the C library registered no restartable-sequence area)"
+    case .best: "rung B (the best that this machine has)"
+    case .rungD: "rung D (asked for)"
+    case .withoutArea: "rung D (the C library has registered no area for restartable sequences)"
     }
   }
 }
