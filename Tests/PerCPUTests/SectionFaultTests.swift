@@ -112,6 +112,13 @@ extension Arena {
   }
 }
 
+/// Moves a thread to one CPU; where that is not allowed it stays.
+private func setAffinity(_ thread: Int, _ cpu: Int) {
+  var mask = [UInt64](repeating: 0, count: 64)
+  mask[cpu / 64] = 1 << UInt64(cpu % 64)
+  mask.withUnsafeBytes { _ = Kernel.call(Int(SYS_sched_setaffinity), thread, $0.count, Int(bitPattern: $0.baseAddress!)) }
+}
+
 /// Runs the body on `count` threads under signals and forced migration until every thread's body has returned.
 private func underFire(threads count: Int, _ handler: @convention(c) (Int32) -> Void, _ body: @escaping @Sendable () -> Void) {
   let cpus = Int(anax_state().pointee.cpu_count)
@@ -136,12 +143,7 @@ private func underFire(threads count: Int, _ handler: @convention(c) (Int32) -> 
   while Arena.finished.loadAcquire() < UInt64(count) {
     let target = Arena.threads[turn % count]
     if target != 0 {
-      var mask = cpu_set_t()
-      let cpu = (turn / count) % cpus
-      withUnsafeMutableBytes(of: &mask) { bytes in
-        if cpu / 8 < bytes.count { bytes[cpu / 8] = 1 << UInt8(cpu % 8) }
-      }
-      sched_setaffinity(Int32(target), MemoryLayout<cpu_set_t>.size, &mask)
+      setAffinity(target, turn / count % cpus)
       _ = Kernel.call(anax_sys_tgkill, process, target, Int(SIGALRM))
     }
     turn += 1
