@@ -24,7 +24,7 @@ static _Thread_local struct {
   uint32_t flags, node, concurrency, unused;
 } area __attribute__((aligned(32)));
 
-static uint64_t blocks[4][2 * ANAX_ZONES_MAX];
+static uint64_t blocks[6][2 * ANAX_ZONES_MAX];
 static uint64_t items[8][2];
 enum { zone = 5, other = ANAX_ZONES_MAX + zone };
 
@@ -141,9 +141,9 @@ int main(void) {
   state->rseq_offset = (char *)&area - thread;
 #endif
   state->node_count = 2;
-  state->cpu_limit = 2;
+  state->cpu_limit = 3;
   uint64_t empty = (uint64_t)anax_empty();
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 6; i++) {
     anax_allocate_table()[i] = anax_release_table()[i] = empty;
     anax_concurrency_allocate_table()[i] = anax_concurrency_release_table()[i] = empty;
   }
@@ -158,25 +158,25 @@ int main(void) {
   anax_allocate_table()[1] = anax_release_table()[1] = (uint64_t)blocks[1];
   cache_sections(blocks[1], blocks[0]);
   concurrency_gives_up();
-  uint32_t ids[] = {2, 4096, 0xffffffffu, 0xfffffffeu};
+  uint32_t ids[] = {3, 4096, 0xffffffffu, 0xfffffffeu};
   for (int i = 0; i < 4; i++) {
     area.cpu = ids[i];
     cache_gives_up();
   }
 
-  // Rung A: node 1 of 2, concurrency id 0 of 2: index 2.
+  // Rung A: node 1 of 2, concurrency id 2 of 3: index 5.
   area.cpu = 0;
-  area.concurrency = 0;
+  area.concurrency = 2;
   for (int i = 0; i < 4; i++) anax_allocate_table()[i] = anax_release_table()[i] = empty;
-  for (int i = 0; i < 4; i++) anax_concurrency_release_table()[i] = (uint64_t)blocks[i];
-  for (int i = 0; i < 4; i++) anax_concurrency_allocate_table()[i] = (uint64_t)blocks[i];
-  concurrency_sections(blocks[2], blocks[0]);
+  for (int i = 0; i < 6; i++) anax_concurrency_release_table()[i] = (uint64_t)blocks[i];
+  for (int i = 0; i < 6; i++) anax_concurrency_allocate_table()[i] = (uint64_t)blocks[i];
+  concurrency_sections(blocks[5], blocks[2]);
   area.node = 0;
   area.concurrency = 1;
-  concurrency_sections(blocks[1], blocks[2]);
+  concurrency_sections(blocks[1], blocks[3]);
   cache_gives_up();
   for (int i = 0; i < 4; i++) {
-    area.node = ids[i];
+    area.node = i == 0 ? 2 : ids[i];
     concurrency_gives_up();
     area.node = 0;
     area.concurrency = ids[i];

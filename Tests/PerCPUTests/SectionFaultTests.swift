@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// Restartable sections under fire: more threads than CPUs, each moved from CPU to CPU by another thread, and interrupted by
+// signals whose handler enters the same sections. What must hold: no count and no item is lost or doubled, on rungs A and B.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Machine
+import Testing
+
+@testable import PerCPU
+
+/// A list that no zone has: above every zone id in use, and no spare list.
+private let list: UInt64 = 0xd05
+private let room: UInt64 = 40
+private let itemCount = 2000
+private let stashCount = 1 << 18
+
+/// What threads and the signal handler share. Set up before any of them starts.
+private enum Arena {
+  nonisolated(unsafe) static let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 64)
+  /// Two words an item: its link, and 1 while somebody holds it.
+  nonisolated(unsafe) static let items = UnsafeMutablePointer<UInt64>.allocate(capacity: itemCount * 2)
+  nonisolated(unsafe) static let threads = UnsafeMutablePointer<Int>.allocate(capacity: 64)
+
+  nonisolated(unsafe) static let stashWords = UnsafeMutablePointer<UInt64>.allocate(capacity: stashCount)
+
+  static var stashed: AtomicWord { AtomicWord(words + 48) }
+  static var nextShare: AtomicWord { AtomicWord(words + 56) }
+  static var counted: AtomicWord { AtomicWord(words) }
+  static var aborted: AtomicWord { AtomicWord(words + 8) }
+  static var doubled: AtomicWord { AtomicWord(words + 16) }
+  static var signals: AtomicWord { AtomicWord(words + 24) }
+  static var finished: AtomicWord { AtomicWord(words + 32) }
+  static var started: AtomicWord { AtomicWord(words + 40) }
+
+  static func prepare() {
+    words.initialize(repeating: 0, count: 64)
+    items.initialize(repeating: 0, count: itemCount * 2)
+    threads.initialize(repeating: 0, count: 64)
+    stashWords.initialize(repeating: 0, count: stashCount)
+  }
+
+  /// The item's mark goes from held to free or back; anything else is counted as doubled.
+  static func mark(_ item: UnsafeMutableRawPointer, held: UInt64) {
+    let word = AtomicWord(item.assumingMemoryBound(to: UInt64.self) + 1)
+    if word.exchange(held) == held { doubled.add(1) }
+  }
+
+  static func ownList() -> UInt64 {
+    UInt64(CPUBlocks.node(ofCPU: CPUBlocks.current() ?? 0) * Int(ANAX_ZONES_MAX)) + list
+  }
+
+  static func count() -> Bool {
+    if CPUBlocks.add(list, 1) {
+      counted.add(1)
+      return true
+    }
+    aborted.add(1)
+    CPUBlocks.open(CPUBlocks.current() ?? 0)
+    return false
+  }
+
+  static func pop() -> UnsafeMutableRawPointer? {
+    guard let item = CPUBlocks.pop(list) else { return nil }
+    mark(item, held: 1)
+    return item
+  }
+
+  /// False: full, or aborted; the item stays with the caller.
+  static func push(_ item: UnsafeMutableRawPointer) -> Bool {
+    mark(item, held: 0)
+    if CPUBlocks.push(ownList(), item) { return true }
+    mark(item, held: 1)
+    aborted.add(1)
+    return false
+  }
+}
+
+extension Arena {
+  /// Out of the game, still held.
+  static func stash(_ item: UnsafeMutableRawPointer) {
+    let index = Int(stashed.add(1))
+    if index < stashCount { stashWords[index] = UInt64(UInt(bitPattern: item)) }
+  }
+
+  static func take(into held: inout [UnsafeMutableRawPointer]) {
+    var word: UInt64 = 0
+    if !CPUBlocks.take(ownList(), room, &word) { return }
+    while let item = UnsafeMutableRawPointer(bitPattern: UInt(word >> 16)) {
+      mark(item, held: 1)
+      held.append(item)
+      word = item.load(as: UInt64.self)
+    }
+  }
+
+  /// Three items as a list, where there is none.
+  static func put(from held: inout [UnsafeMutableRawPointer]) {
+    let chosen = held.suffix(3)
+    var word = room
+    for item in chosen {
+      mark(item, held: 0)
+      item.storeBytes(of: word, as: UInt64.self)
+      word = UInt64(UInt(bitPattern: item)) << 16 | (word & 0xffff) - 1
+    }
+    if CPUBlocks.put(ownList(), word) {
+      held.removeLast(3)
+    } else {
+      for item in chosen { mark(item, held: 1) }
+    }
+  }
+}
+
+/// Moves a thread to one CPU; where that is not allowed it stays.
+private func setAffinity(_ thread: Int, _ cpu: Int) {
+  var mask = [UInt64](repeating: 0, count: 64)
+  mask[cpu / 64] = 1 << UInt64(cpu % 64)
+  mask.withUnsafeBytes { _ = Kernel.call(Int(SYS_sched_setaffinity), thread, $0.count, Int(bitPattern: $0.baseAddress!)) }
+}
+
+/// Runs the body on `count` threads under signals and forced migration until every thread's body has returned.
+private func underFire(threads count: Int, _ handler: @convention(c) (Int32) -> Void, _ body: @escaping @Sendable () -> Void) {
+  let cpus = Int(anax_state().pointee.cpu_count)
+  var action = sigaction()
+  action.__sigaction_handler.sa_handler = handler
+  action.sa_flags = Int32(SA_RESTART)
+  sigaction(SIGALRM, &action, nil)
+  for index in 0..<count {
+    let thread = Thread {
+      Arena.threads[index] = Kernel.call(anax_sys_gettid)
+      Arena.started.add(1)
+      while Arena.started.loadAcquire() < UInt64(count) { sched_yield() }
+      body()
+      Arena.threads[index] = 0
+      Arena.finished.add(1)
+    }
+    thread.start()
+  }
+  while Arena.started.loadAcquire() < UInt64(count) { usleep(100) }
+  let process = Kernel.call(anax_sys_getpid)
+  var turn = 0
+  while Arena.finished.loadAcquire() < UInt64(count) {
+    let target = Arena.threads[turn % count]
+    if target != 0 {
+      setAffinity(target, turn / count % cpus)
+      _ = Kernel.call(anax_sys_tgkill, process, target, Int(SIGALRM))
+    }
+    turn += 1
+    if turn % 64 == 0 { usleep(50) }
+  }
+}
+
+private func blockWords() -> [UnsafeMutablePointer<UInt64>] {
+  (0..<Int(anax_state().pointee.block_count)).flatMap { index -> [UnsafeMutablePointer<UInt64>] in
+    let block = CPUBlocks.inUse(index)
+    if block == CPUBlocks.empty { return [] }
+    return (0..<Int(anax_state().pointee.node_count)).map {
+      UnsafeMutablePointer<UInt64>(bitPattern: UInt(block))! + $0 * Int(ANAX_ZONES_MAX) + Int(list)
+    }
+  }
+}
+
+/// False: this machine does not have the rung.
+private func start(_ letter: String) -> Bool {
+  setenv("ANAX_RUNG", letter, 1)
+  guard Engine.ensureStarted() else { return false }
+  Arena.prepare()
+  return anax_state().pointee.rung == UInt64(letter.utf8.first!)
+}
+
+private func countersAreExact() {
+  underFire(threads: 6) { _ in
+    Arena.signals.add(1)
+    _ = Arena.count()
+  } _: {
+    var done = 0
+    while done < 400_000 { if Arena.count() { done += 1 } }
+  }
+  let sum = blockWords().reduce(UInt64(0)) { $0 &+ $1.pointee }
+  #expect(sum == Arena.counted.loadAcquire())
+  #expect(sum >= 2_400_000)
+  #expect(Arena.signals.loadAcquire() > 1000)
+  // Aborts are what is tested: without one the run has shown nothing.
+  #expect(Arena.aborted.loadAcquire() > 0)
+}
+
+private func itemsAreKept() {
+  let threads = 6
+  underFire(threads: threads) { _ in
+    Arena.signals.add(1)
+    guard let item = Arena.pop() else { return }
+    if !Arena.push(item) { Arena.stash(item) }
+  } _: {
+    var held: [UnsafeMutableRawPointer] = []
+    let first = Int(Arena.nextShare.add(1)) * (itemCount / 6)
+    for index in first..<first + itemCount / 6 {
+      let item = UnsafeMutableRawPointer(Arena.items + index * 2)
+      Arena.mark(item, held: 1)
+      held.append(item)
+    }
+    var random = UInt64(first + 1) &* 0x9e37_79b9_7f4a_7c15
+    for _ in 0..<400_000 {
+      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let choice = random >> 40 & 63
+      if choice == 0 {
+        Arena.take(into: &held)
+      } else if choice == 1, held.count >= 3 {
+        Arena.put(from: &held)
+      } else if choice & 1 == 0, let item = held.popLast() {
+        if !Arena.push(item) {
+          held.append(item)
+          CPUBlocks.open(CPUBlocks.current() ?? 0)
+          Arena.take(into: &held)
+        }
+      } else if let item = Arena.pop() {
+        held.append(item)
+      }
+    }
+    for item in held { Arena.stash(item) }
+  }
+  var seen = [Int](repeating: 0, count: itemCount)
+  func note(_ address: UInt) {
+    let offset = Int(address) - Int(bitPattern: Arena.items)
+    #expect(offset % 16 == 0)
+    seen[offset / 16] += 1
+  }
+  for index in 0..<min(Int(Arena.stashed.loadAcquire()), stashCount) { note(UInt(Arena.stashWords[index])) }
+  var inLists = 0
+  for word in blockWords() {
+    var list = word.pointee
+    var length = 0
+    while list >> 16 != 0, length <= itemCount {
+      note(UInt(list >> 16))
+      length += 1
+      list = UnsafePointer<UInt64>(bitPattern: UInt(list >> 16))!.pointee
+    }
+    inLists += length
+    #expect(list == 0 || list == room, "a list ends in its room")
+  }
+  #expect(Arena.stashed.loadAcquire() <= UInt64(stashCount))
+  #expect(Arena.doubled.loadAcquire() == 0, "an item had two holders")
+  let given = itemCount / 6 * 6
+  #expect(seen.prefix(given).allSatisfy { $0 == 1 }, "an item is lost or doubled")
+  #expect(Arena.signals.loadAcquire() > 1000)
+  #expect(Arena.aborted.loadAcquire() > 0)
+}
+
+@Suite(.serialized) struct SectionFaultTests {
+  @Test func countersAreExactOnRungB() async {
+    await #expect(processExitsWith: .success) { if start("B") { countersAreExact() } }
+  }
+
+  @Test func countersAreExactOnRungA() async {
+    await #expect(processExitsWith: .success) { if start("A") { countersAreExact() } }
+  }
+
+  @Test func itemsAreKeptOnRungB() async {
+    await #expect(processExitsWith: .success) { if start("B") { itemsAreKept() } }
+  }
+
+  @Test func itemsAreKeptOnRungA() async {
+    await #expect(processExitsWith: .success) { if start("A") { itemsAreKept() } }
+  }
+
+  @Test func rungsNeverShareBlocks() async {
+    await #expect(processExitsWith: .success) {
+      guard start("A") else { return }
+      #expect(Engine.ensureStarted())
+      for _ in 0..<1000 { Heap.free(Heap.allocate(100)) }
+      let count = Int(anax_state().pointee.block_count)
+      #expect((0..<count).contains { CPUBlocks.inUse($0) != CPUBlocks.empty })
+      // Rung B's tables lead to the empty block: its sections give up here.
+      for cpu in 0..<Int(anax_state().pointee.cpu_count) {
+        #expect(anax_allocate_table()[cpu] == CPUBlocks.empty)
+        #expect(anax_release_table()[cpu] == CPUBlocks.empty)
+      }
+      #expect(!anax_cache_add(list, 1))
+      // A's blocks are reclaimed like B's.
+      guard anax_state().pointee.membarrier == 1 else { return }
+      #expect((0..<count).contains { CPUBlocks.swap($0) != nil })
+    }
+  }
+
+  @Test func rungAWithoutConcurrencyIDsIsB() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_RUNG", "A", 1)
+      #expect(Engine.ensureStarted())
+      if anax_rseq_bytes() == 0 {
+        #expect(Ladder.choose() == (68, .noArea))
+      } else if anax_rseq_live_bytes() < 28 {
+        #expect(Ladder.choose() == (66, .noConcurrencyID))
+      } else {
+        #expect(Ladder.choose() == (65, .forced))
+        anax_state().pointee.block_count = anax_state().pointee.cpu_count - 1
+        #expect(Ladder.choose() == (66, .tooLarge))
+      }
+    }
+  }
+}
