@@ -50,9 +50,9 @@ run_step() {
   echo "== $title ($name)"
   : >"$log"
   if [[ $loud == 1 ]]; then
-    timeout -k 20 "$limit" bash "$0" --step "$name" > >(tee "$log") 2>&1 </dev/null &
+    timeout -k 20 "$limit" bash "$PWD/Scripts/$(basename "$0")" --step "$name" > >(tee "$log") 2>&1 </dev/null &
   else
-    timeout -k 20 "$limit" bash "$0" --step "$name" >"$log" 2>&1 </dev/null &
+    timeout -k 20 "$limit" bash "$PWD/Scripts/$(basename "$0")" --step "$name" >"$log" 2>&1 </dev/null &
   fi
   step_child=$!
   wait "$step_child" || status=$?
