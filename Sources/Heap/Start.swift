@@ -33,6 +33,7 @@ package enum Engine {
       return started.loadAcquire() == 2
     }
     Tunable.start()
+    respectContainer()
     let state = anax_state()
     state.pointee.page_bytes = anax_page_bytes()
     state.pointee.page_shift = UInt64((state.pointee.page_bytes as UInt64).trailingZeroBitCount)
@@ -51,6 +52,15 @@ package enum Engine {
     }
     started.storeRelease(2)
     return true
+  }
+
+  /// In a container of little memory, less is kept: a sixteenth of its limit, unless the user set another amount.
+  @_noLocks @_noAllocation
+  static func respectContainer() {
+    let floor = Tunable.pageKeepFloor
+    if floor.value != floor.row.initial { return }
+    let share = MemoryLimit.bytes() / 16
+    if share < UInt64(floor.value) { anax_tunable_store(floor.index, Int64(share)) }
   }
 
   /// Address space: a power of two of several times the memory, less under RLIMIT_AS or strict overcommit.
