@@ -13,12 +13,7 @@ import Zones
 @usableFromInline
 package enum Ticks {
   @_noLocks @_noAllocation
-  static func start() {
-    let state = anax_state()
-    state.pointee.last_tick = anax_ticks()
-    // Cycles per millisecond are not known before main; a decay of 1 s is counted as 2^31 cycles: 0.5 to 2 s.
-    state.pointee.tick_period = UInt64(Tunable.pageDecay.value) &* (1 << 21)
-  }
+  static func start() { anax_state().pointee.last_tick = anax_ticks() }
 
   /// For slow paths: a tick where one is due.
   @_noLocks @_noAllocation
@@ -27,7 +22,8 @@ package enum Ticks {
     let last = AtomicWord(anax_state_last_tick(state))
     let now = anax_ticks()
     var then = last.loadRelaxed()
-    if now &- then < state.pointee.tick_period { return }
+    // Cycles per millisecond are not known before main; a decay of 1 s is counted as 2^31 cycles: 0.5 to 2 s.
+    if now &- then < UInt64(Tunable.pageDecay.value) &* (1 << 21) { return }
     if last.compareExchange(&then, now) { tick() }
   }
 

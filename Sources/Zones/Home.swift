@@ -78,7 +78,7 @@ package struct Home {
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count, aligned: true) else { return nil }
     let slab = Slab(page: run.page)
     let home = Region.node(ofPage: run.page)
-    slab.cut(zone, id: zoneID)
+    slab.cut(zone, id: zoneID, zero: run.zero)
     let value = UInt16(home << 12 | zoneID)
     var page = run.page
     while page < run.page &+ count {
@@ -119,30 +119,44 @@ package struct Home {
     return claimed == 0 ? 0 : list
   }
 
-  /// Takes items back into their slabs. `list` is a list word; the items are this home's.
+  /// Takes items back into their slabs. `list` is a list word; the items are this home's. Neighbours on the list that are
+  /// neighbours in a slab go back in one operation.
   @_noLocks @_noAllocation
   package func releaseToSlabs(list: UInt64) {
-    var word = list
-    var current: Slab? = nil
-    var currentWord = 0
+    let zone = self.zone
+    let geometry = SlotGeometry(zone)
+    let bytes = UInt64(1) &<< UInt64(zone.pointee.slab_shift)
+    var next = list
+    // The slab of the item before, and what of one of its bitmap words is to be released.
+    var slab = Slab(index: 0)
+    var start = UInt64.max &- bytes
+    var first: UInt64 = 0
+    var word = 0
     var mask: UInt64 = 0
-    while word &>> 16 != 0 {
-      let item = word &>> 16
-      word = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
-      let slab = Slab(item: item, zone: zone)
-      guard let slot = slab.slot(of: item, zone) else { Stop.notABlock(item, zone) }
-      let bit = UInt64(1) &<< (slot & 63)
-      if let held = current, held.index == slab.index, currentWord == Int(slot / 64) {
-        if mask & bit != 0 { Stop.doubleFree(item, zone) }
-        mask |= bit
-      } else {
-        if let held = current { release(held, word: currentWord, mask: mask) }
-        current = slab
-        currentWord = Int(slot / 64)
-        mask = bit
+    while next &>> 16 != 0 {
+      let item = next &>> 16
+      next = UnsafePointer<UInt64>(bitPattern: UInt(item)).unsafelyUnwrapped.pointee
+      if item &- start >= bytes {
+        if mask != 0 { release(slab, word: word, mask: mask) }
+        mask = 0
+        slab = Slab(item: item, zone: zone)
+        start = slab.start
+        first = slab.firstSlot(zone)
       }
+      let distance = item &- first
+      guard distance < bytes, distance & 15 == 0, let slot = geometry.slot(at: distance) else {
+        Stop.notABlock(item, zone)
+      }
+      let bit = UInt64(1) &<< (slot & 63)
+      if mask != 0, word != Int(truncatingIfNeeded: slot &>> 6) {
+        release(slab, word: word, mask: mask)
+        mask = 0
+      }
+      if mask & bit != 0 { Stop.doubleFree(item, zone) }
+      word = Int(truncatingIfNeeded: slot &>> 6)
+      mask |= bit
     }
-    if let held = current { release(held, word: currentWord, mask: mask) }
+    if mask != 0 { release(slab, word: word, mask: mask) }
     if zone.pointee.limit != 0 { AtomicWord(anax_zone_claimed(zone)).subtract(count(ofList: list)) }
   }
 
@@ -150,7 +164,7 @@ package struct Home {
   func release(_ slab: Slab, word: Int, mask: UInt64) {
     guard let result = slab.release(word: word, mask: mask) else {
       let slot = UInt64(word) &* 64 &+ UInt64(mask.trailingZeroBitCount)
-      Stop.doubleFree(slab.firstSlot(zone) &+ Slab.offset(ofSlot: slot, zone), zone)
+      Stop.doubleFree(slab.firstSlot(zone) &+ SlotGeometry(zone).distance(ofSlot: slot), zone)
     }
     if result.push { push(slab, free: result.free) }
     if result.free == UInt64(zone.pointee.slots) {

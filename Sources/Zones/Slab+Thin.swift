@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Giving back pages inside a slab: where survivors keep a slab from being retired, the pages that only free slots lie on can go
 // back to the kernel all the same. For the slab's owner alone, who is the only one that could claim those slots; so nothing is
-// claimed for it and the gate does not change. A slab is thinned when its gate has not changed for a whole tick.
+// claimed for it and the gate does not change. A slab is thinned when its gate has not changed for a whole tick. The same bits say
+// which pages of a new slab were never touched: items are chained through resident pages only, so that a CPU's list never makes
+// memory resident that nobody asked for, and the page fault comes where the caller writes.
 
 import CAnax
 import LockFree
@@ -52,7 +54,7 @@ extension Slab {
       while claimed != 0 {
         let slot = word &* 64 &+ UInt64(claimed.trailingZeroBitCount)
         claimed &= claimed &- 1
-        let from = lead &+ Slab.offset(ofSlot: slot, zone)
+        let from = lead &+ SlotGeometry(zone).distance(ofSlot: slot)
         let first = from &>> shift
         let last = (from &+ stride &- 1) &>> shift
         busy |= (~0 &>> (63 &- (last &- first))) &<< first
@@ -60,6 +62,36 @@ extension Slab {
       word &+= 1
     }
     return busy
+  }
+
+  /// For the owner, before it claims: how many of the lowest free slots, up to `wanted`, may be chained without touching a page
+  /// that is not resident. Where the lowest of all lies on such a page, it is 1 and `untouched`: that item must not be written.
+  @_noLocks @_noAllocation
+  func residentFirst(
+    _ wanted: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, untouched: inout Bool
+  ) -> UInt64 {
+    let shift = Region.pageShift
+    let absent = header.pointee.returned
+    let lead = firstSlot(zone) &- start
+    let slots = UInt64(zone.pointee.slots)
+    var count: UInt64 = 0
+    var word: UInt64 = 0
+    while word &* 64 < slots {
+      var free = ~bits(Int(word)).loadRelaxed()
+      while free != 0 {
+        let slot = word &* 64 &+ UInt64(free.trailingZeroBitCount)
+        free &= free &- 1
+        if absent &>> ((lead &+ SlotGeometry(zone).distance(ofSlot: slot)) &>> shift) & 1 == 1 {
+          if count > 0 { return count }
+          untouched = true
+          return min(wanted, 1)
+        }
+        count &+= 1
+        if count >= wanted { return count }
+      }
+      word &+= 1
+    }
+    return count
   }
 
   /// For the owner, after it claimed slots whose addresses lie in `low ... high`: their pages are resident again.

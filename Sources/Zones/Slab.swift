@@ -83,21 +83,12 @@ package struct Slab {
     return start &+ ((hash &* (lines &+ 1)) &>> 32) &* 64
   }
 
-  /// Distance of a slot from slot 0: its stride's multiple, and one line for each whole group of slots before it.
-  @inline(__always) @_noLocks @_noAllocation
-  static func offset(ofSlot slot: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> UInt64 {
-    slot &* UInt64(zone.pointee.stride) &+ (slot &>> UInt64(zone.pointee.group_shift)) &* 64
-  }
-
   /// The slot an item's address is, or nil when it is none's beginning.
-  @_noLocks @_noAllocation
+  @inline(__always) @_noLocks @_noAllocation
   func slot(of item: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) -> UInt64? {
     let distance = item &- firstSlot(zone)
     if distance >= 1 &<< UInt64(zone.pointee.slab_shift) || distance & 15 != 0 { return nil }
-    let group = ((distance &>> 4) &* UInt64(zone.pointee.group_reciprocal)) &>> 31
-    let slot = ((distance &- group &* 64) &>> 4 &* UInt64(zone.pointee.reciprocal)) &>> 31
-    // Compared as an address: a skipped line is not the slot behind it.
-    return slot < UInt64(zone.pointee.slots) && Slab.offset(ofSlot: slot, zone) == distance ? slot : nil
+    return SlotGeometry(zone).slot(at: distance)
   }
 
   /// Whether the slot is claimed: a hint, for messages and checks.
@@ -106,7 +97,7 @@ package struct Slab {
 
   /// Sets up the header of a run just claimed and zoned; the caller owns the slab.
   @_noLocks @_noAllocation
-  func cut(_ zone: UnsafeMutablePointer<anax_zone>, id: Int) {
+  func cut(_ zone: UnsafeMutablePointer<anax_zone>, id: Int, zero: Bool) {
     let slots = UInt64(zone.pointee.slots)
     var word: UInt64 = 0
     while word < UInt64(ANAX_SLAB_WORDS) {
@@ -115,7 +106,9 @@ package struct Slab {
       bits(Int(word)).storeRelaxed(value)
       word &+= 1
     }
-    header.pointee.returned = 0
+    // Of a run fresh from the kernel no page is resident yet.
+    let pages = (1 &<< UInt64(zone.pointee.slab_shift)) &>> Region.pageShift
+    header.pointee.returned = zero && pages >= 1 && pages <= 64 ? ~0 &>> (64 &- pages) : 0
     header.pointee.seen = 0
     let generation = gate.loadRelaxed() &>> 32
     gate.storeRelease(generation &<< 32 | UInt64(id) &<< 20 | Slab.open | slots)
@@ -130,7 +123,10 @@ package struct Slab {
   ) -> UInt64 {
     var old = gate.loadAcquire()
     var need = min(wanted, Slab.freeSlots(old))
+    var untouched = false
+    if header.pointee.returned != 0 { need = residentFirst(need, zone, untouched: &untouched) }
     let first = firstSlot(zone)
+    let geometry = SlotGeometry(zone)
     var head = list
     var highest: UInt64 = 0
     claimed = 0
@@ -171,9 +167,10 @@ package struct Slab {
       while free != 0 {
         let bit = UInt64(63 &- free.leadingZeroBitCount)
         free ^= 1 &<< bit
-        let item = first &+ Slab.offset(ofSlot: UInt64(word) &* 64 &+ bit, zone)
+        let item = first &+ geometry.distance(ofSlot: UInt64(truncatingIfNeeded: word) &* 64 &+ bit)
         if highest == 0 { highest = item }
-        UnsafeMutablePointer<UInt64>(bitPattern: UInt(item))!.pointee = head
+        // The first item of a page that is not resident is handed out as it is, zero: the page comes when the caller writes.
+        if !untouched { UnsafeMutablePointer<UInt64>(bitPattern: UInt(item)).unsafelyUnwrapped.pointee = head }
         head = item &<< 16 | (head & 0xffff) &- 1
       }
     }

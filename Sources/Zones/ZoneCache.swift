@@ -28,10 +28,12 @@ package enum ZoneCache {
     CPUBlocks.open(cpu)
     var list: UInt64 = 0
     if !CPUBlocks.take(slot(node, zone | ANAX_ZONE_SPARE), room, &list) || list &>> 16 == 0 {
-      list = fetch(zone, node: node, cpu: cpu, wanted: UInt64(entry.pointee.refill))
+      list = fetch(zone, node: node, cpu: cpu)
       if list == 0 { return 0 }
     }
     let item = list &>> 16
+    // A list of one is not looked into: its item may lie on a page that nobody has touched.
+    if list & 0xffff == room &- 1 { return item }
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))
@@ -44,15 +46,13 @@ package enum ZoneCache {
 
   /// A list from the depot or the slabs; 0: no memory, or the zone's limit.
   @_noLocks @_noAllocation
-  static func fetch(_ zone: Int, node: Int, cpu: Int, wanted: UInt64) -> UInt64 {
+  static func fetch(_ zone: Int, node: Int, cpu: Int) -> UInt64 {
     let home = Home(zone: zone, node: node)
     let list = home.withdraw(cpu: cpu)
     if list != 0 { return list }
     let entry = home.zone
     if entry.pointee.limit == 0 {
-      // A zone that has grown takes a whole list at once; a small one touches as little fresh memory as it can.
-      let grown = AtomicWord(anax_home_slabs(home.entry)).loadRelaxed() > 2
-      return home.claimFromSlabs(wanted: grown ? UInt64(entry.pointee.list_limit) : wanted, cpu: cpu)
+      return home.claimFromSlabs(wanted: UInt64(entry.pointee.list_limit), cpu: cpu)
     }
     return ZoneLimit.claim(home, cpu: cpu)
   }
@@ -64,9 +64,12 @@ package enum ZoneCache {
     let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
     let index = node &* ANAX_ZONES_MAX &+ zone
     if let item = Shards.pop(cpu, index) { return item }
-    let list = fetch(zone, node: node, cpu: cpu, wanted: UInt64((anax_state().pointee.zones! + zone).pointee.refill))
+    let list = fetch(zone, node: node, cpu: cpu)
     if list == 0 { return 0 }
+    let room = UInt64((anax_state().pointee.zones! + zone).pointee.list_limit)
     let item = list &>> 16
+    // A list of one is not looked into: its item may lie on a page that nobody has touched.
+    if list & 0xffff == room &- 1 { return item }
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))

@@ -74,7 +74,6 @@ package enum ZoneMake {
     zone.pointee.slab_shift = UInt8(truncatingIfNeeded: shift)
     zone.pointee.skew_lines = UInt8(truncatingIfNeeded: min(slack / 64, 63))
     zone.pointee.list_limit = UInt16(truncatingIfNeeded: limit == 0 ? list : min(list, max(limit / 16, 1)))
-    zone.pointee.refill = UInt16(truncatingIfNeeded: limit == 0 ? min(list, max(4096 / stride, 1)) : 1)
     zone.pointee.limit = limit
     AtomicWord(anax_zone_state(zone)).storeRelease(2)
   }

@@ -16,13 +16,12 @@ import Testing
   @Test func slotsAndSkewFitTheSlab() {
     for (id, zone) in Self.zones {
       let slab = 1 << Int(zone.pointee.slab_shift)
-      let last = Int(Slab.offset(ofSlot: UInt64(zone.pointee.slots) - 1, zone))
+      let last = Int(SlotGeometry(zone).distance(ofSlot: UInt64(zone.pointee.slots) - 1))
       let used = last + Int(zone.pointee.stride) + Int(zone.pointee.skew_lines) * 64
       #expect(used <= slab, "zone \(id)")
       #expect(zone.pointee.slots >= 7, "zone \(id)")
       #expect(Int(zone.pointee.slots) <= Int(ANAX_SLAB_WORDS) * 64)
       #expect(zone.pointee.list_limit >= 2 && Int(zone.pointee.list_limit) <= Int(ANAX_BATCH_ITEMS))
-      #expect(zone.pointee.refill >= 1 && zone.pointee.refill <= zone.pointee.list_limit)
       // Where the bitmap is the bound, whole pages at the slab's end are never touched.
       let bounded = Int(zone.pointee.slots) >= Int(ANAX_SLAB_WORDS) * 64 - 1
       #expect(bounded || slab - used <= slab / 8, "zone \(id) wastes \(slab - used) of \(slab)")
@@ -56,7 +55,7 @@ import Testing
         var expected = slab.start
         var slot: UInt64 = 0
         while slot < UInt64(zone.pointee.slots) {
-          let address = first + Slab.offset(ofSlot: slot, zone)
+          let address = first + SlotGeometry(zone).distance(ofSlot: slot)
           while expected < address {
             if let wrong = slab.slot(of: expected, zone) {
               Issue.record("zone \(id), \(expected - first): slot \(wrong)")
@@ -68,7 +67,7 @@ import Testing
           expected = address + 16
           slot += 1
         }
-        let last = first + Slab.offset(ofSlot: slot - 1, zone) + UInt64(zone.pointee.stride)
+        let last = first + SlotGeometry(zone).distance(ofSlot: slot - 1) + UInt64(zone.pointee.stride)
         #expect(last <= slab.start + 1 << UInt64(zone.pointee.slab_shift), "zone \(id)")
         #expect(slab.slot(of: last, zone) == nil && slab.slot(of: last + 64, zone) == nil)
         #expect(slab.slot(of: first &- 64, zone) == nil)

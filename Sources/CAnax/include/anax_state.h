@@ -60,7 +60,7 @@ struct anax_zone {
   uint32_t reciprocal; // ceil(2^31 / (stride / 16)): slot index without a division
   uint16_t slots;      // items of a slab
   uint16_t list_limit; // items of one CPU list
-  uint16_t refill;     // items claimed from a slab at once
+  uint16_t unused16;
   uint8_t slab_shift;  // log2 of the slab's bytes
   uint8_t skew_lines;  // a slab starts at 0...skew_lines 64-byte lines
   uint32_t generation; // of a user zone: one more at each creation with this id; 0: the heap's
@@ -149,13 +149,10 @@ struct anax_state {
   uint64_t rung_reason;
   uint64_t membarrier;                 // 1: other CPUs' sections can be aborted
   uint64_t last_tick;
-  uint64_t tick_period;                // in anax_ticks
   uint64_t sweeping;                   // epoch of the process that sweeps
   uint64_t epochs;
-  uint64_t trim_from;
   uint64_t zone_top;
   uint64_t page_bytes;
-  uint64_t colors;
   uint64_t reclaims;
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
