@@ -124,7 +124,7 @@ public struct MemorySnapshot: Sendable, Hashable {
       guard row.state >= 2, row.generation > 0 || rows[id].slots > 0 else { return nil }
       return ZoneStatistics(id: id, rows[id])
     }
-    cpus = (0..<Int(state.pointee.cpu_count)).filter { CacheCensus.isOpen($0) }.map {
+    cpus = (0..<Int(state.pointee.block_count)).filter { CacheCensus.isOpen($0) }.map {
       CPU(id: $0, pagesTaken: Int(PageCounters.taken(onCPU: $0)), pagesGiven: Int(PageCounters.given(onCPU: $0)))
     }
     reserved = Int(sum.reserved)

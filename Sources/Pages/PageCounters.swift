@@ -14,7 +14,7 @@ package enum PageCounters {
   static func given(_ count: UInt64) { add(UInt64(ANAX_WORD_PAGES_GIVEN), count) }
 
   @_noLocks @_noAllocation
-  static func add(_ word: UInt64, _ count: UInt64) { if CPUBlocks.current() != nil { _ = anax_cache_add(word, count) } }
+  static func add(_ word: UInt64, _ count: UInt64) { if CPUBlocks.current() != nil { _ = CPUBlocks.add(word, count) } }
 
   @_noLocks @_noAllocation
   package static func taken(onCPU cpu: Int) -> UInt64 { CacheCensus.counter(Int(ANAX_WORD_PAGES_TAKEN), cpu: cpu) }

@@ -12,9 +12,9 @@ package enum CacheCensus {
     let list = node * ANAX_ZONES_MAX + zone
     var items: UInt64 = 0
     var cpu = 0
-    while cpu < Int(anax_state().pointee.cpu_count) {
+    while cpu < Int(anax_state().pointee.block_count) {
       items &+= count(block: cpu, list, room) &+ count(block: cpu, list | ANAX_ZONE_SPARE, room)
-      if anax_state_shards_used(anax_state()).pointee != 0 {
+      if hasShard(cpu) {
         items &+= count(Shards.word(cpu, list).loadRelaxed(), room)
       }
       cpu += 1
@@ -27,7 +27,7 @@ package enum CacheCensus {
   package static func isClear(zone: Int) -> Bool {
     var words: UInt64 = 0
     var cpu = 0
-    while cpu < Int(anax_state().pointee.cpu_count) {
+    while cpu < Int(anax_state().pointee.block_count) {
       var node = 0
       while node < Int(anax_state().pointee.node_count) {
         let list = node * ANAX_ZONES_MAX + zone
@@ -35,7 +35,7 @@ package enum CacheCensus {
           words |= word(cpu, 0, list) | word(cpu, 1, list)
           words |= word(cpu, 0, list | ANAX_ZONE_SPARE) | word(cpu, 1, list | ANAX_ZONE_SPARE)
         }
-        if anax_state_shards_used(anax_state()).pointee != 0 { words |= Shards.word(cpu, list).loadRelaxed() }
+        if hasShard(cpu) { words |= Shards.word(cpu, list).loadRelaxed() }
         node += 1
       }
       cpu += 1
@@ -48,7 +48,7 @@ package enum CacheCensus {
   package static func sum(ofCounter index: Int) -> UInt64 {
     var sum: UInt64 = 0
     var cpu = 0
-    while cpu < Int(anax_state().pointee.cpu_count) {
+    while cpu < Int(anax_state().pointee.block_count) {
       sum &+= counter(index, cpu: cpu)
       cpu += 1
     }
@@ -61,9 +61,15 @@ package enum CacheCensus {
     isOpen(cpu) ? word(cpu, 0, index) &+ word(cpu, 1, index) : 0
   }
 
+  /// Shards are one a CPU id, also where blocks are more.
+  @_noLocks @_noAllocation
+  static func hasShard(_ index: Int) -> Bool {
+    anax_state_shards_used(anax_state()).pointee != 0 && index < Int(anax_state().pointee.cpu_count)
+  }
+
   @_noLocks @_noAllocation
   package static func isOpen(_ cpu: Int) -> Bool {
-    let block = AtomicWord(anax_release_table() + cpu).loadRelaxed()
+    let block = CPUBlocks.inUse(cpu)
     return block != 0 && block != CPUBlocks.empty
   }
 

@@ -25,7 +25,7 @@ package enum ZoneRequest {
     if zone.pointee.limit != 0, zone.pointee.generation == generation,
       AtomicWord(anax_zone_state(zone)).loadRelaxed() == 2,
       AtomicWord(anax_zone_claimed(zone)).loadRelaxed() <= ZoneLimit.ceiling(zone, requestClass),
-      CPUBlocks.current() != nil, let item = anax_cache_pop(UInt64(id))
+      CPUBlocks.current() != nil, let item = CPUBlocks.pop(UInt64(id))
     {
       return item
     }
@@ -51,7 +51,7 @@ package enum ZoneRequest {
   /// Counts a request: in the CPU's counter, or where that cannot be reached in the zone's.
   @_noLocks @_noAllocation
   static func count(_ id: Int) {
-    if CPUBlocks.current() != nil, anax_cache_add(UInt64(id | ANAX_ZONE_REQUESTS), 1) { return }
+    if CPUBlocks.current() != nil, CPUBlocks.add(UInt64(id | ANAX_ZONE_REQUESTS), 1) { return }
     AtomicWord(anax_zone_requests(anax_state().pointee.zones! + id)).add(1)
   }
 
