@@ -24,3 +24,12 @@ ANAX_INLINE uint64_t anax_memory_bytes(void) {
   return (uint64_t)info.totalram * info.mem_unit;
 }
 #define ANAX_RLIMIT_AS 9
+
+extern int sched_getcpu(void);
+/// The CPU this thread runs on, as the C library tells it without a system call where it can; negative where it cannot.
+ANAX_INLINE int anax_current_cpu(void) {
+  int saved = errno;
+  int cpu = sched_getcpu();
+  errno = saved;
+  return cpu;
+}
