@@ -159,7 +159,9 @@ package enum Large {
     }
     guard let target else { return nil }
     let bytes = run.pages &<< state.pointee.page_shift
-    if !Kernel.movePages(from: Region.address(ofPage: page), to: target.address, bytes: bytes) {
+    let moved = Kernel.movePages(
+      from: Region.address(ofPage: page), to: target.address, bytes: bytes, pageBytes: 1 &<< state.pointee.page_shift)
+    if !moved {
       Pages.release(page: target.page, count: count)
       return nil
     }

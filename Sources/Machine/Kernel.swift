@@ -48,16 +48,6 @@ package enum Kernel {
         anax_sys_madvise, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), Int(advice)))
   }
 
-  /// Moves the pages of one mapped range over another mapped range of equal size; the source stays mapped and reads zero.
-  @inlinable @_noLocks @_noAllocation
-  package static func movePages(from: UInt64, to: UInt64, bytes: UInt64) -> Bool {
-    let flags = Int(ANAX_MREMAP_MAYMOVE) | Int(ANAX_MREMAP_FIXED) | Int(ANAX_MREMAP_DONTUNMAP)
-    return !failed(
-      call(
-        anax_sys_mremap, Int(bitPattern: UInt(from)), Int(bitPattern: UInt(bytes)),
-        Int(bitPattern: UInt(bytes)), flags, Int(bitPattern: UInt(to))))
-  }
-
   @inlinable @_noLocks @_noAllocation
   package static func membarrier(_ command: Int) -> Int { call(anax_sys_membarrier, command, 0, 0) }
 
