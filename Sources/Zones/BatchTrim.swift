@@ -37,7 +37,8 @@ package enum BatchTrim {
       }
       node += 1
     }
-    if held == all {
+    // Compared again: a record that was taken new since may be in hand in the place of one that is in use.
+    if held == all, top.loadAcquire() == all {
       let start = UInt64(UInt(bitPattern: state.pointee.batches))
       let bytes = all &* UInt64(MemoryLayout<anax_batch>.stride)
       // The last page may hold records above, which others take meanwhile: it stays, with ours on it.
