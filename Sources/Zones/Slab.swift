@@ -21,7 +21,7 @@
 // | open → none, generation + 1 | the owner, when free = slots: no item is out, so nobody can free | CAS, acquire and release |
 // | none → open | who cut the run, before the slab is on any stack | release |
 // The count never exceeds the free bits, since bits are freed first and claimed after the count allowed it. A thread stopped
-// between its two steps loses the slots it had in hand; one stopped as owner loses that slab. Model: Tests/ZonesTests/SlabModel.
+// between its two steps loses the slots it had in hand; one stopped as owner loses that slab. Model: Tests/ModelTests/SlabModelTests.
 //
 // A bit that is already free when an item comes back is a double free; the process stops.
 
