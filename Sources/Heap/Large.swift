@@ -50,9 +50,9 @@ package enum Large {
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count &+ step &- 1) else { return nil }
     let address = (run.address &+ alignment &- 1) & ~(alignment &- 1)
     let page = Region.page(of: address)
-    if page > run.page { Pages.release(page: run.page, count: page &- run.page) }
+    if page > run.page { Pages.releaseUnused(run, page: run.page, count: page &- run.page) }
     let end = run.page &+ count &+ step &- 1
-    if page &+ count < end { Pages.release(page: page &+ count, count: end &- page &- count) }
+    if page &+ count < end { Pages.releaseUnused(run, page: page &+ count, count: end &- page &- count) }
     zero = run.zero
     return give(page, count: count, lines: 0)
   }
@@ -165,7 +165,7 @@ package enum Large {
       Pages.release(page: target.page, count: count)
       return nil
     }
-    if count > wanted { Pages.release(page: target.page &+ wanted, count: count &- wanted) }
+    if count > wanted { Pages.releaseUnused(target, page: target.page &+ wanted, count: count &- wanted) }
     Run.at(page: page).storeRelease(0)
     Pages.releaseZero(page: page, count: run.pages)
     return give(target.page, count: wanted, lines: run.skew / 64)

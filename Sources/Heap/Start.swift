@@ -83,8 +83,8 @@ package enum Engine {
       state.pointee.cpu_count = min(state.pointee.cpu_count, 64)
     }
     if strict { wanted = min(wanted, 16 << 30) }
-    return Region.make(nodeBytes: wanted, nodes: nodes, stepped: strict)
-      || Region.make(nodeBytes: min(wanted, 4 << 30), nodes: nodes, stepped: true)
+    return Region.make(nodeBytes: wanted, nodes: nodes, opening: strict ? .chunkByChunk : .inSteps)
+      || Region.make(nodeBytes: min(wanted, 4 << 30), nodes: nodes, opening: .atOnce)
   }
 
   @_noLocks @_noAllocation

@@ -32,7 +32,6 @@ package enum Ticks {
     let sweeping = anax_state_sweeping(anax_state())
     if !ForkEpoch.tryLock(sweeping) { return }
     _ = Collector.depots(all: false)
-    BatchTrim.run()
     pages(all: false)
     ForkEpoch.unlock(sweeping)
   }
@@ -45,7 +44,6 @@ package enum Ticks {
     if !ForkEpoch.tryLock(sweeping) { return 0 }
     Reclaim.everything()
     let thinned = Collector.depots(all: true)
-    BatchTrim.run()
     let returned = pages(all: true)
     ForkEpoch.unlock(sweeping)
     return (returned &+ thinned) &<< anax_state().pointee.page_shift

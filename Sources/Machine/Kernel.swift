@@ -18,7 +18,7 @@ package enum Kernel {
   @inlinable @_noLocks @_noAllocation
   package static func failed(_ result: Int) -> Bool { UInt(bitPattern: result) > UInt(bitPattern: -4096) }
 
-  /// Address space without memory; `writable` false maps it inaccessible, to be opened by `protect`. 0 on failure.
+  /// Address space without memory; inaccessible, to be opened by `makeWritable`, or writable at once. 0 on failure.
   @inlinable @_noLocks @_noAllocation
   package static func reserve(bytes: UInt64, writable: Bool) -> UInt64 {
     let flags = Int(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
@@ -39,6 +39,13 @@ package enum Kernel {
       call(
         anax_sys_mprotect, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)),
         Int(PROT_READ | PROT_WRITE)))
+  }
+
+  /// Makes reserved memory readable: it reads zero.
+  @inlinable @_noLocks @_noAllocation
+  package static func makeReadable(_ address: UInt64, bytes: UInt64) -> Bool {
+    !failed(
+      call(anax_sys_mprotect, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), Int(PROT_READ)))
   }
 
   @inlinable @_noLocks @_noAllocation

@@ -62,9 +62,9 @@ package enum PageRequest {
     guard let run = Pages.allocate(node: node, cpu: cpu, count: whole) else { return nil }
     let bytes = alignment &<< anax_state().pointee.page_shift
     let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
-    if page > run.page { Pages.release(page: run.page, count: page &- run.page) }
+    if page > run.page { Pages.releaseUnused(run, page: run.page, count: page &- run.page) }
     let end = run.page &+ whole
-    if page &+ count < end { Pages.release(page: page &+ count, count: end &- page &- count) }
+    if page &+ count < end { Pages.releaseUnused(run, page: page &+ count, count: end &- page &- count) }
     return PageRun(page: page, zero: run.zero)
   }
 

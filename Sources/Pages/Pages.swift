@@ -113,6 +113,12 @@ package enum Pages {
     HelperCall.noteDirty()
   }
 
+  /// Gives back a part of a run that its taker did not touch: what was known to be zero still is.
+  @_noLocks @_noAllocation
+  package static func releaseUnused(_ run: PageRun, page: UInt64, count: UInt64) {
+    if run.zero { releaseZero(page: page, count: count) } else { release(page: page, count: count) }
+  }
+
   /// Gives back pages whose contents are known to be zero and not resident (the kernel took them).
   @_noLocks @_noAllocation
   package static func releaseZero(page: UInt64, count: UInt64) {

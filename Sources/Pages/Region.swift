@@ -11,8 +11,9 @@
 // | longest | chunk, 16 bits | an upper bound on the chunk's free runs |
 // A chunk is 512 pages (2 MiB of 4 KiB pages).
 //
-// Where the kernel lets it (no strict overcommit, no limit on data), all of it is writable from the start and costs nothing
-// until touched. Else ("stepped") memory is made writable as chunks are opened.
+// The reservation is inaccessible; chunks and their rows of the tables are made writable in growing steps as they are opened,
+// one chunk at a time under strict overcommit. So nothing of it counts against RLIMIT_DATA, is filled by mlockall, or swells a
+// core file before it is wanted. Two tables can be read everywhere from the start, since a wild pointer may ask them.
 
 import CAnax
 import LockFree
@@ -21,6 +22,16 @@ import PerCPU
 
 @usableFromInline
 package enum Region {
+  /// How the reservation becomes memory.
+  @usableFromInline
+  package enum Opening: UInt64 {
+    case inSteps = 0
+    /// Strict overcommit: no sooner than needed.
+    case chunkByChunk = 1
+    /// Where the kernel refuses to change a mapping's protection.
+    case atOnce = 2
+  }
+
   /// log2 of the page's bytes: a constant where the architecture has one page size.
   @inlinable @inline(__always)
   package static var pageShift: UInt64 {
@@ -56,28 +67,29 @@ package enum Region {
 
   /// Reserves address space of about `nodeBytes` a node (a power of two, halved until the kernel agrees) and sets up the tables.
   @_noLocks @_noAllocation
-  package static func make(nodeBytes wanted: UInt64, nodes: UInt64, stepped: Bool) -> Bool {
+  package static func make(nodeBytes wanted: UInt64, nodes: UInt64, opening: Opening) -> Bool {
     let state = anax_state()
     let pageBytes = UInt64(1) << state.pointee.page_shift
     var nodeBytes = wanted
     let least = max(4 << 20, pageBytes &* pagesPerChunk &* 2)
     while nodeBytes >= least {
-      if reserveAll(nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, stepped: stepped) { return true }
+      if reserveAll(nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, opening: opening) { return true }
       nodeBytes /= 2
     }
     return false
   }
 
   @_noLocks @_noAllocation
-  static func reserveAll(nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, stepped: Bool) -> Bool {
+  static func reserveAll(nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, opening: Opening) -> Bool {
     let state = anax_state()
     let heapBytes = nodeBytes &* nodes
     let pages = heapBytes / pageBytes
     let chunks = pages / pagesPerChunk
-    let batches = min(max(heapBytes / 16384, 256), stepped ? 4096 : 4 << 20)
+    // 128 KiB of items a zone and node: more are never needed at once by far.
+    let batches = 2048 &* nodes
     let cpus = state.pointee.cpu_count
     let blockBytes = UInt64(ANAX_CPU_BLOCK_BYTES) &* nodes
-    let blockCount = CPUBlocks.count(cpus: cpus, nodes: nodes, committed: stepped)
+    let blockCount = CPUBlocks.count(cpus: cpus, nodes: nodes, committed: opening == .chunkByChunk)
     let hugePage: UInt64 = 2 << 20
 
     var offset: UInt64 = 0
@@ -99,16 +111,17 @@ package enum Region {
     let metadata = roundUp(offset, hugePage)
 
     let total = metadata &+ heapBytes &+ hugePage
-    let base = Kernel.reserve(bytes: total, writable: !stepped)
+    let base = Kernel.reserve(bytes: total, writable: opening == .atOnce)
     if base == 0 { return false }
     let start = roundUp(base, hugePage)
     // A huge page would fill what is meant to be touched sparsely; large blocks ask for theirs.
     _ = Kernel.advise(start, bytes: metadata &+ heapBytes, MADV_NOHUGEPAGE)
-    if stepped {
-      if !Kernel.makeWritable(start &+ perChunkEnd, bytes: metadata &- perChunkEnd) {
-        Kernel.unmap(base, bytes: total)
-        return false
-      }
+    if opening != .atOnce,
+      !Kernel.makeWritable(start &+ perChunkEnd, bytes: offset &- perChunkEnd)
+        || !Kernel.makeReadable(start &+ pageZones, bytes: slabs &- pageZones)
+    {
+      Kernel.unmap(base, bytes: total)
+      return false
     }
     state.pointee.claimed = table(start &+ bits)?.assumingMemoryBound(to: UInt64.self)
     state.pointee.touched = table(start &+ bits &+ pages / 8)?.assumingMemoryBound(to: UInt64.self)
@@ -130,7 +143,7 @@ package enum Region {
     state.pointee.block_count = blockCount
     state.pointee.batch_limit = batches
     state.pointee.reservation = total
-    state.pointee.stepped = stepped ? 1 : 0
+    state.pointee.opening = opening.rawValue
     state.pointee.heap_base = start &+ metadata
     state.pointee.node_count = nodes
     state.pointee.node_page_shift = UInt64(((pages / nodes) as UInt64).trailingZeroBitCount)
@@ -161,14 +174,25 @@ package enum Region {
     return at
   }
 
-  /// Stepped reservations only: makes chunks below `chunk` of the node writable, and their rows of the tables.
+  /// Makes chunks below `chunk` of the node writable, and their rows of the tables; where the kernel agrees, some more than asked.
   @_noLocks @_noAllocation
   static func open(node: UnsafeMutablePointer<anax_node>, chunk: UInt64) -> Bool {
     let state = anax_state()
-    if state.pointee.stepped == 0 { return true }
+    let from = AtomicWord(anax_node_committed(node)).loadAcquire()
+    if from >= chunk || state.pointee.opening == Opening.atOnce.rawValue { return true }
+    if state.pointee.opening == Opening.inSteps.rawValue {
+      // 8 MiB first, then twice as much, up to 128 MiB a step.
+      let limit = (node.pointee.page_limit &- node.pointee.first_page) / pagesPerChunk
+      let ahead = min(max(chunk, from &+ min(max(from, 4), 64)), limit)
+      if ahead > chunk, open(node: node, from: from, to: ahead) { return true }
+    }
+    return open(node: node, from: from, to: chunk)
+  }
+
+  @_noLocks @_noAllocation
+  static func open(node: UnsafeMutablePointer<anax_node>, from: UInt64, to chunk: UInt64) -> Bool {
+    let state = anax_state()
     let committed = AtomicWord(anax_node_committed(node))
-    let from = committed.loadAcquire()
-    if from >= chunk { return true }
     let first = node.pointee.first_page &+ from &* pagesPerChunk
     let end = node.pointee.first_page &+ chunk &* pagesPerChunk
     let shift = state.pointee.page_shift

@@ -89,6 +89,7 @@ package enum ZoneCache {
     let home = Home(zone: zone, node: node)
     let entry = home.zone
     let room = UInt64(entry.pointee.list_limit)
+    if Slab(item: item, zone: entry).slot(of: item, entry) == nil { Stop.notABlock(item, entry) }
     var attempts = 0
     var far = false
     while attempts < 3 {

@@ -93,7 +93,6 @@ enum Refusals {
         return anax_system_call(number, a, b, c, d, e, f)
       }
       #expect(Engine.ensureStarted())
-      #expect(anax_state().pointee.stepped == 1)
       var blocks: [(UnsafeMutableRawPointer, Int)] = []
       for turn in 0..<3000 {
         let size = [16, 100, 3000, 30000, 70000][turn % 5]

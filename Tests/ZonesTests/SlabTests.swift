@@ -42,6 +42,7 @@ enum Lists {
     await #expect(processExitsWith: .success) {
       let home = Lists.home()
       let slab = home.makeSlab(cpu: 0)!
+      slab.header.pointee.returned = 0
       let slots = UInt64(home.zone.pointee.slots)
       let room = UInt64(home.zone.pointee.list_limit)
       #expect(Slab.freeSlots(slab.gate.loadRelaxed()) == slots)
@@ -95,6 +96,24 @@ enum Lists {
       #expect(slab.gate.loadRelaxed() == (generation + 1) << 32)
       #expect(Int(anax_state().pointee.page_zones![page]) & (Int(ANAX_ZONES_MAX) - 1) == 0)
       #expect(AtomicWord(anax_node_claimed_pages(Pages.node(0))).loadRelaxed() == before)
+    }
+  }
+
+  /// A list never makes memory resident that nobody asked for.
+  @Test func onAPageNobodyTouchedOneItemIsClaimedAndNotWritten() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let slab = home.makeSlab(cpu: 0)!
+      let room = UInt64(home.zone.pointee.list_limit)
+      var free: UInt64 = 0
+      var claimed: UInt64 = 0
+      let first = slab.claim(5, home.zone, onto: room, free: &free, claimed: &claimed)
+      #expect(claimed == 1)
+      #expect(UnsafePointer<UInt64>(bitPattern: UInt(first >> 16))!.pointee == 0, "the item is as the kernel made it")
+      // The page is the caller's now: the rest of it is chained, and not an item of the next.
+      _ = slab.claim(100, home.zone, onto: room, free: &free, claimed: &claimed)
+      let perPage = 4096 / UInt64(home.zone.pointee.stride)
+      #expect(claimed >= perPage - 2 && claimed <= perPage)
     }
   }
 
@@ -153,6 +172,9 @@ enum Lists {
     await #expect(processExitsWith: .success) { [crossing = crossing as Bool] in
       let home = Lists.home()
       AtomicWord(anax_home_crossed(home.entry)).storeRelaxed(crossing ? 64 : 0)
+      let slab = home.makeSlab(cpu: 0)!
+      slab.header.pointee.returned = 0
+      home.push(slab, free: UInt64(home.zone.pointee.slots))
       let list = home.claimFromSlabs(wanted: 6, cpu: 0)
       let items = Lists.items(list)
       #expect(items.count == 6)

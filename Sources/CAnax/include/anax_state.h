@@ -86,7 +86,7 @@ struct anax_home {
   uint64_t depot_low;      // fewest since the last sweep
   uint64_t slabs;          // slabs of this zone here
   uint64_t empties;        // slabs seen to become empty since the last trim
-  uint64_t free_slots;     // slots that are free in slabs
+  uint64_t unused_word;
   uint64_t crossed;        // batches that another CPU took than the one that put them
   uint64_t bins[4];        // tagged stacks of slabs with free slots, fullest first
   uint64_t trimming;
@@ -104,7 +104,7 @@ struct anax_node {
   uint64_t depot_bytes;
   uint64_t purged_pages;   // in total
   uint64_t off_node;       // requests this node could not serve
-  uint64_t committed;      // chunks whose memory is writable (stepped reservations)
+  uint64_t committed;      // chunks whose memory is writable 
   uint64_t unused[19];
 };
 
@@ -143,7 +143,7 @@ struct anax_state {
   uint64_t block_count;                // CPU blocks: one a CPU id; on rung A one a CPU id and node
   uint64_t shards_base;
   uint64_t reservation;                // bytes of address space
-  uint64_t stepped;                    // 1: memory is made writable as it is opened
+  uint64_t opening;                    // Region.Opening
   uint64_t started;                    // 0 no, 1 starting, 2 live, 3 failed
   uint64_t rung;                       // 'A' 'B' 'D'; 0 before the start
   uint64_t rung_reason;
@@ -212,7 +212,6 @@ ANAX_FIELD(home, depot_items)
 ANAX_FIELD(home, depot_low)
 ANAX_FIELD(home, slabs)
 ANAX_FIELD(home, empties)
-ANAX_FIELD(home, free_slots)
 ANAX_FIELD(home, crossed)
 ANAX_FIELD(home, trimming)
 ANAX_FIELD(home, busy)
