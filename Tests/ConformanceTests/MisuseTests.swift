@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Misuse stops the process: SIGABRT, and one line on standard error that says what it was, the address, and the zone. Each test
-// has a process of its own, which runs on Anax too.
+// has a process of its own, which runs on Anax too. By the functions behind the standard names: an optimiser that knows malloc and
+// free may leave out what is misuse.
 import CAnaxMalloc
 import Glibc
 import Testing
@@ -21,9 +22,9 @@ private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Boo
   /// Seen when the item reaches its bitmap, here by a purge.
   @Test func doubleFreeIsNamed() async throws {
     let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
-      let block = malloc(100)
-      free(block)
-      free(block)
+      let block = anax_malloc(100)
+      anax_free(block)
+      anax_free(block)
       _ = anax_purge()
     }
     #expect(isOneLine(said(result.standardErrorContent), "double free of ", ", zone malloc-112"))
@@ -31,30 +32,39 @@ private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Boo
 
   @Test func doubleFreeAcrossAPurgeIsNamed() async throws {
     let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
-      let other = malloc(3000)
-      let block = malloc(3000)
-      free(block)
+      let other = anax_malloc(3000)
+      let block = anax_malloc(3000)
+      anax_free(block)
       _ = anax_purge()
-      free(block)
+      anax_free(block)
       _ = anax_purge()
-      free(other)
+      anax_free(other)
     }
     #expect(isOneLine(said(result.standardErrorContent), "double free of ", ", zone malloc-3072"))
   }
 
   @Test func middleOfABlockIsNamed() async throws {
     let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
-      let block = malloc(1000)!
-      free(block + 16)
+      let block = anax_malloc(1000)!
+      anax_free(block + 16)
       _ = anax_purge()
     }
     #expect(isOneLine(said(result.standardErrorContent), "free of the middle of a block: ", ", zone malloc-1024"))
   }
 
+  /// No block begins there: seen at once.
+  @Test func oddPointerIntoABlockIsNamedAtOnce() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = anax_malloc(100)!
+      anax_free(block + 24)
+    }
+    #expect(isOneLine(said(result.standardErrorContent), "free of the middle of a block: ", ", zone malloc-112"))
+  }
+
   @Test func middleOfALargeBlockIsNamed() async throws {
     let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
-      let block = malloc(1 << 20)!
-      free(block + 64)
+      let block = anax_malloc(1 << 20)!
+      anax_free(block + 64)
     }
     let lines = said(result.standardErrorContent)
     #expect(isOneLine(lines, "free of a large block that is free already, or of its middle: ", ""))
@@ -62,9 +72,9 @@ private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Boo
 
   @Test func secondFreeOfALargeBlockIsNamed() async throws {
     let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
-      let block = malloc(1 << 20)
-      free(block)
-      free(block)
+      let block = anax_malloc(1 << 20)
+      anax_free(block)
+      anax_free(block)
     }
     let lines = said(result.standardErrorContent)
     #expect(isOneLine(lines, "free of a large block that is free already, or of its middle: ", ""))
@@ -73,7 +83,7 @@ private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Boo
   @Test func foreignPointerIsNamed() async throws {
     let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
       let pages = mmap(nil, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
-      free(pages + 16)
+      anax_free(pages + 16)
     }
     #expect(isOneLine(said(result.standardErrorContent), "free of a pointer that this allocator never gave: ", ""))
   }
