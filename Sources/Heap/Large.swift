@@ -158,15 +158,21 @@ package enum Large {
       target = Pages.allocate(node: CPUBlocks.node(ofCPU: cpu), cpu: cpu, count: wanted)
     }
     guard let target else { return nil }
+    // Who holds the run by now keeps it where it is.
+    var word = run.word
+    if !Run.at(page: page).compareExchange(&word, 0) {
+      Pages.releaseUnused(target, page: target.page, count: count)
+      return nil
+    }
     let bytes = run.pages &<< state.pointee.page_shift
     let moved = Kernel.movePages(
       from: Region.address(ofPage: page), to: target.address, bytes: bytes, pageBytes: 1 &<< state.pointee.page_shift)
     if !moved {
+      Run.at(page: page).storeRelease(run.word)
       Pages.release(page: target.page, count: count)
       return nil
     }
     if count > wanted { Pages.releaseUnused(target, page: target.page &+ wanted, count: count &- wanted) }
-    Run.at(page: page).storeRelease(0)
     Pages.releaseZero(page: page, count: run.pages)
     return give(target.page, count: wanted, lines: run.skew / 64)
   }

@@ -83,6 +83,8 @@ package enum Engine {
       state.pointee.cpu_count = min(state.pointee.cpu_count, 64)
     }
     if strict { wanted = min(wanted, 16 << 30) }
+    // A slab's index, one for 16 KiB, has 32 bits; half of a 47-bit address space stays the program's.
+    while wanted &* nodes > 1 << 45 { wanted &>>= 1 }
     return Region.make(nodeBytes: wanted, nodes: nodes, opening: strict ? .chunkByChunk : .inSteps)
       || Region.make(nodeBytes: min(wanted, 4 << 30), nodes: nodes, opening: .atOnce)
   }

@@ -23,7 +23,7 @@ package enum Ticks {
     let now = anax_ticks()
     var then = last.loadRelaxed()
     // Cycles per millisecond are not known before main; a decay of 1 s is counted as 2^31 cycles: 0.5 to 2 s.
-    if now &- then < UInt64(Tunable.pageDecay.value) &* (1 << 21) { return }
+    if now &- then < UInt64(max(Tunable.pageDecay.value, 100)) &* (1 << 21) { return }
     if last.compareExchange(&then, now) { tick() }
   }
 

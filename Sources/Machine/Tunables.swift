@@ -110,7 +110,7 @@ extension Tunable {
           "How many bytes of one zone a CPU may hold ready.")
       case .zoneCacheItems:
         TunableRow(
-          "vm.zone.cache_items", .items, 256, 1, 4096, .atStart,
+          "vm.zone.cache_items", .items, 128, 1, 128, .atStart,
           "How many items of one zone a CPU may hold ready, whatever their size.")
       case .heapLimit:
         TunableRow(
