@@ -15,7 +15,8 @@
 // |---|---|---|
 // | 1 → 3 | the helper, which then looks for dirty memory once more | exchange |
 // | 3 → 1 | who releases memory, and wakes it; or the helper | CAS, acquire and release |
-// | bit 8 | the main thread at its pthread_exit | fetch_or |
+// | 0 → 1 | the helper when it begins | fetch_or |
+// | bit 8 | the main thread at its pthread_exit, whether the helper has begun or not | fetch_or |
 // | any → 0 | the helper at its end; the child of a fork | release |
 // A wake-up that is lost (the releaser read the word just before) costs a minute at most.
 
@@ -36,12 +37,13 @@ package enum Helper {
   @_noLocks @_noAllocation
   package static func run() {
     if !Engine.ensureStarted() { return }
-    word.storeRelease(present)
+    // The main thread may have ended before this one began: its bit stays.
+    word.claim(bits: present)
     var seen = activity()
     var quiet = 0
     while true {
       let period = max(Tunable.pageDecay.value, 100)
-      wait(while: present, milliseconds: period)
+      wait(while: word.loadRelaxed(), milliseconds: period)
       if mustEnd() { break }
       let now = activity()
       quiet = now == seen ? quiet + 1 : 0
@@ -96,7 +98,6 @@ package enum Helper {
   /// The main thread ended by itself: from now on the helper looks whether it is the last.
   @_noLocks @_noAllocation
   package static func noteMainEnded() {
-    if word.loadRelaxed() & present == 0 { return }
     word.claim(bits: mainEnded)
     _ = Kernel.call(anax_sys_futex, Int(bitPattern: anax_state_helper(anax_state())), 129, 1)
   }
