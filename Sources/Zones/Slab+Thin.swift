@@ -100,7 +100,10 @@ extension Slab {
     if _fastPath(header.pointee.returned == 0) { return }
     let shift = Region.pageShift
     let first = (low &- start) &>> shift
-    let last = (high &- start &+ UInt64(zone.pointee.stride) &- 1) &>> shift
+    // An item smaller than a page may reach into the next one, which stays absent until an item that begins there is claimed.
+    let stride = UInt64(zone.pointee.stride)
+    let reach = stride &>> shift == 0 ? 0 : stride &- 1
+    let last = (high &- start &+ reach) &>> shift
     header.pointee.returned &= ~((~0 &>> (63 &- (last &- first))) &<< first)
   }
 }
