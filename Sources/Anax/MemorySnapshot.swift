@@ -34,6 +34,7 @@ public struct MemorySnapshot: Sendable, Hashable {
 
   /// One CPU's part.
   public struct CPU: Sendable, Hashable {
+    /// The CPU id; on rung A the concurrency id, which threads on any CPU may have.
     public let id: Int
     /// Pages taken on this CPU so far, and given back. Approximations from below: what the CPU did before its cache was
     /// opened is not in it, nor what was lost to a preemption within the few instructions that count.
