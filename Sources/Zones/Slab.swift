@@ -37,7 +37,6 @@ package struct Slab {
   @inlinable @_noLocks @_noAllocation
   init(index: UInt32) { self.index = index }
 
-  static var stateShift: UInt64 { @_noLocks @_noAllocation get { 16 } }
   static var full: UInt64 { @_noLocks @_noAllocation get { 1 &<< 16 } }
   static var open: UInt64 { @_noLocks @_noAllocation get { 2 &<< 16 } }
   static var stateMask: UInt64 { @_noLocks @_noAllocation get { 3 &<< 16 } }

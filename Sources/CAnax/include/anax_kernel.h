@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
-#include <linux/mempolicy.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -54,7 +53,6 @@ enum {
   anax_sys_madvise = SYS_madvise,
   anax_sys_mincore = SYS_mincore,
   anax_sys_mremap = SYS_mremap,
-  anax_sys_mbind = SYS_mbind,
   anax_sys_mlock = SYS_mlock,
   anax_sys_munlock = SYS_munlock,
   anax_sys_membarrier = SYS_membarrier,
@@ -64,20 +62,16 @@ enum {
   anax_sys_write = SYS_write,
   anax_sys_close = SYS_close,
   anax_sys_prlimit64 = SYS_prlimit64,
-  anax_sys_prctl = SYS_prctl,
   anax_sys_sched_getaffinity = SYS_sched_getaffinity,
   anax_sys_futex = SYS_futex,
   anax_sys_getpid = SYS_getpid,
-  anax_sys_exit_group = SYS_exit_group,
-  anax_sys_tgkill = SYS_tgkill,
   anax_sys_gettid = SYS_gettid,
+  anax_sys_tgkill = SYS_tgkill,
 };
 
 #define ANAX_MREMAP_MAYMOVE 1
 #define ANAX_MREMAP_FIXED 2
 #define ANAX_MREMAP_DONTUNMAP 4
-#define ANAX_MADV_POPULATE_WRITE 23
-#define ANAX_PR_SET_VMA 0x53564d41
 
 /// The C library's errno of the calling thread. Never read on a path that succeeds.
 ANAX_INLINE void anax_set_errno(int value) { errno = value; }
