@@ -8,6 +8,7 @@
 // | 0...31 | depth: requests not yet released |
 // | 32 | shared |
 // | 33 | pinned: an open access to a serialized value; may not be let go |
+// | 34 | taken in a build for the race detector: must be released where that sees it |
 // | 40...63 | how often it was let go at a blocking point and taken again |
 // State 1 is the one that the fast path makes and releases: exclusive, depth 1, never let go.
 
@@ -31,6 +32,12 @@ package enum Hold {
   package static func isPinned(_ state: UInt64) -> Bool { state & pinned != 0 }
   @_noLocks @_noAllocation
   package static func lettings(_ state: UInt64) -> UInt64 { state >> 40 }
+
+  /// The state of a first request.
+  @_noLocks @_noAllocation
+  static func fresh(shared: Bool) -> UInt64 {
+    1 | (shared ? Hold.shared : 0) | anax_token_state().pointee.sanitized << 34
+  }
 
   /// The place of a token among the thread's holds, or -1.
   @_noLocks @_noAllocation

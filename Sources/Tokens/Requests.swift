@@ -20,7 +20,7 @@ package enum Requests {
     let count = thread.pointee.count
     var free: UInt64 = 0
     if count >= thread.pointee.limit
-      || !anax_compare_exchange(anax_token_word(token), &free, TokenWord.held(by: thread.pointee.id))
+      || !anax_compare_exchange(anax_token_word(token), &free, thread.pointee.mine)
     {
       return false
     }
@@ -42,9 +42,9 @@ package enum Requests {
   package static func releaseHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let place = Int(thread.pointee.count) &- 1
-    if place < 0 || thread.pointee.limit == 0 { return false }
+    if place < 0 { return false }
     let hold = anax_token_holds(thread) + place
-    var mine = TokenWord.held(by: thread.pointee.id)
+    var mine = thread.pointee.mine
     if hold.pointee.token != token || hold.pointee.state != 1
       || !anax_compare_exchange(anax_token_word(token), &mine, 0)
     {
@@ -70,9 +70,9 @@ package enum Requests {
   package static func closeHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let place = Int(thread.pointee.count) &- 1
-    if place < 0 || thread.pointee.pinned != 1 || anax_token_state().pointee.sanitized != 0 { return false }
+    if place < 0 || thread.pointee.pinned != 1 { return false }
     let hold = anax_token_holds(thread) + place
-    var mine = TokenWord.held(by: thread.pointee.id)
+    var mine = thread.pointee.mine
     if hold.pointee.token != token || hold.pointee.state != 1 | Hold.pinned
       || !anax_compare_exchange(anax_token_word(token), &mine, 0)
     {
@@ -114,7 +114,7 @@ package enum Requests {
     let count = Int(thread.pointee.count)
     if count >= Int(ANAX_TOKENS_HELD_MAX) { TokenStop.tooMany(token) }
     if Orphans.owner(of: token) != nil { return .orphaned }
-    let state = 1 | (shared ? Hold.shared : 0)
+    let state = Hold.fresh(shared: shared)
     if count == 0 {
       if !Taking.once(token, shared: shared, thread), !Waiting.forToken(token, shared: shared, thread, until: deadline)
       {
@@ -146,7 +146,7 @@ package enum Requests {
     let count = Int(thread.pointee.count)
     if count >= Int(ANAX_TOKENS_HELD_MAX) { TokenStop.tooMany(token) }
     if !Taking.once(token, shared: shared, thread) { return false }
-    Hold.append(token, 1 | (shared ? Hold.shared : 0), to: thread)
+    Hold.append(token, Hold.fresh(shared: shared), to: thread)
     return true
   }
 

@@ -24,6 +24,7 @@ package enum ThreadRecord {
     if number == 0 { TokenStop.tooManyThreads() }
     let thread = record(number)
     thread.pointee.id = number
+    thread.pointee.mine = TokenWord.held(by: number)
     thread.pointee.count = 0
     thread.pointee.pinned = 0
     thread.pointee.kernel_id = UInt32(truncatingIfNeeded: Kernel.call(anax_sys_gettid))

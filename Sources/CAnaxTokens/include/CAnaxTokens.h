@@ -50,16 +50,18 @@ struct anax_token {
 
 /// One token that a thread holds.
 struct anax_token_hold {
-  struct anax_token *_Nullable token;
+  struct anax_token *_Null_unspecified token;
   uint64_t state;  // Tokens/Hold.swift
 };
 
-/// A thread, as tokens know it. Type-stable. Only its thread writes it, but for link and epoch.
+/// A thread, as tokens know it. Type-stable. Only its thread writes it, but for link and epoch. What the fast paths use comes first.
 struct anax_token_thread {
   uint32_t count;      // holds
   uint32_t limit;      // holds that the fast path may make: 0 sends every request to the slow path
+  uint64_t mine;       // the word of a token that this thread has exclusively and nobody waits for
   uint32_t id;         // record number
   uint32_t pinned;     // holds that may not be let go: open accesses to serialized values
+  struct anax_token_hold holds[ANAX_TOKENS_HELD_MAX];
   uint64_t epoch;      // process it lives in; 0: the record is free
   uint32_t link;       // in the stack of free records
   uint32_t kernel_id;  // for messages
@@ -68,7 +70,6 @@ struct anax_token_thread {
   uint32_t pending_life;
   uint64_t pending_events;
   struct anax_token_statistics pending;  // not yet added there
-  struct anax_token_hold holds[ANAX_TOKENS_HELD_MAX];
 };
 
 /// After a wait: the token, which the caller has now, how long it waited, and whether it slept.
