@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// A token's word as Sources/Tokens has it: TokenWord.swift's table, Waiting.swift, Releasing.swift, and the kernel's futex: the
+// word is compared under the queue's lock, sleepers are woken in the order of arrival, may wake for no reason, and a wake-up
+// comes some time after the change that asked for it. Threads may stop for ever between two requests, so a sleeper whom nobody
+// will wake is an invalid end state.
+//
+// A compare-and-swap that fails changes nothing and is tried again with what was read: so a loop of them is one step on the word
+// as it is. What is not one step: from the change of the word to the wake-up, and from it to the sleep.
+//
+// EXCLUSIVE, SHARED, TIMED (exclusive), TIMED_SHARED: how many threads of each kind. SPURIOUS: wake-ups for no reason.
+// UPGRADE: sharers try to upgrade, holders downgrade. BROKEN_…: what the model must find.
+
+#ifndef EXCLUSIVE
+#define EXCLUSIVE 3
+#endif
+#ifndef SHARED
+#define SHARED 0
+#endif
+#ifndef TIMED
+#define TIMED 0
+#endif
+#ifndef TIMED_SHARED
+#define TIMED_SHARED 0
+#endif
+#ifndef SPURIOUS
+#define SPURIOUS 0
+#endif
+// Whether a shared waiter's sleep is bounded, as it is for the sake of its turn; 0: it must be woken.
+#ifndef SHARED_POLLS
+#define SHARED_POLLS 1
+#endif
+#define THREADS (EXCLUSIVE + SHARED + TIMED + TIMED_SHARED)
+
+#define EXCL 1
+#define AWAKE 2
+#define ETURN 4
+#define STURN 8
+#define PARKED 16
+#ifdef BROKEN_ONE_AWAKE_BIT
+// A release says "somebody is awake" with the bit by which a newcomer says that it is.
+#define WOKEN AWAKE
+#else
+#define WOKEN 32
+#endif
+#define ONE_SHARED 64
+#define SHARED_MASK 448
+#define HALF 511
+#define ONE_OWNER 512
+#define OWNER_MASK 3584
+#define ONE_WAITING 4096
+#define WAITING(w) ((w) >> 12)
+#define FREE(w) (((w) & (EXCL | SHARED_MASK)) == 0)
+#define ADMITS_EXCLUSIVE(w, slept) (FREE(w) && !((w) & STURN) && (slept || !((w) & ETURN)))
+#define ADMITS_SHARED(w, slept) (!((w) & (EXCL | ETURN)) && (slept || (!((w) & STURN) && WAITING(w) == 0)))
+
+short word = 0;
+chan exclusive_queue = [THREADS] of { byte };
+chan shared_queue = [THREADS] of { byte };
+bit asleep[THREADS + 1];
+byte owners = 0;
+byte sharers = 0;
+byte spurious = SPURIOUS;
+
+#define NOBODY 0
+#define ONE_EXCLUSIVE 1
+#define ALL_SHARED 2
+
+// `next` becomes settled, `wake` says whom to wake.
+inline settle() {
+  wake = NOBODY;
+  if
+  :: next & EXCL -> skip
+  :: else ->
+    if
+    :: (next & PARKED) && ((WAITING(next) == 0 && !(next & ETURN)) || (next & STURN)) ->
+      next = next & ~PARKED;
+      wake = ALL_SHARED
+    :: else ->
+      if
+      :: WAITING(next) == 0 -> next = next & ~(AWAKE | WOKEN | ETURN)
+      :: WAITING(next) > 0 && FREE(next) && !(next & (AWAKE | WOKEN)) && !(next & STURN) ->
+        next = next | WOKEN;
+        wake = ONE_EXCLUSIVE
+      :: else -> skip
+      fi
+    fi
+  fi
+}
+
+inline perform() {
+  atomic {
+#ifndef BROKEN_NO_WAKE
+    if
+    :: wake == ONE_EXCLUSIVE ->
+      if
+      :: exclusive_queue?other -> asleep[other] = 0
+      :: empty(exclusive_queue) -> skip
+      fi
+    :: wake == ALL_SHARED ->
+      do
+      :: shared_queue?other -> asleep[other] = 0
+      :: empty(shared_queue) -> break
+      od
+    :: else -> skip
+    fi;
+#endif
+    wake = NOBODY;
+    other = 0
+  }
+}
+
+inline clear() { slept = 0; mine = 0; asked = 0; since = 0; late = 0 }
+
+// In one step with the change of the word that took it.
+inline enter_exclusive() {
+  assert(owners == 0 && sharers == 0);
+  owners = 1;
+  clear()
+}
+
+inline enter_shared() {
+  assert(owners == 0);
+  sharers++;
+  clear()
+}
+
+inline release_exclusive() {
+  atomic {
+    owners = 0;
+    next = word & ~(EXCL | OWNER_MASK);
+#ifndef BROKEN_RELEASE_FORGETS
+    settle();
+#endif
+    word = next;
+    next = 0
+  }
+  perform()
+}
+
+// One subtraction: what `settle` would change in the word is not changed.
+inline release_shared() {
+  atomic {
+    sharers--;
+    word = word - ONE_SHARED;
+    next = word;
+    if
+    :: FREE(next) && next != 0 -> settle()
+    :: else -> skip
+    fi;
+    next = 0
+  }
+  perform()
+}
+
+// The waiter leaves; `turn` is the one it may have asked for.
+inline give_up(turn, is_shared) {
+  atomic {
+    next = word;
+    if
+    :: !is_shared -> next = (next - ONE_WAITING) & ~(AWAKE | WOKEN)
+    :: else -> skip
+    fi;
+#ifndef BROKEN_GIVE_UP_KEEPS_TURN
+    if
+    :: asked -> next = next & ~turn
+    :: else -> skip
+    fi;
+#endif
+#ifndef BROKEN_GIVE_UP_WAKES_NOBODY
+    settle();
+#endif
+    word = next;
+    next = 0;
+    clear()
+  }
+  perform()
+}
+
+inline ask(turn) {
+  word = word | turn;
+  asked = 1;
+  slept = 1;
+#ifndef BROKEN_TURN_LEAVES_AWAKE
+  // Whoever is awake may be one whom the turn excludes: what the word says of it is this waiter's now.
+  mine = 1
+#endif
+}
+
+#define MAY_ASK (since && !(word & (ETURN | STURN)) && !FREE(word))
+
+// Between the change of the word, which left `half` in its lower half, and the end of the sleep.
+inline sleep(queue, polls) {
+  atomic {
+    if
+    :: (word & HALF) == half -> queue!_pid; asleep[_pid] = 1
+    :: else ->
+#ifdef BROKEN_ONE_AWAKE_BIT
+      if
+      :: word & AWAKE -> mine = 1
+      :: else -> skip
+      fi;
+#endif
+      changed = 1
+    fi;
+    half = 0
+  }
+  if
+  :: atomic { changed -> changed = 0 }
+  :: atomic { !changed && !asleep[_pid] -> slept = 1; mine = 1 }
+  :: atomic { asleep[_pid] && spurious > 0 -> spurious--; queue??eval(_pid); asleep[_pid] = 0; slept = 1; mine = 1 }
+  :: atomic { asleep[_pid] && polls -> queue??eval(_pid); asleep[_pid] = 0 }
+  :: atomic { asleep[_pid] && timed -> queue??eval(_pid); asleep[_pid] = 0; late = 1 }
+  fi
+}
+
+proctype Exclusive(bit timed) {
+  short next, half;
+  byte wake, other;
+  bit slept, mine, asked, since, late, changed;
+begin:
+  if
+  :: goto stop
+  :: true ->
+    atomic {
+      if
+      :: ADMITS_EXCLUSIVE(word, 0) -> word = word | EXCL | (_pid * ONE_OWNER); enter_exclusive(); goto taken
+      :: else ->
+#ifdef BROKEN_STANDS_AWAKE
+        // Also where a turn keeps it from taking the token.
+        mine = !(word & (AWAKE | WOKEN));
+        word = (word + ONE_WAITING) | AWAKE
+#else
+        if
+        :: word & (AWAKE | WOKEN | ETURN) -> word = word + ONE_WAITING
+        :: else -> mine = 1; word = (word + ONE_WAITING) | AWAKE
+        fi
+#endif
+      fi
+    }
+  fi;
+again:
+  if
+  :: atomic {
+      ADMITS_EXCLUSIVE(word, slept) ->
+      word = ((word & ~(AWAKE | WOKEN | ETURN)) - ONE_WAITING) | EXCL | (_pid * ONE_OWNER);
+      enter_exclusive()
+    }
+    goto taken
+  :: atomic { !ADMITS_EXCLUSIVE(word, slept) && MAY_ASK -> ask(ETURN) }
+    goto again
+  :: !ADMITS_EXCLUSIVE(word, slept) && late -> goto gave_up
+  :: atomic {
+      !ADMITS_EXCLUSIVE(word, slept) && !late ->
+#ifndef BROKEN_PARKS_AWAKE
+#ifdef BROKEN_ONE_AWAKE_BIT
+      word = word & ~(mine -> AWAKE : 0);
+#else
+#ifdef BROKEN_PARKS_ON_WOKEN
+      word = word & ~(mine -> AWAKE | WOKEN : 0);
+#else
+      word = word & ~(mine -> AWAKE | WOKEN : WOKEN);
+#endif
+#endif
+#endif
+      half = word & HALF;
+      mine = 0;
+      since = 1
+    }
+    sleep(exclusive_queue, 0);
+    goto again
+  fi;
+taken:
+  // A step of its own: a jump from one atomic step into another would make them one.
+  assert(owners == 1);
+#ifdef UPGRADE
+  if
+  :: skip
+  :: atomic {
+      owners = 0;
+      next = (word & ~(EXCL | OWNER_MASK)) + ONE_SHARED;
+      settle();
+      word = next;
+      next = 0;
+      enter_shared()
+    }
+    perform();
+    release_shared();
+    goto begin
+  fi;
+#endif
+  release_exclusive();
+  goto begin;
+gave_up:
+  give_up(ETURN, 0);
+  goto begin;
+stop:
+  skip
+}
+
+proctype Shared(bit timed) {
+  short next, half;
+  byte wake, other;
+  bit slept, mine, asked, since, late, changed;
+begin:
+  if
+  :: goto stop
+  :: skip
+  fi;
+again:
+  if
+  :: atomic {
+      ADMITS_SHARED(word, slept) ->
+      word = (slept -> (word & ~STURN) : word) + ONE_SHARED;
+      enter_shared()
+    }
+    goto taken
+  :: atomic { !ADMITS_SHARED(word, slept) && MAY_ASK -> ask(STURN) }
+    goto again
+  :: !ADMITS_SHARED(word, slept) && late -> goto gave_up
+  :: atomic {
+      !ADMITS_SHARED(word, slept) && !late ->
+      word = word | PARKED;
+      half = word & HALF;
+      mine = 0;
+      since = 1
+    }
+    sleep(shared_queue, SHARED_POLLS);
+    goto again
+  fi;
+taken:
+  assert(sharers > 0);
+#ifdef UPGRADE
+  if
+  :: skip
+  :: atomic {
+      (word & SHARED_MASK) == ONE_SHARED ->
+      sharers--;
+      word = (word - ONE_SHARED) | EXCL | (_pid * ONE_OWNER);
+      enter_exclusive()
+    }
+    release_exclusive();
+    goto begin
+  fi;
+#endif
+  release_shared();
+  goto begin;
+gave_up:
+  give_up(STURN, 1);
+  goto begin;
+stop:
+  skip
+}
+
+init {
+  byte count;
+  atomic {
+    do
+    :: count < EXCLUSIVE -> run Exclusive(0); count++
+    :: count >= EXCLUSIVE && count < EXCLUSIVE + TIMED -> run Exclusive(1); count++
+    :: count >= EXCLUSIVE + TIMED && count < EXCLUSIVE + TIMED + SHARED -> run Shared(0); count++
+    :: count >= EXCLUSIVE + TIMED + SHARED && count < THREADS -> run Shared(1); count++
+    :: count == THREADS -> break
+    od
+  }
+}
