@@ -5,10 +5,11 @@
 // | bits | name | means |
 // |---|---|---|
 // | 0 | exclusive | one thread has it; `owner` says who |
-// | 1 | awake | some exclusive waiter is awake and will try before it sleeps: a release need not wake one |
+// | 1 | awake | some exclusive waiter that may take it is awake, and clears this before it sleeps: a release need not wake one |
 // | 2 | exclusiveTurn | when free, only a waiter that was woken may take it, exclusively; newcomers wait |
 // | 3 | sharedTurn | the same for shared waiters |
 // | 4 | sharedParked | shared waiters may be asleep |
+// | 5 | woken | a release has woken an exclusive waiter, if one was asleep; whoever goes to sleep clears this: as `awake` else |
 // | 8...31 | shared | threads that have it shared |
 // | 32...47 | owner | record of the exclusive holder |
 // | 48...63 | waiting | exclusive requests that wait, asleep or not; while there are any, new shared requests wait too |
@@ -18,27 +19,31 @@
 // |---|---|---|
 // | 0 → exclusive, owner | newcomer, fast path | acquire |
 // | mine → 0 | holder, fast path; fails as soon as anybody waits | release |
-// | free, no turn → + exclusive, owner | newcomer or waiter (a waiter also: − waiting, − awake) | acquire |
+// | free, no turn → + exclusive, owner | newcomer or waiter (a waiter also: − waiting, − awake, − woken) | acquire |
 // | free, exclusiveTurn → + exclusive, owner, − exclusiveTurn | a waiter that has slept, or that asked | acquire |
 // | not exclusive, no turn, waiting 0 → shared + 1 | newcomer or waiter | acquire |
 // | not exclusive, no exclusiveTurn → shared + 1, − sharedTurn | a shared waiter that has slept, or that asked | acquire |
-// | any → waiting + 1, awake | an exclusive request that begins to wait where nobody is awake | relaxed |
-// | any → waiting + 1 | one that begins to wait where somebody is | relaxed |
-// | taken → − awake | the awake waiter, before it sleeps | relaxed |
+// | any → waiting + 1, awake | an exclusive request that begins to wait where nobody is awake or woken, and no exclusiveTurn | relaxed |
+// | any → waiting + 1 | one that begins to wait where somebody is, or where it may not take it | relaxed |
+// | not to be had → − woken, and − awake where that is its own | an exclusive waiter, before it sleeps | relaxed |
 // | taken → + sharedParked | a shared waiter, before it sleeps | relaxed |
 // | taken, no turn → + exclusiveTurn or sharedTurn | a waiter whose wait exceeds the bound, once per bound and token | relaxed |
-// | exclusive → − exclusive, owner, + awake; then one exclusive sleeper is woken | holder, where some wait and none is awake | release |
+// | exclusive → − exclusive, owner, + woken; then one exclusive sleeper is woken | holder, where some wait and none is awake | release |
 // | exclusive → − exclusive, owner | holder, where one is awake | release |
 // | exclusive → − exclusive, owner, sharedParked; then all shared sleepers are woken | holder, where no exclusive one waits, or shared ones have the turn | release |
 // | shared − 1 | shared holder; the last one then wakes an exclusive sleeper where some wait and none is awake | release |
-// | → waiting − 1, − awake, − its turn; then whoever can go on is woken | a waiter that gives up | release |
+// | → waiting − 1, − awake, − woken, − its turn; then whoever can go on is woken | a waiter that gives up | release |
 // | exclusive → shared 1; shared 1 → exclusive | downgrade (release), upgrade (acquire) | |
 // After the releasing change no memory of the token is touched: waking needs only its address, and a wake-up that comes to an
 // address that is something else by now is one that every sleeper must bear anyway.
 //
-// No wake-up is lost: who sleeps has changed or read the lower half while the token was taken, and sleeps only while that half is
-// the same; every change that could let it go on changes that half first and wakes then. `awake` is set by a release only together
-// with a wake-up; where that found nobody asleep, whoever was on the way to sleep finds the half changed and takes over `awake`.
+// No wake-up is lost: who sleeps has changed or read the lower half while the token was not to be had, and sleeps only while that
+// half is the same; every change that could let it go on changes that half first and wakes then. A release that wakes nobody relies
+// on `awake` or `woken`. `awake` is set only by a waiter for itself, and every end of its being awake clears it: it takes the
+// token, sleeps or gives up. A waiter whom a turn excludes never has it: who asks for the exclusive turn takes it over. `woken` is
+// set by a release together with a wake-up; where that found nobody asleep, whoever was on the way to sleep had noted a half
+// without `woken`, so that it does not sleep while `woken` is set. Were there but one bit, it could have noted a half with another
+// waiter's `awake`, and take a release's for that.
 // A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up.
 //
 // Why weaker orders suffice where the model is sequentially consistent: all transitions are read-modify-writes of one word, which
@@ -61,6 +66,7 @@ package struct TokenWord: Equatable {
   @inlinable package static var exclusiveTurn: UInt64 { @_noLocks @_noAllocation get { 4 } }
   @inlinable package static var sharedTurn: UInt64 { @_noLocks @_noAllocation get { 8 } }
   @inlinable package static var sharedParked: UInt64 { @_noLocks @_noAllocation get { 16 } }
+  @inlinable package static var woken: UInt64 { @_noLocks @_noAllocation get { 32 } }
   @inlinable package static var oneShared: UInt64 { @_noLocks @_noAllocation get { 1 << 8 } }
   @inlinable package static var sharedMask: UInt64 { @_noLocks @_noAllocation get { 0xffff_ff00 } }
   @inlinable package static var ownerMask: UInt64 { @_noLocks @_noAllocation get { 0xffff << 32 } }
@@ -71,7 +77,8 @@ package struct TokenWord: Equatable {
   package static func held(by id: UInt32) -> UInt64 { UInt64(id) << 32 | exclusive }
 
   @inlinable package var isExclusive: Bool { @_noLocks @_noAllocation get { bits & Self.exclusive != 0 } }
-  @inlinable package var isAwake: Bool { @_noLocks @_noAllocation get { bits & Self.awake != 0 } }
+  /// Some exclusive waiter is awake, or was woken.
+  @inlinable package var isAwake: Bool { @_noLocks @_noAllocation get { bits & (Self.awake | Self.woken) != 0 } }
   @inlinable package var sharedCount: UInt64 { @_noLocks @_noAllocation get { (bits & Self.sharedMask) >> 8 } }
   @inlinable package var owner: UInt32 { @_noLocks @_noAllocation get { UInt32(bits >> 32 & 0xffff) } }
   @inlinable package var waiting: UInt64 { @_noLocks @_noAllocation get { bits >> 48 } }
@@ -105,7 +112,15 @@ package struct TokenWord: Equatable {
   /// The same for a waiter, which leaves the waiters.
   @inlinable @_noLocks @_noAllocation
   package func takenByWaiter(_ id: UInt32) -> TokenWord {
-    TokenWord((bits & ~(Self.awake | Self.exclusiveTurn)) &- Self.oneWaiting | Self.held(by: id))
+    TokenWord(
+      (bits & ~(Self.awake | Self.woken | Self.exclusiveTurn)) &- Self.oneWaiting | Self.held(by: id))
+  }
+
+  /// The word when an exclusive request begins to wait. It stands for somebody awake only where it may take the token.
+  @inlinable @_noLocks @_noAllocation
+  package func standing() -> TokenWord {
+    let mayBeFirst = !isAwake && bits & Self.exclusiveTurn == 0
+    return TokenWord((bits &+ Self.oneWaiting) | (mayBeFirst ? Self.awake : 0))
   }
 
   /// The word when a shared request takes it; `slept` also uses up the shared waiters' turn.
@@ -131,8 +146,8 @@ package struct TokenWord: Equatable {
     if parked && (waiting == 0 && bits & Self.exclusiveTurn == 0 || bits & Self.sharedTurn != 0) {
       return (TokenWord(bits & ~Self.sharedParked), .allShared)
     }
-    if waiting == 0 { return (TokenWord(bits & ~(Self.awake | Self.exclusiveTurn)), .nobody) }
-    if isFree && !isAwake && bits & Self.sharedTurn == 0 { return (TokenWord(bits | Self.awake), .oneExclusive) }
+    if waiting == 0 { return (TokenWord(bits & ~(Self.awake | Self.woken | Self.exclusiveTurn)), .nobody) }
+    if isFree && !isAwake && bits & Self.sharedTurn == 0 { return (TokenWord(bits | Self.woken), .oneExclusive) }
     return (self, .nobody)
   }
 }

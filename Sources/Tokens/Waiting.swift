@@ -60,10 +60,10 @@ package struct Waiting {
         if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) { return true }
         continue
       }
-      let standing = (old &+ TokenWord.oneWaiting) | TokenWord.awake
-      if word.compareExchange(&old, standing) {
-        awakeIsMine = !now.isAwake
-        old = standing
+      let standing = now.standing()
+      if word.compareExchange(&old, standing.bits) {
+        awakeIsMine = !now.isAwake && standing.isAwake
+        old = standing.bits
         break
       }
     }
@@ -80,7 +80,8 @@ package struct Waiting {
         continue
       }
       if ask(&old, TokenWord.exclusiveTurn) { continue }
-      if let given = sleep(&old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: 0, .exclusive) { return given }
+      let clearing = awakeIsMine ? TokenWord.awake | TokenWord.woken : TokenWord.woken
+      if let given = sleep(&old, clearing: clearing, setting: 0, .exclusive) { return given }
       spin = Spin(token)
     }
   }
@@ -118,6 +119,8 @@ package struct Waiting {
       ContentionCounters.count(.turn, token, thread)
       asked = true
       slept = true
+      // Whoever is awake may be one whom the turn excludes: what the word says of it is this waiter's now.
+      awakeIsMine = !shared
     }
     return true
   }
@@ -143,12 +146,10 @@ package struct Waiting {
     switch Futex.wait(Futex.half(of: token), TokenWord(new).half, sleepers, until: wakeTime(now)) {
     case .woken:
       slept = true
-      // The release that woke an exclusive waiter has set `awake` for it.
       awakeIsMine = !shared
       old = word.loadRelaxed()
     case .changed:
       old = word.loadRelaxed()
-      if !shared, TokenWord(old).isAwake { awakeIsMine = true }
     case .timedOut:
       if Orphans.arePossible { lookForOrphans() }
       old = word.loadRelaxed()
@@ -181,7 +182,7 @@ package struct Waiting {
       if !shared {
         new &-= TokenWord.oneWaiting
         // Whether `awake` stood for this one or another, a needless wake-up is the worst.
-        new &= ~TokenWord.awake
+        new &= ~(TokenWord.awake | TokenWord.woken)
       }
       if asked { new &= ~(shared ? TokenWord.sharedTurn : TokenWord.exclusiveTurn) }
       let (settled, wake) = TokenWord(new).settled()
