@@ -13,7 +13,7 @@ package enum PoolTokens {
   @_noLocks @_noAllocation
   package static func token(for address: UInt) -> TokenState {
     let folded = UInt64(address) >> 4 ^ UInt64(address) >> 25
-    let index = folded &* 0x9e37_79b9_7f4a_7c15 >> (64 - 12)
+    let index = (folded &* 0x9e37_79b9_7f4a_7c15) >> (64 - 12)
     return anax_token_pool() + Int(index)
   }
 }
