@@ -195,12 +195,14 @@ public final class Token: Sendable {
 
   /// Declares a blocking call: all tokens of this thread are let go while the closure runs, and taken again after it.
   ///
-  /// Inside an open access to a ``Serialized`` value this stops the process with a message.
+  /// The closure may ask for tokens, also for those that were let go, and must have released them at its end. Inside an open access
+  /// to a ``Serialized`` value this stops the process with a message.
   public static func blocking<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let hasLetGo = BlockingPoints.begin()
-    defer { if hasLetGo { BlockingPoints.end() } }
+    var aside = BlockingPoints.SetAside()
+    let hasLetGo = BlockingPoints.begin(&aside)
+    defer { if hasLetGo { BlockingPoints.end(&aside) } }
     return try body()
   }
 

@@ -15,17 +15,46 @@ import Machine
 
 @usableFromInline
 package enum BlockingPoints {
+  /// The holds of a thread during its blocking call, on the call's stack. Meanwhile the thread holds nothing, so that what it calls
+  /// may ask for tokens, also for these, and block again.
+  @usableFromInline
+  package struct SetAside {
+    var count: UInt32 = 0
+    var holds = InlineArray<32, anax_token_hold>(repeating: anax_token_hold())
+
+    @usableFromInline
+    package init() {}
+  }
+
   /// Before a blocking call. True: `end` must follow.
   @usableFromInline @inline(never) @_noLocks @_noAllocation
-  package static func begin() -> Bool {
+  package static func begin(_ aside: inout SetAside) -> Bool {
     let thread = anax_token_thread()
-    if thread.pointee.count == 0 { return false }
+    let count = thread.pointee.count
+    if count == 0 { return false }
     HeldSet.letGo(thread, at: "Token.blocking")
+    aside.count = count
+    var place = 0
+    while place < Int(count) {
+      aside.holds[place] = anax_token_holds(thread)[place]
+      place += 1
+    }
+    thread.pointee.count = 0
     return true
   }
 
   @usableFromInline @inline(never) @_noLocks @_noAllocation
-  package static func end() { HeldSet.take(anax_token_thread()) }
+  package static func end(_ aside: inout SetAside) {
+    let thread = anax_token_thread()
+    if thread.pointee.count > 0 { TokenStop.heldAfterBlocking(thread) }
+    var place = 0
+    while place < Int(aside.count) {
+      anax_token_holds(thread)[place] = aside.holds[place]
+      place += 1
+    }
+    thread.pointee.count = aside.count
+    HeldSet.take(thread)
+  }
 
   /// Lets all go, sleeps until somebody wakes the token's sleepers, and takes all again. False: the deadline passed. May also return
   /// true for no reason.

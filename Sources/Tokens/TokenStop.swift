@@ -93,6 +93,16 @@ package enum TokenStop {
     end(line)
   }
 
+  /// A request made inside a blocking call was not released there.
+  @inline(never) @_noLocks @_noAllocation
+  package static func heldAfterBlocking(_ thread: Thread) -> Never {
+    var line = MessageLine()
+    line.append("Token.blocking ends while this thread holds ")
+    line.append(holdsOf: thread)
+    line.append(", asked for inside: release it there")
+    end(line)
+  }
+
   @inline(never) @_noLocks @_noAllocation
   package static func orphan(_ token: TokenState, owner: UInt32) -> Never {
     var line = MessageLine()
