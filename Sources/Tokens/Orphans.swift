@@ -20,28 +20,36 @@ package enum Orphans {
     return word.isExclusive && !ThreadRecord.isAlive(word.owner) ? word.owner : nil
   }
 
-  /// Whether threads that do not exist here have it, in either mode.
+  /// Whether threads that do not exist here seem to have it shared. A thread of this process that takes it or lets it go at this
+  /// moment looks the same: true only where it is seen again and again.
   @_noLocks @_noAllocation
-  static func holds(_ token: TokenState) -> Bool {
+  static func seemToShare(_ token: TokenState) -> Bool {
     if !arePossible { return false }
-    if owner(of: token) != nil { return true }
     let word = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire())
     return word.sharedCount > 0 && word.sharedCount > sharers(of: token)
   }
 
-  /// A waiter has slept for long: takes away what no thread of this process stands for, and lets this one go on as if woken.
+  /// Takes away the marks of waiters that do not exist here. Called by a thread that is awake and tries next. That somebody is awake
+  /// or has a turn goes in any case: it is a hint, and where it stood for a living waiter, that one is awake or is woken by a
+  /// later release. One try: the count of waiters belongs to the word that was read before.
   @_noLocks @_noAllocation
-  static func look(_ token: TokenState, _ slept: inout Bool, _ awakeIsMine: inout Bool) {
-    slept = true
-    awakeIsMine = TokenWord(AtomicWord(anax_token_word(token)).loadRelaxed()).isAwake
+  static func clean(_ token: TokenState) {
     let word = AtomicWord(anax_token_word(token))
-    var old = word.loadRelaxed()
-    // A thread notes that it waits before it stands in the word: what is counted here is never too few.
+    var old = word.loadAcquire()
+    // A thread notes that it waits before it stands in the word: what is counted here is not too few.
     let waiting = waiters(of: token)
-    while TokenWord(old).waiting > waiting {
-      let new = old &- (TokenWord(old).waiting &- waiting) &* TokenWord.oneWaiting
-      if word.compareExchange(&old, new) { return }
-    }
+    var new = old & ~(TokenWord.awake | TokenWord.woken | TokenWord.exclusiveTurn | TokenWord.sharedTurn)
+    if TokenWord(new).waiting > waiting { new &-= (TokenWord(new).waiting &- waiting) &* TokenWord.oneWaiting }
+    if new != old { _ = word.compareExchange(&old, new) }
+  }
+
+  /// Whether no thread of this process holds the token or waits for it.
+  @_noLocks @_noAllocation
+  static func areAll(_ token: TokenState) -> Bool {
+    if !arePossible { return false }
+    let word = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire())
+    if word.isExclusive, owner(of: token) == nil { return false }
+    return waiters(of: token) == 0 && sharers(of: token) == 0
   }
 
   @_noLocks @_noAllocation

@@ -145,7 +145,11 @@ package enum Requests {
     }
     let count = Int(thread.pointee.count)
     if count >= Int(ANAX_TOKENS_HELD_MAX) { TokenStop.tooMany(token) }
-    if !Taking.once(token, shared: shared, thread) { return false }
+    if !Taking.once(token, shared: shared, thread) {
+      if !Orphans.arePossible { return false }
+      Orphans.clean(token)
+      if !Taking.once(token, shared: shared, thread) { return false }
+    }
     Hold.append(token, Hold.fresh(shared: shared), to: thread)
     return true
   }

@@ -73,8 +73,8 @@ package func anaxTokenThreadEnded(_ thread: UnsafeMutablePointer<anax_token_thre
   ThreadRecord.give(thread)
 }
 
-/// In the child of a fork: only the calling thread is left. What the others held stays taken; their records can be used again where
-/// they held nothing and waited for nothing.
+/// In the child of a fork: only the calling thread is left. What the others held stays taken. Their records are not used again: one
+/// may be named in a word before or after its hold is listed, and would come to life as the owner.
 @c(anax_token_forked) @_noLocks @_noAllocation
 package func anaxTokenForked() {
   let state = anax_token_state()

@@ -26,10 +26,11 @@ package enum TokenMemory {
     return (token, memory + body)
   }
 
-  /// Ends a token that nobody holds and nobody waits for; else the process stops with a message.
+  /// Ends a token that nobody holds and nobody waits for; else the process stops with a message. In the child
+  /// of a fork, what threads of the parent did does not count.
   package static func end(_ token: UnsafeMutablePointer<anax_token>) {
     let word = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire())
-    if !word.isFree || word.waiting != 0 { TokenStop.destroyedWhileHeld(token) }
+    if !word.isFree || word.waiting != 0, !Orphans.areAll(token) { TokenStop.destroyedWhileHeld(token) }
     ContentionCounters.give(token)
     anax_token_annotate_destroy(token)
     UnsafeMutableRawPointer(token).deallocate()

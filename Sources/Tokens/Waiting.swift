@@ -25,6 +25,8 @@ package struct Waiting {
   /// The word's `awake` is this waiter's to clear before it sleeps.
   var awakeIsMine = false
   var asked = false
+  /// How often in a row, 10 ms apart, threads seemed to share it that do not exist in this process.
+  var orphanSightings = 0
   /// When it first went to sleep.
   var asleepSince: UInt64 = 0
 
@@ -169,8 +171,13 @@ package struct Waiting {
 
   @_noLocks @_noAllocation
   mutating func lookForOrphans() {
-    if deadline == .max, Orphans.holds(token) { TokenStop.orphan(token, owner: Orphans.owner(of: token) ?? 0) }
-    Orphans.look(token, &slept, &awakeIsMine)
+    if deadline == .max, let owner = Orphans.owner(of: token) { TokenStop.orphan(token, owner: owner) }
+    if deadline == .max, !shared {
+      orphanSightings = Orphans.seemToShare(token) ? orphanSightings + 1 : 0
+      if orphanSightings == 10 { TokenStop.orphan(token, owner: 0) }
+    }
+    Orphans.clean(token)
+    slept = true
   }
 
   /// Leaves the waiters. Whoever could not go on because of this one is woken.
