@@ -62,9 +62,12 @@ public struct SpinPolicy: Hashable, Sendable {
     return SpinPolicy(packed: PackedPolicy.process().word) ?? .standard
   }
 
+  /// Cut to the ranges: the properties may have been set since.
   var packed: UInt64 {
-    PackedPolicy(
-      tries: UInt64(tries), delay: UInt64(delay), longest: UInt64(longestDelay), growth: UInt64(growth.rawValue)
+    let policy = SpinPolicy(tries: tries, delay: delay, longestDelay: longestDelay, growth: growth)
+    return PackedPolicy(
+      tries: UInt64(policy.tries), delay: UInt64(policy.delay), longest: UInt64(policy.longestDelay),
+      growth: UInt64(policy.growth.rawValue)
     ).word
   }
 

@@ -107,13 +107,19 @@ package enum ContentionCounters {
       var other: UInt32 = 1
       while other < TokenEngine.threads.end {
         let thread = ThreadRecord.record(other)
-        if ThreadRecord.isAlive(other), number == nil || thread.pointee.pending_number == number {
+        if ThreadRecord.isAlive(other), number.map({ isPending($0, in: thread) }) ?? true {
           addAll(anax_token_thread_pending(thread), to: sum)
         }
         other += 1
       }
     }
     return sum
+  }
+
+  /// Whether what a thread has collected belongs to the token that has this record now.
+  @_noLocks @_noAllocation
+  static func isPending(_ number: UInt32, in thread: Thread) -> Bool {
+    thread.pointee.pending_number == number && thread.pointee.pending_life == record(number).pointee.life
   }
 
   @_noLocks @_noAllocation
