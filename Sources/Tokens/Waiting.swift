@@ -175,20 +175,14 @@ package struct Waiting {
   /// Leaves the waiters. Whoever could not go on because of this one is woken.
   @_noLocks @_noAllocation
   mutating func giveUp() {
-    var old = word.loadRelaxed()
-    while true {
-      var new = old
-      if !shared {
-        new &-= TokenWord.oneWaiting
-        // Whether `awake` stood for this one or another, a needless wake-up is the worst.
-        new &= ~TokenWord.awake
-      }
+    let shared = shared
+    let asked = asked
+    Releasing.change(token) { now in
+      var new = now.bits
+      // Whether `awake` stood for this one or another, a needless wake-up is the worst.
+      if !shared { new = (new &- TokenWord.oneWaiting) & ~TokenWord.awake }
       if asked { new &= ~(shared ? TokenWord.sharedTurn : TokenWord.exclusiveTurn) }
-      let (settled, wake) = TokenWord(new).settled()
-      if word.compareExchange(&old, settled.bits) {
-        Releasing.perform(wake, Futex.half(of: token))
-        return
-      }
+      return TokenWord(new).settled()
     }
   }
 }
