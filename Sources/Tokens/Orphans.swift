@@ -38,7 +38,7 @@ package enum Orphans {
     var old = word.loadAcquire()
     // A thread notes that it waits before it stands in the word: what is counted here is not too few.
     let waiting = waiters(of: token)
-    var new = old & ~(TokenWord.awake | TokenWord.woken | TokenWord.exclusiveTurn | TokenWord.sharedTurn)
+    var new = old & ~(TokenWord.awake | TokenWord.exclusiveTurn | TokenWord.sharedTurn)
     if TokenWord(new).waiting > waiting { new &-= (TokenWord(new).waiting &- waiting) &* TokenWord.oneWaiting }
     if new != old { _ = word.compareExchange(&old, new) }
   }

@@ -244,8 +244,7 @@ package enum Requests {
     let word = AtomicWord(anax_token_word(token))
     var old = word.loadRelaxed()
     while TokenWord(old).sharedCount == 1 {
-      let new = old &- TokenWord.oneShared | TokenWord.held(by: thread.pointee.id)
-      if word.compareExchange(&old, new) {
+      if word.compareExchange(&old, TokenWord(old).upgraded(to: thread.pointee.id).bits) {
         if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, true) }
         hold.pointee.state &= ~Hold.shared
         Taking.noteTaken(token, shared: false, thread)

@@ -4,46 +4,46 @@
 //
 // | bits | name | means |
 // |---|---|---|
-// | 0 | exclusive | one thread has it; `owner` says who |
-// | 1 | awake | some exclusive waiter that may take it is awake, and clears this before it sleeps: a release need not wake one |
+// | 0 | exclusive | one thread has it; `holder` says who |
+// | 1 | awake | some exclusive waiter that may take it is awake and will try before it sleeps: a release need not wake one |
 // | 2 | exclusiveTurn | when free, only a waiter that was woken may take it, exclusively; newcomers wait |
 // | 3 | sharedTurn | the same for shared waiters |
 // | 4 | sharedParked | shared waiters may be asleep |
-// | 5 | woken | a release has woken an exclusive waiter, if one was asleep; whoever goes to sleep clears this: as `awake` else |
-// | 8...31 | shared | threads that have it shared |
-// | 32...47 | owner | record of the exclusive holder |
+// | 5 | shared | threads have it shared; `holder` says how many |
+// | 6...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
+// | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that wait, asleep or not; while there are any, new shared requests wait too |
 // Zero is free without waiters: the fast paths know only 0 and "mine, nobody waits".
 //
 // | transition | by | order |
 // |---|---|---|
-// | 0 → exclusive, owner | newcomer, fast path | acquire |
+// | 0 → exclusive, holder | newcomer, fast path | acquire |
 // | mine → 0 | holder, fast path; fails as soon as anybody waits | release |
-// | free, no turn → + exclusive, owner | newcomer or waiter (a waiter also: − waiting, − awake, − woken) | acquire |
-// | free, exclusiveTurn → + exclusive, owner, − exclusiveTurn | a waiter that has slept, or that asked | acquire |
-// | not exclusive, no turn, waiting 0 → shared + 1 | newcomer or waiter | acquire |
-// | not exclusive, no exclusiveTurn → shared + 1, − sharedTurn | a shared waiter that has slept, or that asked | acquire |
-// | any → waiting + 1, awake | an exclusive request that begins to wait where nobody is awake or woken, and no exclusiveTurn | relaxed |
-// | any → waiting + 1 | one that begins to wait where somebody is, or where it may not take it | relaxed |
-// | not to be had → − woken, and − awake where that is its own | an exclusive waiter, before it sleeps | relaxed |
+// | free, no turn → + exclusive, holder | newcomer or waiter (a waiter also: − waiting, − awake) | acquire |
+// | free, exclusiveTurn → + exclusive, holder, − exclusiveTurn | a waiter that has slept, or that asked | acquire |
+// | not exclusive, no turn, waiting 0 → shared, holder + 1 | newcomer or waiter | acquire |
+// | not exclusive, no exclusiveTurn → shared, holder + 1, − sharedTurn | a shared waiter that has slept, or that asked | acquire |
+// | any → waiting + 1, awake | an exclusive request that begins to wait where nobody is awake, and no exclusiveTurn | relaxed |
+// | any → waiting + 1 | one that begins to wait where somebody is awake, or where the turn excludes it | relaxed |
+// | taken → − awake | the awake waiter, before it sleeps | relaxed |
 // | taken → + sharedParked | a shared waiter, before it sleeps | relaxed |
 // | taken, no turn → + exclusiveTurn or sharedTurn | a waiter whose wait exceeds the bound, once per bound and token | relaxed |
-// | exclusive → − exclusive, owner, + woken; then one exclusive sleeper is woken | holder, where some wait and none is awake | release |
-// | exclusive → − exclusive, owner | holder, where one is awake | release |
-// | exclusive → − exclusive, owner, sharedParked; then all shared sleepers are woken | holder, where no exclusive one waits, or shared ones have the turn | release |
-// | shared − 1 | shared holder; the last one then wakes an exclusive sleeper where some wait and none is awake | release |
-// | → waiting − 1, − awake, − woken, − its turn; then whoever can go on is woken | a waiter that gives up | release |
-// | exclusive → shared 1; shared 1 → exclusive | downgrade (release), upgrade (acquire) | |
+// | taken → free, + awake, wakes + 1; then one exclusive sleeper is woken | last holder, where some wait and none is awake | release |
+// | taken → free | last holder, where one is awake | release |
+// | taken → free, − sharedParked; then all shared sleepers are woken | last holder, where no exclusive one waits, or shared ones have the turn | release |
+// | holder − 1 | a sharer that is not the last | release |
+// | → waiting − 1, − awake, − its turn; then whoever can go on is woken | a waiter that gives up | release |
+// | exclusive → shared, 1; shared, 1 → exclusive | downgrade (release), upgrade (acquire) | |
 // After the releasing change no memory of the token is touched: waking needs only its address, and a wake-up that comes to an
 // address that is something else by now is one that every sleeper must bear anyway.
 //
-// No wake-up is lost: who sleeps has changed or read the lower half while the token was not to be had, and sleeps only while that
-// half is the same; every change that could let it go on changes that half first and wakes then. A release that wakes nobody relies
-// on `awake` or `woken`. `awake` is set only by a waiter for itself, and every end of its being awake clears it: it takes the
-// token, sleeps or gives up. A waiter whom a turn excludes never has it: who asks for the exclusive turn takes it over. `woken` is
-// set by a release together with a wake-up; where that found nobody asleep, whoever was on the way to sleep had noted a half
-// without `woken`, so that it does not sleep while `woken` is set. Were there but one bit, it could have noted a half with another
-// waiter's `awake`, and take a release's for that.
+// No wake-up is lost. A waiter sleeps only while the half is what it saw when the token was taken. If it saw `awake` clear, the next
+// release sets it and wakes. If it saw `awake` set, either a waiter that is awake stands behind it, which takes the token or clears
+// `awake` before it sleeps, and either way a later release wakes; or a release has set it and found nobody asleep: then `wakes` is
+// another than any that a waiter on its way to sleep had seen before, and that waiter finds the half changed, stays awake and takes
+// over `awake`. `wakes` comes round after 2^26 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
+// A waiter whom the exclusive turn excludes does not stand behind `awake`: one that comes then does not set it, and who asks for the
+// turn takes over what the word says. Else a release would leave the token to one that may not take it.
 // A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up.
 //
 // Why weaker orders suffice where the model is sequentially consistent: all transitions are read-modify-writes of one word, which
@@ -66,10 +66,11 @@ package struct TokenWord: Equatable {
   @inlinable package static var exclusiveTurn: UInt64 { @_noLocks @_noAllocation get { 4 } }
   @inlinable package static var sharedTurn: UInt64 { @_noLocks @_noAllocation get { 8 } }
   @inlinable package static var sharedParked: UInt64 { @_noLocks @_noAllocation get { 16 } }
-  @inlinable package static var woken: UInt64 { @_noLocks @_noAllocation get { 32 } }
-  @inlinable package static var oneShared: UInt64 { @_noLocks @_noAllocation get { 1 << 8 } }
-  @inlinable package static var sharedMask: UInt64 { @_noLocks @_noAllocation get { 0xffff_ff00 } }
-  @inlinable package static var ownerMask: UInt64 { @_noLocks @_noAllocation get { 0xffff << 32 } }
+  @inlinable package static var shared: UInt64 { @_noLocks @_noAllocation get { 32 } }
+  @inlinable package static var oneWake: UInt64 { @_noLocks @_noAllocation get { 1 << 6 } }
+  @inlinable package static var wakesMask: UInt64 { @_noLocks @_noAllocation get { 0xffff_ffc0 } }
+  @inlinable package static var oneHolder: UInt64 { @_noLocks @_noAllocation get { 1 << 32 } }
+  @inlinable package static var holderMask: UInt64 { @_noLocks @_noAllocation get { 0xffff << 32 } }
   @inlinable package static var oneWaiting: UInt64 { @_noLocks @_noAllocation get { 1 << 48 } }
 
   /// The word of a token that thread `id` has exclusively and for which nobody waits.
@@ -77,9 +78,8 @@ package struct TokenWord: Equatable {
   package static func held(by id: UInt32) -> UInt64 { UInt64(id) << 32 | exclusive }
 
   @inlinable package var isExclusive: Bool { @_noLocks @_noAllocation get { bits & Self.exclusive != 0 } }
-  /// Some exclusive waiter is awake, or was woken.
-  @inlinable package var isAwake: Bool { @_noLocks @_noAllocation get { bits & (Self.awake | Self.woken) != 0 } }
-  @inlinable package var sharedCount: UInt64 { @_noLocks @_noAllocation get { (bits & Self.sharedMask) >> 8 } }
+  @inlinable package var isAwake: Bool { @_noLocks @_noAllocation get { bits & Self.awake != 0 } }
+  @inlinable package var sharedCount: UInt64 { @_noLocks @_noAllocation get { bits & Self.shared == 0 ? 0 : bits >> 32 & 0xffff } }
   @inlinable package var owner: UInt32 { @_noLocks @_noAllocation get { UInt32(bits >> 32 & 0xffff) } }
   @inlinable package var waiting: UInt64 { @_noLocks @_noAllocation get { bits >> 48 } }
   @inlinable package var hasTurn: Bool {
@@ -87,7 +87,7 @@ package struct TokenWord: Equatable {
   }
   /// Nobody has it, in either mode.
   @inlinable package var isFree: Bool {
-    @_noLocks @_noAllocation get { bits & (Self.exclusive | Self.sharedMask) == 0 }
+    @_noLocks @_noAllocation get { bits & (Self.exclusive | Self.shared) == 0 }
   }
   /// What waiters sleep on.
   @inlinable package var half: UInt32 { @_noLocks @_noAllocation get { UInt32(truncatingIfNeeded: bits) } }
@@ -112,30 +112,42 @@ package struct TokenWord: Equatable {
   /// The same for a waiter, which leaves the waiters.
   @inlinable @_noLocks @_noAllocation
   package func takenByWaiter(_ id: UInt32) -> TokenWord {
-    TokenWord(
-      (bits & ~(Self.awake | Self.woken | Self.exclusiveTurn)) &- Self.oneWaiting | Self.held(by: id))
+    let left = TokenWord((bits & ~(Self.awake | Self.exclusiveTurn)) &- Self.oneWaiting)
+    return TokenWord((left.waiting == 0 ? left.bits & ~Self.wakesMask : left.bits) | Self.held(by: id))
   }
 
   /// The word when an exclusive request begins to wait. It stands for somebody awake only where it may take the token.
   @inlinable @_noLocks @_noAllocation
   package func standing() -> TokenWord {
-    let mayBeFirst = !isAwake && bits & Self.exclusiveTurn == 0
-    return TokenWord((bits &+ Self.oneWaiting) | (mayBeFirst ? Self.awake : 0))
+    TokenWord((bits &+ Self.oneWaiting) | (bits & Self.exclusiveTurn == 0 ? Self.awake : 0))
   }
 
   /// The word when a shared request takes it; `slept` also uses up the shared waiters' turn.
   @inlinable @_noLocks @_noAllocation
   package func takenShared(slept: Bool) -> TokenWord {
-    TokenWord((slept ? bits & ~Self.sharedTurn : bits) &+ Self.oneShared)
+    TokenWord(((slept ? bits & ~Self.sharedTurn : bits) | Self.shared) &+ Self.oneHolder)
+  }
+
+  /// The word when the only sharer takes it exclusively.
+  @_noLocks @_noAllocation
+  package func upgraded(to id: UInt32) -> TokenWord {
+    TokenWord(bits & ~(Self.shared | Self.holderMask) | Self.held(by: id))
+  }
+
+  /// The word when its exclusive holder keeps it shared, and who is to be woken then.
+  @_noLocks @_noAllocation
+  package func downgraded() -> (word: TokenWord, wake: Wake) {
+    TokenWord(bits & ~(Self.exclusive | Self.holderMask) | Self.shared | Self.oneHolder).settled()
   }
 
   /// Whom a change that lets others go on must wake.
   package enum Wake { case nobody, oneExclusive, allShared }
 
-  /// The word after its exclusive holder let it go, and who is to be woken then.
+  /// The word after one holder let it go, and who is to be woken then.
   @_noLocks @_noAllocation
   package func released() -> (word: TokenWord, wake: Wake) {
-    TokenWord(bits & ~(Self.exclusive | Self.ownerMask)).settled()
+    if sharedCount > 1 { return (TokenWord(bits &- Self.oneHolder), .nobody) }
+    return TokenWord(bits & ~(Self.exclusive | Self.shared | Self.holderMask)).settled()
   }
 
   /// Whom to wake when the word becomes this, and the word with that noted.
@@ -143,11 +155,18 @@ package struct TokenWord: Equatable {
   package func settled() -> (word: TokenWord, wake: Wake) {
     if isExclusive { return (self, .nobody) }
     let parked = bits & Self.sharedParked != 0
-    if parked && (waiting == 0 && bits & Self.exclusiveTurn == 0 || bits & Self.sharedTurn != 0) {
+    let mine = bits & Self.sharedTurn != 0
+    if parked && (waiting == 0 && bits & Self.exclusiveTurn == 0 || mine) {
       return (TokenWord(bits & ~Self.sharedParked), .allShared)
     }
-    if waiting == 0 { return (TokenWord(bits & ~(Self.awake | Self.woken | Self.exclusiveTurn)), .nobody) }
-    if isFree && !isAwake && bits & Self.sharedTurn == 0 { return (TokenWord(bits | Self.woken), .oneExclusive) }
+    if waiting == 0 { return (TokenWord(bits & ~(Self.awake | Self.exclusiveTurn | Self.wakesMask)), .nobody) }
+    if isFree && !isAwake && !mine { return (awakened(), .oneExclusive) }
     return (self, .nobody)
+  }
+
+  /// With `awake` set for a waiter that is to be woken.
+  @_noLocks @_noAllocation
+  func awakened() -> TokenWord {
+    TokenWord(bits & ~Self.wakesMask | (bits &+ Self.oneWake) & Self.wakesMask | Self.awake)
   }
 }

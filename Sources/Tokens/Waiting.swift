@@ -64,7 +64,7 @@ package struct Waiting {
       }
       let standing = now.standing()
       if word.compareExchange(&old, standing.bits) {
-        awakeIsMine = !now.isAwake && standing.isAwake
+        awakeIsMine = standing.isAwake && !now.isAwake
         old = standing.bits
         break
       }
@@ -82,8 +82,7 @@ package struct Waiting {
         continue
       }
       if ask(&old, TokenWord.exclusiveTurn) { continue }
-      let clearing = awakeIsMine ? TokenWord.awake | TokenWord.woken : TokenWord.woken
-      if let given = sleep(&old, clearing: clearing, setting: 0, .exclusive) { return given }
+      if let given = sleep(&old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: 0, .exclusive) { return given }
       spin = Spin(token)
     }
   }
@@ -148,10 +147,12 @@ package struct Waiting {
     switch Futex.wait(Futex.half(of: token), TokenWord(new).half, sleepers, until: wakeTime(now)) {
     case .woken:
       slept = true
+      // The release that woke an exclusive waiter has set `awake` for it.
       awakeIsMine = !shared
       old = word.loadRelaxed()
     case .changed:
       old = word.loadRelaxed()
+      if !shared, TokenWord(old).isAwake { awakeIsMine = true }
     case .timedOut:
       if Orphans.arePossible { lookForOrphans() }
       old = word.loadRelaxed()
@@ -183,20 +184,14 @@ package struct Waiting {
   /// Leaves the waiters. Whoever could not go on because of this one is woken.
   @_noLocks @_noAllocation
   mutating func giveUp() {
-    var old = word.loadRelaxed()
-    while true {
-      var new = old
-      if !shared {
-        new &-= TokenWord.oneWaiting
-        // Whether `awake` stood for this one or another, a needless wake-up is the worst.
-        new &= ~(TokenWord.awake | TokenWord.woken)
-      }
+    let shared = shared
+    let asked = asked
+    Releasing.change(token) { now in
+      var new = now.bits
+      // Whether `awake` stood for this one or another, a needless wake-up is the worst.
+      if !shared { new = (new &- TokenWord.oneWaiting) & ~TokenWord.awake }
       if asked { new &= ~(shared ? TokenWord.sharedTurn : TokenWord.exclusiveTurn) }
-      let (settled, wake) = TokenWord(new).settled()
-      if word.compareExchange(&old, settled.bits) {
-        Releasing.perform(wake, Futex.half(of: token))
-        return
-      }
+      return TokenWord(new).settled()
     }
   }
 }

@@ -49,9 +49,6 @@ ANAX_INLINE bool anax_compare_exchange32(uint32_t *_Nonnull word, uint32_t expec
   return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 /// What was there before.
-ANAX_INLINE uint64_t anax_fetch_subtract_release(uint64_t *_Nonnull word, uint64_t value) {
-  return __atomic_fetch_sub(word, value, __ATOMIC_RELEASE);
-}
 ANAX_INLINE uint32_t anax_fetch_add32_release(uint32_t *_Nonnull word, uint32_t value) {
   return __atomic_fetch_add(word, value, __ATOMIC_RELEASE);
 }
