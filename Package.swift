@@ -61,6 +61,11 @@ let engineTests: [Target] =
   + ["LockFreeTests", "PerCPUTests", "PagesTests", "ZonesTests", "HeapTests", "ChaosTests"].map {
     .testTarget(name: $0, dependencies: engineModules, swiftSettings: swiftSettings)
   }
+  + [
+    .testTarget(
+      name: "TokensTests", dependencies: ["CAnax", "CAnaxTokens", "Machine", "LockFree", "Tokens", "Anax"],
+      swiftSettings: swiftSettings)
+  ]
 // White-box tests of the engine, its models and its chaos: end
 
 // Conformance of the C face: these tests' own process runs on Anax, and the probe is a program that links it. All test targets

@@ -7,6 +7,10 @@
 // A compare-and-swap that fails changes nothing and is tried again with what was read: so a loop of them is one step on the word
 // as it is. What is not one step: from the change of the word to the wake-up, and from it to the sleep.
 //
+// The count of wake-ups in the word is not a number here, which would come round: `stale` says of a thread on its way to sleep that
+// the count is another than it noted. A shared one that wakes by itself does not heed it, since the count starts anew where no
+// exclusive one waits.
+//
 // EXCLUSIVE, SHARED, TIMED (exclusive), TIMED_SHARED: how many threads of each kind. SPURIOUS: wake-ups for no reason.
 // UPGRADE: sharers try to upgrade, holders downgrade. BROKEN_…: what the model must find.
 
@@ -36,19 +40,15 @@
 #define ETURN 4
 #define STURN 8
 #define PARKED 16
-#ifdef BROKEN_ONE_AWAKE_BIT
-// A release says "somebody is awake" with the bit by which a newcomer says that it is.
-#define WOKEN AWAKE
-#else
-#define WOKEN 32
-#endif
-#define ONE_SHARED 64
-#define SHARED_MASK 448
-#define HALF 511
-#define ONE_OWNER 512
-#define OWNER_MASK 3584
-#define ONE_WAITING 4096
-#define WAITING(w) ((w) >> 12)
+#define ONE_SHARED 32
+#define SHARED_MASK 224
+#define IS_SHARED(w) (((w) & SHARED_MASK) != 0)
+// The half has one bit for "shared"; how many share is in the upper half.
+#define HALF(w) (((w) & 31) | (IS_SHARED(w) << 5))
+#define ONE_OWNER 256
+#define OWNER_MASK 1792
+#define ONE_WAITING 2048
+#define WAITING(w) ((w) >> 11)
 #define FREE(w) (((w) & (EXCL | SHARED_MASK)) == 0)
 #define ADMITS_EXCLUSIVE(w, slept) (FREE(w) && !((w) & STURN) && (slept || !((w) & ETURN)))
 #define ADMITS_SHARED(w, slept) (!((w) & (EXCL | ETURN)) && (slept || (!((w) & STURN) && WAITING(w) == 0)))
@@ -57,6 +57,9 @@ short word = 0;
 chan exclusive_queue = [THREADS] of { byte };
 chan shared_queue = [THREADS] of { byte };
 bit asleep[THREADS + 1];
+// On its way to sleep; and whether a release has counted a wake-up since.
+bit going[THREADS + 1];
+bit stale[THREADS + 1];
 byte owners = 0;
 byte sharers = 0;
 byte spurious = SPURIOUS;
@@ -77,9 +80,18 @@ inline settle() {
       wake = ALL_SHARED
     :: else ->
       if
-      :: WAITING(next) == 0 -> next = next & ~(AWAKE | WOKEN | ETURN)
-      :: WAITING(next) > 0 && FREE(next) && !(next & (AWAKE | WOKEN)) && !(next & STURN) ->
-        next = next | WOKEN;
+      :: WAITING(next) == 0 -> next = next & ~(AWAKE | ETURN)
+      :: WAITING(next) > 0 && FREE(next) && !(next & AWAKE) && !(next & STURN) ->
+        next = next | AWAKE;
+#ifndef BROKEN_NO_COUNT
+        other = 1;
+        do
+        :: other <= THREADS && going[other] -> stale[other] = 1; other++
+        :: other <= THREADS && !going[other] -> other++
+        :: other > THREADS -> break
+        od;
+        other = 0;
+#endif
         wake = ONE_EXCLUSIVE
       :: else -> skip
       fi
@@ -137,16 +149,15 @@ inline release_exclusive() {
   perform()
 }
 
-// One subtraction: what `settle` would change in the word is not changed.
 inline release_shared() {
   atomic {
     sharers--;
-    word = word - ONE_SHARED;
-    next = word;
+    next = word - ONE_SHARED;
     if
-    :: FREE(next) && next != 0 -> settle()
+    :: FREE(next) -> settle()
     :: else -> skip
     fi;
+    word = next;
     next = 0
   }
   perform()
@@ -157,7 +168,7 @@ inline give_up(turn, is_shared) {
   atomic {
     next = word;
     if
-    :: !is_shared -> next = (next - ONE_WAITING) & ~(AWAKE | WOKEN)
+    :: !is_shared -> next = (next - ONE_WAITING) & ~AWAKE
     :: else -> skip
     fi;
 #ifndef BROKEN_GIVE_UP_KEEPS_TURN
@@ -192,16 +203,15 @@ inline ask(turn) {
 inline sleep(queue, polls) {
   atomic {
     if
-    :: (word & HALF) == half -> queue!_pid; asleep[_pid] = 1
+    :: HALF(word) == half && (polls || !stale[_pid]) -> queue!_pid; asleep[_pid] = 1
     :: else ->
-#ifdef BROKEN_ONE_AWAKE_BIT
-      if
-      :: word & AWAKE -> mine = 1
-      :: else -> skip
-      fi;
+#ifndef BROKEN_CHANGED_DOES_NOT_ADOPT
+      mine = (word & AWAKE) != 0;
 #endif
       changed = 1
     fi;
+    going[_pid] = 0;
+    stale[_pid] = 0;
     half = 0
   }
   if
@@ -227,11 +237,11 @@ begin:
       :: else ->
 #ifdef BROKEN_STANDS_AWAKE
         // Also where a turn keeps it from taking the token.
-        mine = !(word & (AWAKE | WOKEN));
+        mine = !(word & AWAKE);
         word = (word + ONE_WAITING) | AWAKE
 #else
         if
-        :: word & (AWAKE | WOKEN | ETURN) -> word = word + ONE_WAITING
+        :: word & (AWAKE | ETURN) -> word = word + ONE_WAITING
         :: else -> mine = 1; word = (word + ONE_WAITING) | AWAKE
         fi
 #endif
@@ -242,7 +252,7 @@ again:
   if
   :: atomic {
       ADMITS_EXCLUSIVE(word, slept) ->
-      word = ((word & ~(AWAKE | WOKEN | ETURN)) - ONE_WAITING) | EXCL | (_pid * ONE_OWNER);
+      word = ((word & ~(AWAKE | ETURN)) - ONE_WAITING) | EXCL | (_pid * ONE_OWNER);
       enter_exclusive()
     }
     goto taken
@@ -252,17 +262,10 @@ again:
   :: atomic {
       !ADMITS_EXCLUSIVE(word, slept) && !late ->
 #ifndef BROKEN_PARKS_AWAKE
-#ifdef BROKEN_ONE_AWAKE_BIT
       word = word & ~(mine -> AWAKE : 0);
-#else
-#ifdef BROKEN_PARKS_ON_WOKEN
-      word = word & ~(mine -> AWAKE | WOKEN : 0);
-#else
-      word = word & ~(mine -> AWAKE | WOKEN : WOKEN);
 #endif
-#endif
-#endif
-      half = word & HALF;
+      half = HALF(word);
+      going[_pid] = 1;
       mine = 0;
       since = 1
     }
@@ -320,7 +323,8 @@ again:
   :: atomic {
       !ADMITS_SHARED(word, slept) && !late ->
       word = word | PARKED;
-      half = word & HALF;
+      half = HALF(word);
+      going[_pid] = 1;
       mine = 0;
       since = 1
     }

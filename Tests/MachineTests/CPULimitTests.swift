@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many processors' worth of time the process has, from an affinity mask and control groups played by a fake kernel. Each case is
+// a process of its own: the fake is process-wide.
+
+import CAnax
+import Glibc
+import Machine
+import Testing
+
+/// The files of the played machine, by path; a descriptor is 1000 and the file's place. Set before the fake is used.
+private nonisolated(unsafe) var files: [(path: String, text: String)] = []
+private nonisolated(unsafe) var ended = false
+/// CPUs in the played mask; negative: a negated errno.
+private nonisolated(unsafe) var allowed = 0
+
+private let playMachine: anax_fake_kernel = { number, a, b, c, _, _, _ in
+  if number == anax_sys_sched_getaffinity {
+    if allowed < 0 { return allowed }
+    let words = (allowed + 63) / 64
+    let mask = UnsafeMutablePointer<UInt64>(bitPattern: c)!
+    for word in 0..<words {
+      let left = allowed - word * 64
+      mask[word] = left >= 64 ? .max : 1 << UInt64(left) - 1
+    }
+    return max(words, 1) * 8
+  }
+  if number == anax_sys_openat {
+    let path = String(cString: UnsafePointer<CChar>(bitPattern: b)!)
+    ended = false
+    guard let place = files.firstIndex(where: { $0.path == path }) else { return -Int(ENOENT) }
+    return 1000 + place
+  }
+  if number == anax_sys_read {
+    if ended { return 0 }
+    ended = true
+    let bytes = Array(files[a - 1000].text.utf8.prefix(c))
+    memcpy(UnsafeMutableRawPointer(bitPattern: b)!, bytes, bytes.count)
+    return bytes.count
+  }
+  return 0
+}
+
+private func processors(_ count: Int, _ played: [(String, String)] = []) -> UInt64 {
+  allowed = count
+  files = played.map { (path: $0.0, text: $0.1) }
+  anax_state().pointee.fake_kernel = playMachine
+  defer { anax_state().pointee.fake_kernel = nil }
+  return CPULimit.processors()
+}
+
+@Suite struct CPULimitTests {
+  @Test func affinity() async {
+    await #expect(processExitsWith: .success) {
+      #expect(processors(1) == 1)
+      #expect(processors(2) == 2)
+      #expect(processors(64) == 64)
+      #expect(processors(200) == 200)
+
+      #expect(processors(-Int(EINVAL), [("/sys/fs/cgroup/cpu.max", "300000 100000\n")]) == 3)
+    }
+  }
+
+  @Test func quotaOfVersion2() async {
+    await #expect(processExitsWith: .success) {
+      #expect(processors(8, [("/sys/fs/cgroup/cpu.max", "150000 100000\n")]) == 1)
+      #expect(processors(8, [("/sys/fs/cgroup/cpu.max", "200000 100000\n")]) == 2)
+      #expect(processors(8, [("/sys/fs/cgroup/cpu.max", "50000 100000\n")]) == 1)
+      #expect(processors(8, [("/sys/fs/cgroup/cpu.max", "max 100000\n")]) == 8)
+      #expect(processors(2, [("/sys/fs/cgroup/cpu.max", "1600000 100000\n")]) == 2)
+    }
+  }
+
+  @Test func ownGroupOfVersion2IsTighterThanTheMount() async {
+    await #expect(processExitsWith: .success) {
+      let played = [
+        ("/sys/fs/cgroup/cpu.max", "max 100000\n"),
+        ("/proc/self/cgroup", "1:name=systemd:/\n0::/system.slice/service\n"),
+        ("/sys/fs/cgroup/system.slice/service/cpu.max", "75000 25000\n"),
+      ]
+      #expect(processors(16, played) == 3)
+    }
+  }
+
+  @Test func version1() async {
+    await #expect(processExitsWith: .success) {
+      let period = ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "50000\n")
+      #expect(processors(8, [period, ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n")]) == 4)
+      #expect(processors(8, [("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n")]) == 2)
+      #expect(processors(8, [period, ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n")]) == 8)
+    }
+  }
+
+  @Test func nonsenseBoundsNothing() async {
+    await #expect(processExitsWith: .success) {
+      for text in ["", "lots\n", "\n", "100000\n", "100000 0\n", "-5 -5\n", "99999999999999999999999999 1\n"] {
+        #expect(processors(8, [("/sys/fs/cgroup/cpu.max", text), ("/proc/self/cgroup", "garbage")]) == 8, "\(text)")
+      }
+      #expect(processors(8, [("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "0\n")]) == 8)
+      #expect(
+        processors(
+          8, [("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "400000\n"), ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "x\n")]) == 4)
+    }
+  }
+}

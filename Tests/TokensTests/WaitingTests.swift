@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow paths step by step: one thread waits, and a fake futex plays the kernel and all other threads, who change the word while it
+// sleeps. Each case is a process of its own: the fake is process-wide.
+
+import CAnax
+import CAnaxTokens
+import Glibc
+import LockFree
+import Machine
+import Testing
+import Tokens
+
+@testable import Anax
+
+private typealias Word = TokenWord
+
+/// One call of the futex.
+private struct Call: Equatable {
+  var isWait: Bool
+  /// What the word must be, or how many are woken.
+  var value: UInt64
+  var mask: Int
+  var isTimed = false
+}
+
+/// What the sleeps answer, in turn; each may change the word first. Then sleeps answer EAGAIN.
+private nonisolated(unsafe) var answers: [() -> Int] = []
+private nonisolated(unsafe) var calls: [Call] = []
+private let other: UInt32 = 999
+
+private let fakeFutex: anax_fake_kernel = { number, a, b, c, d, e, f in
+  if number != anax_sys_futex { return anax_system_call(number, a, b, c, d, e, f) }
+  let isWait = b == 9 | 128
+  precondition(isWait || b == 10 | 128, "process-private bitset operations only")
+  calls.append(Call(isWait: isWait, value: UInt64(c), mask: f, isTimed: isWait && d != 0))
+  if !isWait { return 0 }
+  if calls.count > 100 { fatalError("it sleeps again and again") }
+  return answers.isEmpty ? -Int(EAGAIN) : answers.removeFirst()()
+}
+
+/// A token whose word is set by hand, and which nobody spins for.
+private struct Stage {
+  let token = Token("stage", policy: .fixed(tries: 0))
+
+  init(_ bits: UInt64) {
+    _ = ThreadRecord.current()
+    anax_state().pointee.fake_kernel = fakeFutex
+    set(bits)
+  }
+
+  func set(_ bits: UInt64) { AtomicWord(anax_token_word(token.state)).storeRelaxed(bits) }
+  var bits: UInt64 { token.word.bits }
+  /// What another holder's release does to the word.
+  func release() { set(token.word.released().word.bits) }
+  var sleeps: [Call] { calls.filter(\.isWait) }
+  var wakes: [Call] { calls.filter { !$0.isWait } }
+}
+
+private let held = Word.held(by: other)
+private let waiting = Word.oneWaiting
+private let awake = Word.awake
+
+@Suite struct WaitingTests {
+  @Test func aSleepThatFindsTheWordChangedTriesAgain() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held)
+      answers = [
+        {
+          #expect(stage.bits == held | waiting, "the waiter has cleared awake before it sleeps")
+          stage.release()
+          return -Int(EAGAIN)
+        }
+      ]
+      stage.token.acquire()
+      #expect(stage.sleeps == [Call(isWait: true, value: 1, mask: 1)])
+      #expect(stage.bits == Word.held(by: anax_token_thread().pointee.id))
+      #expect(stage.token.statistics.parked == 1 && stage.token.statistics.collisions == 1)
+      stage.token.release()
+      #expect(stage.bits == 0 && stage.wakes.isEmpty)
+    }
+  }
+
+  @Test func interruptionsAndWakeUpsForNoReasonAreBorne() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held)
+      answers = [
+        { -Int(EINTR) }, { 0 }, { -Int(EINTR) }, { 0 },
+        {
+          #expect(stage.bits == held | waiting)
+          stage.release()
+          return 0
+        },
+      ]
+      stage.token.acquire()
+      #expect(stage.sleeps == Array(repeating: Call(isWait: true, value: 1, mask: 1), count: 5))
+      #expect(stage.token.isHeld && stage.token.word.waiting == 0)
+      stage.token.release()
+      #expect(stage.bits == 0)
+    }
+  }
+
+  /// A newcomer takes the token between the wake-up and the try.
+  @Test func aWaiterThatIsPassedSleepsAgainAndClearsAwake() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held)
+      answers = [
+        {
+          stage.release()
+          #expect(stage.bits & awake != 0)
+          stage.set(stage.bits | held)
+          return 0
+        },
+        {
+          #expect(stage.bits & awake == 0, "it sleeps: the next release must wake it")
+          stage.release()
+          return 0
+        },
+      ]
+      stage.token.acquire()
+      // The second sleep notes another count of wake-ups.
+      #expect(stage.sleeps.map(\.value) == [1, 1 | Word.oneWake])
+      stage.token.release()
+      #expect(stage.bits == 0)
+    }
+  }
+
+  /// A release finds nobody asleep, and a newcomer takes the token: the half must not be what the one on its way noted.
+  @Test func aReleaseThatWakesNobodyIsSeenByWhoIsOnItsWay() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held | waiting | awake)
+      answers = [
+        {
+          // The one that was awake takes it, lets it go, and a newcomer takes it.
+          let noted = stage.token.word.half
+          stage.set(Word(stage.bits).released().word.takenByWaiter(other).bits)
+          stage.release()
+          stage.set(stage.token.word.takenExclusively(by: other).bits)
+          #expect(stage.token.word.half != noted)
+          return -Int(EAGAIN)
+        },
+        {
+          #expect(stage.bits & awake == 0, "it has taken over awake, and cleared it")
+          stage.release()
+          return 0
+        },
+      ]
+      stage.token.acquire()
+      #expect(stage.sleeps.first == Call(isWait: true, value: 3, mask: 1), "awake is another's: it stays")
+      stage.token.release()
+      #expect(stage.bits == 0)
+    }
+  }
+
+  @Test func givesUpAtItsDeadline() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held)
+      answers = [{ usleep(3000); return -Int(ETIMEDOUT) }]
+      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
+      #expect(stage.sleeps == [Call(isWait: true, value: 1, mask: 1, isTimed: true)])
+      #expect(stage.bits == held && !stage.token.isHeld && stage.wakes.isEmpty)
+      // One whose time is up takes what it can have.
+      answers = [{ usleep(3000); stage.release(); return -Int(ETIMEDOUT) }]
+      #expect(throws: Never.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
+      stage.token.release()
+      #expect(stage.bits == 0)
+    }
+  }
+
+  /// Whoever could not go on because of the one that gives up is woken.
+  @Test func givingUpWakesWhomItHeldUp() async {
+    await #expect(processExitsWith: .success) {
+      // Shared by another; sharers sleep because of this exclusive request.
+      let one = Word.shared | Word.oneHolder
+      let stage = Stage(one)
+      answers = [
+        {
+          stage.set(stage.bits | Word.sharedParked)
+          usleep(2000)
+          return -Int(ETIMEDOUT)
+        }
+      ]
+      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(1)) }
+      #expect(stage.bits == one)
+      #expect(stage.wakes == [Call(isWait: false, value: UInt64(Int32.max), mask: 2)])
+    }
+  }
+
+  @Test func asksForItsTurnAndTakesIt() async {
+    await #expect(processExitsWith: .success) {
+      #expect(throws: Never.self) { try Tunable.tokenFair.set(10_000) }
+      let stage = Stage(held)
+      answers = [
+        {
+          usleep(100)
+          return 0
+        },
+        {
+          #expect(stage.bits == held | waiting | Word.exclusiveTurn, "it has slept for longer than the bound")
+          stage.release()
+          let free = stage.token.word
+          #expect(!free.admitsExclusive(slept: false) && !free.admitsShared(slept: true) && free.isAwake)
+          return 0
+        },
+      ]
+      stage.token.acquire()
+      #expect(!stage.token.word.hasTurn && stage.token.statistics.turns == 1)
+      stage.token.release()
+      #expect(stage.bits == 0)
+    }
+  }
+
+  /// It has asked for its turn and gives up.
+  @Test func givesItsTurnBack() async {
+    await #expect(processExitsWith: .success) {
+      #expect(throws: Never.self) { try Tunable.tokenFair.set(10_000) }
+      let stage = Stage(held | waiting)
+      answers = [
+        { usleep(100); return 0 },
+        {
+          #expect(stage.bits & Word.exclusiveTurn != 0)
+          stage.release()
+          usleep(5000)
+          // Somebody has it again.
+          stage.set(stage.bits | held)
+          return -Int(ETIMEDOUT)
+        },
+      ]
+      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(3)) }
+      #expect(stage.bits & Word.exclusiveTurn == 0 && stage.token.word.waiting == 1)
+      // The next release wakes the other.
+      stage.set(stage.bits & ~awake)
+      let released = stage.token.word.released()
+      #expect(released.wake == .oneExclusive)
+    }
+  }
+
+  /// A newcomer that another's turn keeps out must not count as awake: the release would rely on it.
+  @Test func aNewcomerUnderATurnIsNotReliedOn() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held | waiting | Word.exclusiveTurn)
+      answers = [
+        {
+          #expect(stage.bits == held | 2 * waiting | Word.exclusiveTurn)
+          let released = stage.token.word.released()
+          #expect(released.wake == .oneExclusive)
+          stage.set(released.word.bits)
+          return -Int(EAGAIN)
+        },
+        {
+          // The token is free, and not for this one: the other takes it and lets it go.
+          #expect(stage.token.word.isFree)
+          stage.set(stage.token.word.takenByWaiter(other).bits)
+          stage.release()
+          return -Int(EAGAIN)
+        },
+      ]
+      stage.token.acquire()
+      #expect(stage.sleeps.count == 2)
+      stage.token.release()
+      #expect(stage.bits == 0)
+    }
+  }
+
+  @Test func sharersSleepForTheirOwnWakeUpAndLookAgain() async {
+    await #expect(processExitsWith: .success) {
+      #expect(throws: Never.self) { try Tunable.tokenFair.set(10_000) }
+      let stage = Stage(held | waiting)
+      answers = [
+        {
+          #expect(stage.bits == held | waiting | Word.sharedParked)
+          usleep(100)
+          return -Int(ETIMEDOUT)
+        },
+        {
+          #expect(stage.bits & Word.sharedTurn != 0, "unwoken for longer than the bound: it asks")
+          let released = stage.token.word.released()
+          #expect(released.wake == .allShared)
+          stage.set(released.word.bits)
+          return 0
+        },
+      ]
+      stage.token.acquireShared()
+      #expect(stage.sleeps.allSatisfy { $0.mask == 2 && $0.isTimed } && stage.sleeps.count == 2)
+      #expect(stage.bits & ~Word.wakesMask == Word.shared | Word.oneHolder | waiting, "before the one that waits, by its turn")
+      stage.token.release()
+      #expect(stage.wakes == [Call(isWait: false, value: 1, mask: 1)])
+    }
+  }
+
+  @Test func releasesWakeWhomTheyServe() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(0)
+      let mine = Word.held(by: anax_token_thread().pointee.id)
+      stage.token.acquire()
+      stage.set(mine | waiting)
+      stage.token.release()
+      stage.set(0)
+      stage.token.acquire()
+      stage.set(mine | Word.sharedParked)
+      stage.token.release()
+      #expect(stage.bits == 0)
+      stage.token.acquire()
+      stage.set(mine | waiting | awake)
+      stage.token.release()
+      stage.set(0)
+      #expect(
+        calls == [
+          Call(isWait: false, value: 1, mask: 1), Call(isWait: false, value: UInt64(Int32.max), mask: 2),
+        ], "who is awake needs no wake-up")
+    }
+  }
+
+  /// Others hold the second token: the first is let go before the sleep, and at the deadline it is there again.
+  @Test func aDeadlineRestoresWhatWasHeld() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held)
+      let first = Token("first")
+      let place = UInt(bitPattern: first.state)
+      first.acquire()
+      answers = [
+        {
+          let word = anax_token_word(UnsafeMutablePointer<anax_token>(bitPattern: place)!)
+          #expect(AtomicWord(word).loadRelaxed() == 0, "nobody waits with a token in hand")
+          usleep(3000)
+          return -Int(ETIMEDOUT)
+        }
+      ]
+      let error = #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
+      if case .timedOut(let overrun)? = error { #expect(overrun > .zero && overrun < .seconds(5)) } else {
+        Issue.record("\(String(describing: error))")
+      }
+      #expect(first.isHeld && first.word.isExclusive && first.lettings == 1 && !stage.token.isHeld)
+      #expect(stage.bits == held)
+      first.release()
+    }
+  }
+}
