@@ -79,7 +79,9 @@ package struct TokenWord: Equatable {
 
   @inlinable package var isExclusive: Bool { @_noLocks @_noAllocation get { bits & Self.exclusive != 0 } }
   @inlinable package var isAwake: Bool { @_noLocks @_noAllocation get { bits & Self.awake != 0 } }
-  @inlinable package var sharedCount: UInt64 { @_noLocks @_noAllocation get { bits & Self.shared == 0 ? 0 : bits >> 32 & 0xffff } }
+  @inlinable package var sharedCount: UInt64 {
+    @_noLocks @_noAllocation get { bits & Self.shared == 0 ? 0 : bits >> 32 & 0xffff }
+  }
   @inlinable package var owner: UInt32 { @_noLocks @_noAllocation get { UInt32(bits >> 32 & 0xffff) } }
   @inlinable package var waiting: UInt64 { @_noLocks @_noAllocation get { bits >> 48 } }
   @inlinable package var hasTurn: Bool {

@@ -98,7 +98,8 @@ private func processors(_ count: Int, _ played: [(String, String)] = []) -> UInt
       #expect(processors(8, [("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "0\n")]) == 8)
       #expect(
         processors(
-          8, [("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "400000\n"), ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "x\n")]) == 4)
+          8, [("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "400000\n"), ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "x\n")])
+          == 4)
     }
   }
 }

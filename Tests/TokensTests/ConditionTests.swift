@@ -40,8 +40,10 @@ import Tokens
         if index < 2 {
           token.withToken { usleep(20) }
           got.add()
-        } else if (try? index == 5 ? token.acquireShared(timeout: .microseconds(30)) : token.acquire(
-          timeout: .microseconds(round % 60))) != nil
+        } else if (try? index == 5
+          ? token.acquireShared(timeout: .microseconds(30))
+          : token.acquire(
+            timeout: .microseconds(round % 60))) != nil
         {
           token.release()
         } else {

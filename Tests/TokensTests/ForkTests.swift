@@ -144,7 +144,8 @@ private func use(_ token: Token) -> Bool {
     let lines = said(result.standardErrorContent)
     #expect(lines.count == 1)
     let line = lines.first ?? ""
-    #expect(line.hasPrefix("anax: request for token 'left behind', which another thread held when this process was forked"))
+    #expect(
+      line.hasPrefix("anax: request for token 'left behind', which another thread held when this process was forked"))
     #expect(line.contains(" (thread ") && line.contains(" of the parent)"))
   }
 
@@ -202,6 +203,7 @@ private func use(_ token: Token) -> Bool {
   @Test func recordsAreNotTakenOver() async {
     await #expect(processExitsWith: .success) {
       let token = Token("hammered")
+      token.withToken {}
       let over = Tally()
       let hammer = Worker { while over.value == 0 { token.withToken {} } }
       for _ in 0..<100 {
@@ -230,10 +232,16 @@ private func use(_ token: Token) -> Bool {
     await #expect(processExitsWith: .success) {
       nonisolated(unsafe) var token: Token? = Token("ends")
       let holder = Holder({ token?.acquire() }, { token?.release() })
-      #expect(inChild { token = nil; return 0 } == 0)
+      #expect(
+        inChild {
+          token = nil; return 0
+        } == 0)
       holder.end()
       token?.acquire()
-      #expect(inChild { token = nil; return 0 } == -SIGABRT)
+      #expect(
+        inChild {
+          token = nil; return 0
+        } == -SIGABRT)
       token?.release()
     }
   }

@@ -10,7 +10,9 @@ import Tokens
 
 @Suite struct PolicyTests {
   @Test func policiesAreCutToTheirRanges() {
-    #expect(SpinPolicy(tries: -1, delay: 5_000_000, longestDelay: -3) == SpinPolicy(tries: 0, delay: 1_000_000, longestDelay: 1_000_000))
+    #expect(
+      SpinPolicy(tries: -1, delay: 5_000_000, longestDelay: -3)
+        == SpinPolicy(tries: 0, delay: 1_000_000, longestDelay: 1_000_000))
     #expect(SpinPolicy.fixed(tries: 7, delay: 9) == SpinPolicy(tries: 7, delay: 9, longestDelay: 9, growth: .none))
     #expect(SpinPolicy.dragonfly2011.tries == 5 && SpinPolicy.exponential2018.growth == .half)
     for growth in SpinPolicy.Growth.allCases {
@@ -55,10 +57,16 @@ import Tokens
   @Test func policiesChangeWhileThreadsWait() {
     let token = Token()
     let guarded = Guarded()
-    let policies: [SpinPolicy?] = [nil, .dragonfly2011, .exponential2018, .fixed(tries: 0), .fixed(tries: 100, delay: 200)]
+    let policies: [SpinPolicy?] = [
+      nil, .dragonfly2011, .exponential2018, .fixed(tries: 0), .fixed(tries: 100, delay: 200),
+    ]
     onThreads(5) { index in
       for round in 0..<4000 {
-        if index == 0 { token.policy = policies[round % policies.count] } else { token.withToken { guarded.value += 1 } }
+        if index == 0 {
+          token.policy = policies[round % policies.count]
+        } else {
+          token.withToken { guarded.value += 1 }
+        }
       }
     }
     #expect(guarded.value == 16_000)
@@ -75,7 +83,8 @@ import Tokens
     Worker { token.withToken {} }.join()
     token.withToken { Worker { #expect(token.tryWithToken { 1 } == nil) }.join() }
     let statistics = token.statistics
-    #expect(statistics.collisions == 0 && statistics.parked == 0 && statistics.totalWait == .zero && statistics.waits.isEmpty)
+    #expect(
+      statistics.collisions == 0 && statistics.parked == 0 && statistics.totalWait == .zero && statistics.waits.isEmpty)
   }
 
   @Test func waitsAreCounted() {

@@ -56,7 +56,7 @@ private struct Account: ~Copyable {
     let value = Serialized(0)
     onThreads(4) { index in
       for _ in 0..<20_000 {
-        if index < 3 { value.withValue { $0 += 1 } } else { _ = value.withShared { $0 } }
+        if index < 3 { value.withValue { $0 += 1 } } else { _ = value.withShared { $0 == 0 } }
       }
     }
     #expect(value.withValue { $0 } == 60_000)
@@ -92,9 +92,13 @@ private struct Account: ~Copyable {
             #expect(a + b + c == 300)
           }
         } else if index == 0 {
-          withSerialized(a, b) { $0 -= 1; $1 += 1 }
+          withSerialized(a, b) {
+            $0 -= 1; $1 += 1
+          }
         } else {
-          withSerialized(b, a) { $0 -= 1; $1 += 1 }
+          withSerialized(b, a) {
+            $0 -= 1; $1 += 1
+          }
         }
         if round % 16 == 0 { a.withValue { _ in } }
       }

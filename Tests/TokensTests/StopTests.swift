@@ -47,7 +47,8 @@ private func lastWords(_ result: ExitTest.Result) -> String {
       token.acquire()
       token.downgrade()
     }
-    #expect(lastWords(result) == "anax: downgrade of token 'twice', which this thread does not hold exclusively and once")
+    #expect(
+      lastWords(result) == "anax: downgrade of token 'twice', which this thread does not hold exclusively and once")
   }
 
   @Test func theThirtyThirdToken() async throws {
@@ -106,7 +107,8 @@ private func lastWords(_ result: ExitTest.Result) -> String {
       token.withToken { value.withValue { _ in token.sleep() } }
     }
     #expect(
-      lastWords(result) == "anax: Token.sleep inside the open access to serialized value 'value', which may not be let go")
+      lastWords(result)
+        == "anax: Token.sleep inside the open access to serialized value 'value', which may not be let go")
   }
 
   @Test func theSameValueTwice() async throws {

@@ -31,6 +31,9 @@ struct Worker {
   }
 
   func join() { pthread_join(handle, nil) }
+
+  /// Sends the thread a signal.
+  func interrupt(_ signal: Int32) { pthread_kill(handle, signal) }
 }
 
 /// Runs the body on so many threads at once, and waits for all.

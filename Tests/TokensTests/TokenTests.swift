@@ -22,11 +22,12 @@ private struct Unique: ~Copyable {
     #expect(token.withShared { token.isHeld ? 6 : 0 } == 6)
     #expect(token.tryWithToken { 7 } == 7)
     #expect(token.tryWithShared { 8 } == 8)
-    #expect(throws: Failure()) { try token.withToken { () throws(Failure) in throw Failure() } }
-    #expect(throws: Failure()) { try token.withShared { () throws(Failure) in throw Failure() } }
-    #expect(throws: Failure()) { try token.tryWithToken { () throws(Failure) in throw Failure() } }
+    #expect(throws: Failure()) { try token.withToken { () throws(Failure) -> Void in throw Failure() } }
+    #expect(throws: Failure()) { try token.withShared { () throws(Failure) -> Void in throw Failure() } }
+    #expect(throws: Failure()) { try token.tryWithToken { () throws(Failure) -> Void in throw Failure() } }
     let unique = token.withToken { Unique(number: 9) }
-    #expect(unique.number == 9)
+    let number = unique.number
+    #expect(number == 9)
     #expect(!token.isHeld && token.word.bits == 0)
   }
 
@@ -211,7 +212,7 @@ private struct Unique: ~Copyable {
           return 3
         }
         #expect(result == 3 && a.isHeld && b.isHeld && a.word.isExclusive && b.word.sharedCount == 1)
-        #expect(throws: Failure()) { try Token.blocking { () throws(Failure) in throw Failure() } }
+        #expect(throws: Failure()) { try Token.blocking { () throws(Failure) -> Void in throw Failure() } }
         #expect(a.isHeld && b.isHeld)
       }
     }
@@ -255,7 +256,7 @@ private struct Unique: ~Copyable {
       found.insert(UnsafeMutableRawPointer(token.state))
     }
     #expect(found.count > 3000, "16384 things spread over 4096 tokens")
-    for address in [0, 1, 4096, Int(UInt.max >> 1), -16].compactMap(UnsafeRawPointer.init(bitPattern:)) {
+    for address in [0, 1, 4096, Int(UInt.max >> 1), -16].compactMap({ UnsafeRawPointer(bitPattern: $0) }) {
       Token.pool(for: address).withToken {}
     }
     let token = Token.pool(for: things)

@@ -61,7 +61,8 @@ private let waiting = Word.oneWaiting
   @Test func takings() {
     #expect(Word(parked | waiting | wake).takenExclusively(by: 9) == Word(parked | waiting | wake | Word.held(by: 9)))
     let marks = awake | exclusiveTurn
-    #expect(Word(2 * waiting | marks | parked | wake).takenByWaiter(9) == Word(waiting | parked | wake | Word.held(by: 9)))
+    #expect(
+      Word(2 * waiting | marks | parked | wake).takenByWaiter(9) == Word(waiting | parked | wake | Word.held(by: 9)))
     // The count of wake-ups starts anew where nobody is left who could have noted it.
     #expect(Word(waiting | marks | 3 * wake).takenByWaiter(9) == Word(Word.held(by: 9)))
     #expect(Word(sharedTurn | one).takenShared(slept: true) == Word(two))

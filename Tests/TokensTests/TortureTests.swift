@@ -8,7 +8,8 @@ import Testing
 @Suite(.serialized) struct TortureTests {
   static func plan(_ fault: TorturePlan.Fault = .none) -> TorturePlan {
     let environment = ProcessInfo.processInfo.environment
-    let seconds = environment["ANAX_TORTURE_SECONDS"].flatMap(Double.init) ?? (environment["TEST_FULL"] == "1" ? 120 : 4)
+    let seconds =
+      environment["ANAX_TORTURE_SECONDS"].flatMap(Double.init) ?? (environment["TEST_FULL"] == "1" ? 120 : 4)
     let seed = environment["ANAX_TORTURE_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...1 << 40)
     let processors = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     return TorturePlan(seed: seed, seconds: fault == .none ? seconds : 3, threads: 4 * processors, fault: fault)

@@ -42,8 +42,10 @@ private let fakeFutex: anax_fake_kernel = { number, a, b, c, d, e, f in
 private struct Stage {
   let token = Token("stage", policy: .fixed(tries: 0))
 
-  init(_ bits: UInt64) {
+  /// `fair`: after how many nanoseconds of sleep a waiter asks for its turn.
+  init(_ bits: UInt64, fair: Int64 = 1_000_000_000) {
     _ = ThreadRecord.current()
+    #expect(throws: Never.self) { try Tunable.tokenFair.set(fair) }
     anax_state().pointee.fake_kernel = fakeFutex
     set(bits)
   }
@@ -154,12 +156,20 @@ private let awake = Word.awake
   @Test func givesUpAtItsDeadline() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held)
-      answers = [{ usleep(3000); return -Int(ETIMEDOUT) }]
+      answers = [
+        {
+          usleep(3000); return -Int(ETIMEDOUT)
+        }
+      ]
       #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
       #expect(stage.sleeps == [Call(isWait: true, value: 1, mask: 1, isTimed: true)])
       #expect(stage.bits == held && !stage.token.isHeld && stage.wakes.isEmpty)
       // One whose time is up takes what it can have.
-      answers = [{ usleep(3000); stage.release(); return -Int(ETIMEDOUT) }]
+      answers = [
+        {
+          usleep(3000); stage.release(); return -Int(ETIMEDOUT)
+        }
+      ]
       #expect(throws: Never.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
       stage.token.release()
       #expect(stage.bits == 0)
@@ -182,13 +192,13 @@ private let awake = Word.awake
       #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(1)) }
       #expect(stage.bits == one)
       #expect(stage.wakes == [Call(isWait: false, value: UInt64(Int32.max), mask: 2)])
+      stage.set(0)
     }
   }
 
   @Test func asksForItsTurnAndTakesIt() async {
     await #expect(processExitsWith: .success) {
-      #expect(throws: Never.self) { try Tunable.tokenFair.set(10_000) }
-      let stage = Stage(held)
+      let stage = Stage(held, fair: 10_000)
       answers = [
         {
           usleep(100)
@@ -212,10 +222,11 @@ private let awake = Word.awake
   /// It has asked for its turn and gives up.
   @Test func givesItsTurnBack() async {
     await #expect(processExitsWith: .success) {
-      #expect(throws: Never.self) { try Tunable.tokenFair.set(10_000) }
-      let stage = Stage(held | waiting)
+      let stage = Stage(held | waiting, fair: 10_000)
       answers = [
-        { usleep(100); return 0 },
+        {
+          usleep(100); return 0
+        },
         {
           #expect(stage.bits & Word.exclusiveTurn != 0)
           stage.release()
@@ -231,6 +242,7 @@ private let awake = Word.awake
       stage.set(stage.bits & ~awake)
       let released = stage.token.word.released()
       #expect(released.wake == .oneExclusive)
+      stage.set(0)
     }
   }
 
@@ -263,8 +275,7 @@ private let awake = Word.awake
 
   @Test func sharersSleepForTheirOwnWakeUpAndLookAgain() async {
     await #expect(processExitsWith: .success) {
-      #expect(throws: Never.self) { try Tunable.tokenFair.set(10_000) }
-      let stage = Stage(held | waiting)
+      let stage = Stage(held | waiting, fair: 10_000)
       answers = [
         {
           #expect(stage.bits == held | waiting | Word.sharedParked)
@@ -281,9 +292,12 @@ private let awake = Word.awake
       ]
       stage.token.acquireShared()
       #expect(stage.sleeps.allSatisfy { $0.mask == 2 && $0.isTimed } && stage.sleeps.count == 2)
-      #expect(stage.bits & ~Word.wakesMask == Word.shared | Word.oneHolder | waiting, "before the one that waits, by its turn")
+      #expect(
+        stage.bits & ~Word.wakesMask == Word.shared | Word.oneHolder | waiting, "before the one that waits, by its turn"
+      )
       stage.token.release()
       #expect(stage.wakes == [Call(isWait: false, value: 1, mask: 1)])
+      stage.set(0)
     }
   }
 
@@ -326,12 +340,15 @@ private let awake = Word.awake
         }
       ]
       let error = #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
-      if case .timedOut(let overrun)? = error { #expect(overrun > .zero && overrun < .seconds(5)) } else {
+      if case .timedOut(let overrun)? = error {
+        #expect(overrun > .zero && overrun < .seconds(5))
+      } else {
         Issue.record("\(String(describing: error))")
       }
       #expect(first.isHeld && first.word.isExclusive && first.lettings == 1 && !stage.token.isHeld)
       #expect(stage.bits == held)
       first.release()
+      stage.set(0)
     }
   }
 }
