@@ -130,3 +130,28 @@ import Testing
     }
   }
 }
+
+@Suite struct ForkEpochTests {
+  @Test func aLockIsTakenOverFromWhoIsStopped() async {
+    await #expect(processExitsWith: .success) {
+      #expect(Engine.ensureStarted())
+      let word = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+      word.pointee = 0
+      let first = ForkEpoch.tryLock(word)
+      #expect(first != nil && word.pointee == first)
+      #expect(ForkEpoch.tryLock(word) == nil, "held")
+      // As if taken 2^35 cycles ago.
+      let old = word.pointee &- 32 << 32
+      word.pointee = old
+      let second = ForkEpoch.tryLock(word)
+      #expect(second != nil && word.pointee == second)
+      ForkEpoch.unlock(word, old)
+      #expect(word.pointee == second, "who lost the lock does not release it")
+      ForkEpoch.unlock(word, second!)
+      #expect(word.pointee == 0)
+      // Another epoch's holder does not exist here.
+      word.pointee = first! &+ 7
+      #expect(ForkEpoch.tryLock(word) != nil)
+    }
+  }
+}

@@ -88,10 +88,11 @@ struct anax_home {
   uint64_t empties;        // slabs seen to become empty since the last trim
   uint64_t unused_word;
   uint64_t crossed;        // batches that another CPU took than the one that put them
-  uint64_t bins[4];        // tagged stacks of slabs with free slots, fullest first
+  uint64_t bins[8];        // two sets of four tagged stacks of slabs with free slots, fullest first
+  uint64_t set;            // the set that slabs are pushed to, 0 or 1
   uint64_t trimming;
   uint64_t busy;           // on node 0: requests of a user zone that are on the slow path
-  uint64_t unused[11];
+  uint64_t unused[6];
 };
 
 struct anax_node {
@@ -213,6 +214,7 @@ ANAX_FIELD(home, depot_low)
 ANAX_FIELD(home, slabs)
 ANAX_FIELD(home, empties)
 ANAX_FIELD(home, crossed)
+ANAX_FIELD(home, set)
 ANAX_FIELD(home, trimming)
 ANAX_FIELD(home, busy)
 ANAX_FIELD(node, top)
