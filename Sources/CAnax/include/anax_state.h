@@ -155,6 +155,7 @@ struct anax_state {
   uint64_t zone_top;
   uint64_t page_bytes;
   uint64_t reclaims;
+  uint64_t left_overs;                 // 1: some block is left over (see CPUBlocks)
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
   uint64_t moves;                      // blocks moved by the kernel
@@ -230,6 +231,7 @@ ANAX_FIELD(state, last_tick)
 ANAX_FIELD(state, sweeping)
 ANAX_FIELD(state, epochs)
 ANAX_FIELD(state, reclaims)
+ANAX_FIELD(state, left_overs)
 ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
