@@ -129,7 +129,7 @@ struct anax_state {
   uint64_t *_Nullable touched;
   uint64_t *_Nullable recent;
   uint64_t *_Nullable runs;            // word per page, meaningful at a run's first page
-  uint16_t *_Nullable longest;         // per chunk: no free run is longer
+  uint64_t *_Nullable longest;         // per chunk: no free run is longer
   uint8_t *_Nullable dirty_chunks;
   uint8_t *_Nullable huge_chunks;
   uint64_t *_Nullable shard_locks;
