@@ -102,7 +102,7 @@ extension Tunable {
           "Where huge pages are asked for: 0 nowhere, 1 for large blocks, 2 everywhere.")
       case .pageColor:
         TunableRow(
-          "vm.page.color", .choice, 1, 0, 1, .live,
+          "vm.page.color", .choice, 1, 0, 1, .atStart,
           "Whether blocks start at skewed lines and pages, so that they spread over cache and TLB sets: 0 no, 1 yes.")
       case .zoneCacheBytes:
         TunableRow(
