@@ -89,19 +89,8 @@ package enum Large {
 
   @inline(never) @_noLocks @_noAllocation
   package static func free(_ address: UInt64) {
-    let page = Region.page(of: address)
-    let word = Run.at(page: page)
-    let run = run(address)
-    var old = run.word
-    while true {
-      if old & Run.live == 0 { Stop.notARun(address) }
-      let held = Run(word: old).holds > 0
-      let new = held ? (old & ~Run.live) | Run.freed : 0
-      if word.compareExchange(&old, new) {
-        if !held { Pages.release(page: page, count: run.pages) }
-        break
-      }
-    }
+    _ = run(address)
+    do throws(PageFailure) { try PageRequest.release(page: Region.page(of: address)) } catch { Stop.notARun(address) }
     Ticks.ride()
   }
 

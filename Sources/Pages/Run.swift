@@ -46,6 +46,32 @@ package struct Run {
   package var isLocked: Bool { @_noLocks @_noAllocation get { word & Run.locked != 0 } }
   package var holds: UInt64 { @_noLocks @_noAllocation get { word &>> 48 } }
 
+  package enum Change { case release, hold, unhold, wire, unwire }
+
+  /// The word after a change; 0: the pages are nobody's any more.
+  @_noLocks @_noAllocation
+  package func after(_ change: Change) throws(PageFailure) -> UInt64 {
+    switch change {
+    case .release:
+      if !isLive { throw .notARun }
+      return holds > 0 ? (word & ~Run.live) | Run.freed : 0
+    case .hold:
+      if !isLive, holds == 0 { throw .notARun }
+      if holds == Run.mostHolds { throw .tooMany }
+      return word &+ Run.oneHold
+    case .unhold:
+      if holds == 0 { throw .notARun }
+      return holds == 1 && !isLive ? 0 : word &- Run.oneHold
+    case .wire:
+      if !isLive { throw .notARun }
+      if wirings == Run.mostWirings { throw .tooMany }
+      return word &+ Run.oneWiring
+    case .unwire:
+      if wirings == 0 { throw .notARun }
+      return (word &- Run.oneWiring) & (wirings == 1 ? ~Run.locked : ~0)
+    }
+  }
+
   @_noLocks @_noAllocation
   package static func at(page: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.runs! + Int(page)) }
 }
