@@ -17,6 +17,7 @@ package enum Tunable: Sendable {
   case zoneCacheBytes
   case zoneCacheItems
   case heapLimit
+  case heapReserve
   case heapForeign
   case helper
   case tokenSpin
@@ -25,7 +26,7 @@ package enum Tunable: Sendable {
   case stats
 
   @inlinable
-  package static var count: Int { @_noLocks @_noAllocation get { 14 } }
+  package static var count: Int { @_noLocks @_noAllocation get { 15 } }
 
   // An enumeration without payloads is one byte that counts its cases. `rawValue` would be the same number, but a debug
   // build calls it as a function that the compiler cannot see through from another module.
@@ -116,6 +117,10 @@ extension Tunable {
         TunableRow(
           "vm.heap.limit", .bytes, 0, 0, 1 << 47, .live,
           "How many bytes the heap may hold before it answers ENOMEM; 0 sets no limit.")
+      case .heapReserve:
+        TunableRow(
+          "vm.heap.reserve", .bytes, 0, 0, 1 << 45, .atStart,
+          "How much address space the heap reserves at most; 0 takes four times the machine's memory, at least 16 GiB.")
       case .heapForeign:
         TunableRow(
           "vm.heap.foreign", .choice, 0, 0, 1, .live,

@@ -65,22 +65,28 @@ package enum Region {
     anax_state().pointee.heap_base &+ page &<< pageShift
   }
 
-  /// Reserves address space of about `nodeBytes` a node (a power of two, halved until the kernel agrees) and sets up the tables.
+  /// Reserves address space of about `nodeBytes` a node (a power of two, halved until all of it is at most `most` bytes and the
+  /// kernel agrees; the least there can be is tried whatever `most` says) and sets up the tables.
   @_noLocks @_noAllocation
-  package static func make(nodeBytes wanted: UInt64, nodes: UInt64, opening: Opening) -> Bool {
+  package static func make(nodeBytes wanted: UInt64, nodes: UInt64, most: UInt64, opening: Opening) -> Bool {
     let state = anax_state()
     let pageBytes = UInt64(1) << state.pointee.page_shift
     var nodeBytes = wanted
     let least = max(4 << 20, pageBytes &* pagesPerChunk &* 2)
     while nodeBytes >= least {
-      if reserveAll(nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, opening: opening) { return true }
+      let bound = nodeBytes / 2 < least ? .max : most
+      if reserveAll(nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, most: bound, opening: opening) {
+        return true
+      }
       nodeBytes /= 2
     }
     return false
   }
 
   @_noLocks @_noAllocation
-  static func reserveAll(nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, opening: Opening) -> Bool {
+  static func reserveAll(
+    nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, most: UInt64, opening: Opening
+  ) -> Bool {
     let state = anax_state()
     let heapBytes = nodeBytes &* nodes
     let pages = heapBytes / pageBytes
@@ -111,6 +117,7 @@ package enum Region {
     let metadata = roundUp(offset, hugePage)
 
     let total = metadata &+ heapBytes &+ hugePage
+    if total > most { return false }
     let base = Kernel.reserve(bytes: total, writable: opening == .atOnce)
     if base == 0 { return false }
     let start = roundUp(base, hugePage)

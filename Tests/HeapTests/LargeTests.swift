@@ -78,6 +78,35 @@ import Testing
     }
   }
 
+  /// A process that limits its own address space can have room left for others.
+  @Test func theReservationCanBeBounded() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "300M", 1)
+      #expect(Engine.ensureStarted())
+      let reserved = anax_state().pointee.reservation
+      #expect(reserved > 100 << 20 && reserved <= 300 << 20)
+      var limit = rlimit(rlim_cur: 2 << 30, rlim_max: rlim_t.max)
+      #expect(setrlimit(__rlimit_resource_t(UInt32(ANAX_RLIMIT_AS)), &limit) == 0)
+      let other = mmap(nil, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      #expect(other != MAP_FAILED)
+      var blocks: [UnsafeMutableRawPointer] = []
+      errno = 0
+      while let block = Heap.allocate(1 << 20) { blocks.append(block) }
+      #expect(errno == ENOMEM)
+      #expect(blocks.count > 80 && blocks.count < 300)
+    }
+  }
+
+  /// What is less than there must be at least is taken as the least.
+  @Test func aReservationOfOneByteIsTheLeastThereIs() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "1", 1)
+      #expect(Engine.ensureStarted())
+      #expect(anax_state().pointee.reservation < 64 << 20)
+      #expect(Heap.allocate(1 << 20) != nil)
+    }
+  }
+
   @Test func zeroedBlocksAreZeroAlsoWhenTheyWereUsed() async {
     await #expect(processExitsWith: .success) {
       for turn in 0..<60 {
