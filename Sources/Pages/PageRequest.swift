@@ -138,7 +138,7 @@ package enum PageRequest {
   @_noLocks @_noAllocation
   static func end(_ page: UInt64, _ run: Run) {
     if run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
-    Pages.release(page: page, count: run.pages)
+    Pages.release(run, page: page)
   }
 
   @_noLocks @_noAllocation

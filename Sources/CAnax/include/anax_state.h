@@ -158,7 +158,7 @@ struct anax_state {
   uint64_t left_overs;                 // 1: some block is left over (see CPUBlocks)
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
-  uint64_t moves;                      // blocks moved by the kernel
+  uint64_t moved;                      // live blocks that the kernel moved
   uint64_t shards_used;                // 1: some thread came without an area
   anax_fake_kernel _Nullable fake_kernel;
 };
@@ -236,5 +236,5 @@ ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, skew)
-ANAX_FIELD(state, moves)
+ANAX_FIELD(state, moved)
 #undef ANAX_FIELD
