@@ -156,7 +156,8 @@ struct HintModel {
         }
         if world[0] + world[1] > 0, owed == 0 {
           let from = mutation == .neverFromTheBottom ? world[6] : 0
-          if !(from..<2).contains(where: { world[$0] == 1 && world[2 + $0] == 1 }) { return "no search finds a free page" }
+          let found = (from..<2).contains { world[$0] == 1 && world[2 + $0] == 1 }
+          if !found { return "no search finds a free page" }
         }
         return nil
       })
