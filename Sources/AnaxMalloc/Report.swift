@@ -80,10 +80,8 @@ enum Report {
     line.append(Ladder.text(ofReason: state.pointee.rung_reason))
     line.append("), caches can ")
     if state.pointee.rung != 68, state.pointee.membarrier == 0 { line.append("not ") }
-    line.append("be reclaimed from outside, ")
-    line.append(state.pointee.cpu_count)
-    line.append(" CPUs, ")
-    line.append(state.pointee.node_count)
+    line.append("be reclaimed from outside, ", state.pointee.cpu_count)
+    line.append(" CPUs, ", state.pointee.node_count)
     line.append(state.pointee.node_count == 1 ? " node, helper thread " : " nodes, helper thread ")
     line.append(state.pointee.helper & 1 == 1 ? "yes" : "no")
     line.write()
@@ -93,34 +91,21 @@ enum Report {
   static func resident(_ sum: HeapStatistics) {
     let accounted = sum.used &+ sum.large &+ sum.cached &+ sum.depot &+ sum.slotsFree &+ sum.dirty &+ sum.tables
     var line = MessageLine()
-    line.append("resident ")
-    line.append(kibibytes: sum.resident)
-    line.append(": used ")
-    line.append(kibibytes: sum.used)
-    line.append(" in slabs and ")
-    line.append(kibibytes: sum.large)
-    line.append(" in ")
-    line.append(sum.largeBlocks)
-    line.append(" large blocks, CPU caches ")
-    line.append(kibibytes: sum.cached)
-    line.append(", depots ")
-    line.append(kibibytes: sum.depot)
-    line.append(", free slots ")
-    line.append(kibibytes: sum.slotsFree)
-    line.append(", free pages kept ")
-    line.append(kibibytes: sum.dirty)
-    line.append(", tables ")
-    line.append(kibibytes: sum.tables)
-    line.append(", not the heap's ")
-    line.append(kibibytes: sum.resident > accounted ? sum.resident &- accounted : 0)
+    line.append("resident ", kibibytes: sum.resident)
+    line.append(": used ", kibibytes: sum.used)
+    line.append(" in slabs and ", kibibytes: sum.large)
+    line.append(" in ", sum.largeBlocks)
+    line.append(" large blocks, CPU caches ", kibibytes: sum.cached)
+    line.append(", depots ", kibibytes: sum.depot)
+    line.append(", free slots ", kibibytes: sum.slotsFree)
+    line.append(", free pages kept ", kibibytes: sum.dirty)
+    line.append(", tables ", kibibytes: sum.tables)
+    line.append(", not the heap's ", kibibytes: sum.resident > accounted ? sum.resident &- accounted : 0)
     line.write()
     var second = MessageLine()
-    second.append("address space ")
-    second.append(kibibytes: sum.reserved)
-    second.append(", returned to the kernel so far ")
-    second.append(kibibytes: sum.purged)
-    second.append(", slabs ")
-    second.append(sum.slabs)
+    second.append("address space ", kibibytes: sum.reserved)
+    second.append(", returned to the kernel so far ", kibibytes: sum.purged)
+    second.append(", slabs ", sum.slabs)
     second.append(" (used, free slots and large blocks count bytes never touched as resident)")
     second.write()
   }
@@ -132,18 +117,12 @@ enum Report {
     var line = MessageLine()
     line.append("node ")
     line.append(Int64(index))
-    line.append(": claimed ")
-    line.append(kibibytes: HeapStatistics.positive(entry.pointee.claimed_pages) &<< shift)
-    line.append(", free pages kept ")
-    line.append(kibibytes: HeapStatistics.positive(entry.pointee.dirty_pages) &<< shift)
-    line.append(", depots ")
-    line.append(kibibytes: HeapStatistics.positive(entry.pointee.depot_bytes))
-    line.append(", returned so far ")
-    line.append(kibibytes: entry.pointee.purged_pages &<< shift)
-    line.append(", chunks opened ")
-    line.append(entry.pointee.top)
-    line.append(", pages served elsewhere ")
-    line.append(entry.pointee.off_node)
+    line.append(": claimed ", kibibytes: HeapStatistics.positive(entry.pointee.claimed_pages) &<< shift)
+    line.append(", free pages kept ", kibibytes: HeapStatistics.positive(entry.pointee.dirty_pages) &<< shift)
+    line.append(", depots ", kibibytes: HeapStatistics.positive(entry.pointee.depot_bytes))
+    line.append(", returned so far ", kibibytes: entry.pointee.purged_pages &<< shift)
+    line.append(", chunks opened ", entry.pointee.top)
+    line.append(", pages served elsewhere ", entry.pointee.off_node)
     line.write()
   }
 
@@ -155,24 +134,25 @@ enum Report {
     while count < 39, name[count] != 0 { count += 1 }
     line.append("zone ")
     line.append(name, count: count)
-    line.append(": slabs ")
-    line.append(row.slabs)
-    line.append(", used ")
-    line.append(row.used)
-    line.append(", cached ")
-    line.append(row.cached)
-    line.append(", depot ")
-    line.append(row.depot)
-    line.append(", free ")
-    line.append(row.free)
+    line.append(": slabs ", row.slabs)
+    line.append(", used ", row.used)
+    line.append(", cached ", row.cached)
+    line.append(", depot ", row.depot)
+    line.append(", free ", row.free)
     line.write()
   }
 }
 
 extension MessageLine {
   @_noLocks @_noAllocation
-  fileprivate mutating func append(kibibytes bytes: UInt64) {
-    append(bytes &>> 10)
+  fileprivate mutating func append(_ what: StaticString, _ count: UInt64) {
+    append(what)
+    append(count)
+  }
+
+  @_noLocks @_noAllocation
+  fileprivate mutating func append(_ what: StaticString, kibibytes bytes: UInt64) {
+    append(what, bytes &>> 10)
     append(" KiB")
   }
 }

@@ -31,13 +31,13 @@ package enum Large {
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count) else { return nil }
     if huge { HugePages.advise(page: run.page, count: count) }
     zero = run.zero
-    return give(run.page, count: count, lines: lines)
+    return give(run.page, Run(pages: count, lines: lines))
   }
 
   @_noLocks @_noAllocation
-  static func give(_ page: UInt64, count: UInt64, lines: UInt64) -> UnsafeMutableRawPointer? {
-    Run.at(page: page).storeRelease(Run(pages: count, lines: lines).word)
-    return UnsafeMutableRawPointer(bitPattern: UInt(Region.address(ofPage: page) &+ lines &* 64))
+  static func give(_ page: UInt64, _ run: Run) -> UnsafeMutableRawPointer? {
+    Run.at(page: page).storeRelease(run.word)
+    return UnsafeMutableRawPointer(bitPattern: UInt(Region.address(ofPage: page) &+ run.skew))
   }
 
   @_noLocks @_noAllocation
@@ -54,7 +54,7 @@ package enum Large {
     let end = run.page &+ count &+ step &- 1
     if page &+ count < end { Pages.releaseUnused(run, page: page &+ count, count: end &- page &- count) }
     zero = run.zero
-    return give(page, count: count, lines: 0)
+    return give(page, Run(pages: count, lines: 0))
   }
 
   /// 0...63 lines, different from block to block.
@@ -89,19 +89,8 @@ package enum Large {
 
   @inline(never) @_noLocks @_noAllocation
   package static func free(_ address: UInt64) {
-    let page = Region.page(of: address)
-    let word = Run.at(page: page)
-    let run = run(address)
-    var old = run.word
-    while true {
-      if old & Run.live == 0 { Stop.notARun(address) }
-      let held = Run(word: old).holds > 0
-      let new = held ? (old & ~Run.live) | Run.freed : 0
-      if word.compareExchange(&old, new) {
-        if !held { Pages.release(page: page, count: run.pages) }
-        break
-      }
-    }
+    _ = run(address)
+    do throws(PageFailure) { try PageRequest.release(page: Region.page(of: address)) } catch { Stop.notARun(address) }
     Ticks.ride()
   }
 
@@ -119,7 +108,7 @@ package enum Large {
       let surplus = run.pages &- wanted
       if surplus >= 64 || surplus &* 8 >= run.pages {
         setPages(page, run, wanted)
-        Pages.release(page: page &+ wanted, count: surplus)
+        Pages.releasePart(of: run, page: page &+ wanted, count: surplus)
       }
       return UnsafeMutableRawPointer(bitPattern: UInt(address))
     }
@@ -132,9 +121,13 @@ package enum Large {
       setPages(page, run, wanted)
       return UnsafeMutableRawPointer(bitPattern: UInt(address))
     }
-    if run.pages < 64 || run.holds > 0 || run.wirings > 0 { return nil }
+    if run.pages &<< Region.pageShift < leastMoved || run.holds > 0 || run.wirings > 0 { return nil }
     return move(page, run, wanted)
   }
+
+  /// Bytes from which pages are moved instead of copied. What is smaller is copied in less time than it takes to fault in what a
+  /// moved block leaves unmapped when it ends.
+  static var leastMoved: UInt64 { @_noLocks @_noAllocation get { 4 << 20 } }
 
   @_noLocks @_noAllocation
   static func setPages(_ page: UInt64, _ run: Run, _ count: UInt64) {
@@ -145,9 +138,11 @@ package enum Large {
   /// Moves the pages themselves (mremap) to a larger run. nil: no room, or the kernel will not.
   @_noLocks @_noAllocation
   static func move(_ page: UInt64, _ run: Run, _ wanted: UInt64) -> UnsafeMutableRawPointer? {
-    let state = anax_state()
-    // Each move splits mappings; a process may have 65530 of them.
-    if AtomicWord(anax_state_moves(state)).add(1) > 8192 { return nil }
+    // A move needs address space for a moment: a limit that was set after the start could leave a hole.
+    if Kernel.addressSpaceLimit() != .max { return nil }
+    // Blocks that were moved and are alive: each is some mappings of its own, of which a process may have 65530.
+    let moved = AtomicWord(anax_state_moved(anax_state()))
+    if moved.loadRelaxed() > 4096 { return nil }
     let cpu = CPUBlocks.anyCPU()
     // Room to grow on, so that the next growth is in place.
     let room = wanted &+ wanted / 4
@@ -164,16 +159,18 @@ package enum Large {
       Pages.releaseUnused(target, page: target.page, count: count)
       return nil
     }
-    let bytes = run.pages &<< state.pointee.page_shift
-    let moved = Kernel.movePages(
-      from: Region.address(ofPage: page), to: target.address, bytes: bytes, pageBytes: 1 &<< state.pointee.page_shift)
-    if !moved {
+    let shift = Region.pageShift
+    let result = Kernel.movePages(
+      from: Region.address(ofPage: page), to: target.address, bytes: run.pages &<< shift, pageBytes: 1 &<< shift)
+    guard case .done = result else {
       Run.at(page: page).storeRelease(run.word)
-      Pages.release(page: target.page, count: count)
+      if case .refused = result { Pages.release(page: target.page, count: count) }
       return nil
     }
+    moved.add(1)
     if count > wanted { Pages.releaseUnused(target, page: target.page &+ wanted, count: count &- wanted) }
-    Pages.releaseZero(page: page, count: run.pages)
-    return give(target.page, count: wanted, lines: run.skew / 64)
+    if run.isMoved { Pages.release(run, page: page) } else { Pages.releaseZero(page: page, count: run.pages) }
+    let new = Run(pages: wanted, lines: run.skew / 64).word | Run.moved
+    return give(target.page, Run(word: new))
   }
 }

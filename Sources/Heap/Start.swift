@@ -63,30 +63,35 @@ package enum Engine {
     if share < UInt64(floor.value) { anax_tunable_store(floor.index, Int64(share)) }
   }
 
-  /// Address space: a power of two of several times the memory, less under RLIMIT_AS or strict overcommit.
+  /// Address space: what vm.heap.reserve says, else a power of two of several times the memory; less under RLIMIT_AS or strict
+  /// overcommit.
   @_noLocks @_noAllocation
   static func reserve() -> Bool {
     let state = anax_state()
     let nodes = state.pointee.node_count
     let memory = anax_memory_bytes()
+    let asked = UInt64(Tunable.heapReserve.value)
+    let most = asked == 0 ? UInt64.max : asked
     var wanted: UInt64 = 16 << 30
-    while wanted < memory &* 4, wanted < 16 << 40 { wanted &<<= 1 }
-    var limits = InlineArray<2, UInt64>(repeating: ~0)
+    if asked == 0 {
+      while wanted < memory &* 4, wanted < 16 << 40 { wanted &<<= 1 }
+    } else {
+      wanted = 4 << 20
+      while wanted &* 2 <= asked / nodes { wanted &<<= 1 }
+    }
+    let limit = Kernel.addressSpaceLimit()
     let strict = overcommitIsStrict()
-    withUnsafeMutablePointer(to: &limits) {
-      _ = Kernel.call(anax_sys_prlimit64, 0, Int(ANAX_RLIMIT_AS), 0, Int(bitPattern: $0))
-    }
-    if limits[0] < 64 << 40 {
+    if limit < 64 << 40 {
       var least: UInt64 = 4 << 20
-      while least &* 8 <= limits[0] / nodes { least &<<= 1 }
+      while least &* 8 <= limit / nodes { least &<<= 1 }
       wanted = min(wanted, least)
-      state.pointee.cpu_count = min(state.pointee.cpu_count, 64)
     }
+    if min(limit, most) < 64 << 30 { state.pointee.cpu_count = min(state.pointee.cpu_count, 64) }
     if strict { wanted = min(wanted, 16 << 30) }
     // A slab's index, one for 16 KiB, has 32 bits; half of a 47-bit address space stays the program's.
     while wanted &* nodes > 1 << 45 { wanted &>>= 1 }
-    return Region.make(nodeBytes: wanted, nodes: nodes, opening: strict ? .chunkByChunk : .inSteps)
-      || Region.make(nodeBytes: min(wanted, 4 << 30), nodes: nodes, opening: .atOnce)
+    return Region.make(nodeBytes: wanted, nodes: nodes, most: most, opening: strict ? .chunkByChunk : .inSteps)
+      || Region.make(nodeBytes: min(wanted, 4 << 30), nodes: nodes, most: most, opening: .atOnce)
   }
 
   @_noLocks @_noAllocation

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time, as the engine sees it: slow paths look at the cycle counter now and then, and at most once a decay period one of them
 // does a tick: depots give back what they did not need, empty slabs their pages, old free pages go to the kernel. One tick at a
-// time; who comes meanwhile passes by. `anax_tick()` and the helper thread do the same in a process that has fallen silent.
+// time; who comes meanwhile passes by, unless the one at it has been for ten seconds. `anax_tick()` and the helper thread do the same in a process that has fallen silent.
 
 import CAnax
 import LockFree
@@ -30,10 +30,10 @@ package enum Ticks {
   @_noLocks @_noAllocation
   package static func tick() {
     let sweeping = anax_state_sweeping(anax_state())
-    if !ForkEpoch.tryLock(sweeping) { return }
+    guard let lock = ForkEpoch.tryLock(sweeping) else { return }
     _ = Collector.depots(all: false)
     pages(all: false)
-    ForkEpoch.unlock(sweeping)
+    ForkEpoch.unlock(sweeping, lock)
   }
 
   /// Gives back all that can be given back: caches, depots, empty slabs, free pages, pages inside slabs. Bytes returned to the
@@ -41,11 +41,11 @@ package enum Ticks {
   @_noLocks @_noAllocation
   package static func purge() -> UInt64 {
     let sweeping = anax_state_sweeping(anax_state())
-    if !ForkEpoch.tryLock(sweeping) { return 0 }
+    guard let lock = ForkEpoch.tryLock(sweeping) else { return 0 }
     Reclaim.everything()
     let thinned = Collector.depots(all: true)
     let returned = pages(all: true)
-    ForkEpoch.unlock(sweeping)
+    ForkEpoch.unlock(sweeping, lock)
     return (returned &+ thinned) &<< anax_state().pointee.page_shift
   }
 

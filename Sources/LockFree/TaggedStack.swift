@@ -11,7 +11,6 @@
 // | link := head's index | the pusher, which owns the record | relaxed; published by the CAS |
 // | head := record | pusher | CAS, acquire and release |
 // | head := link of the top | popper | CAS, acquire and release; the link is read from a record that may be popped meanwhile: records are type-stable, and the tag makes that CAS fail |
-// | head := empty | who takes all | CAS, acquire and release |
 // A thread stopped anywhere holds up nobody. The same head would have to change 2^32 times within one pop to be mistaken.
 
 import CAnax
@@ -56,24 +55,6 @@ package struct TaggedStack {
       let new = ((old >> 32) &+ 1) << 32 | UInt64(next)
       if head.compareExchange(&old, new) { return top &- 1 }
     }
-  }
-
-  /// Takes the whole stack; the first index, from which `following` leads on.
-  @inlinable @_noLocks @_noAllocation
-  package func takeAll() -> UInt32? {
-    var old = head.loadAcquire()
-    while true {
-      let top = UInt32(truncatingIfNeeded: old)
-      if top == 0 { return nil }
-      if head.compareExchange(&old, ((old >> 32) &+ 1) << 32) { return top &- 1 }
-    }
-  }
-
-  /// The record below one that the caller took with `takeAll`.
-  @inlinable @_noLocks @_noAllocation
-  package func following(_ index: UInt32) -> UInt32? {
-    let next = anax_load32_relaxed(link(index))
-    return next == 0 ? nil : next &- 1
   }
 
   @inlinable

@@ -55,6 +55,16 @@ package enum Kernel {
         anax_sys_madvise, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), Int(advice)))
   }
 
+  /// RLIMIT_AS in bytes as it is now; `UInt64.max`: none.
+  @_noLocks @_noAllocation
+  package static func addressSpaceLimit() -> UInt64 {
+    var limits = InlineArray<2, UInt64>(repeating: ~0)
+    withUnsafeMutablePointer(to: &limits) {
+      _ = call(anax_sys_prlimit64, 0, Int(ANAX_RLIMIT_AS), 0, Int(bitPattern: $0))
+    }
+    return limits[0]
+  }
+
   @inlinable @_noLocks @_noAllocation
   package static func membarrier(_ command: Int) -> Int { call(anax_sys_membarrier, command, 0, 0) }
 

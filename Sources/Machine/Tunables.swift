@@ -17,6 +17,7 @@ package enum Tunable: Sendable {
   case zoneCacheBytes
   case zoneCacheItems
   case heapLimit
+  case heapReserve
   case heapForeign
   case helper
   case tokenSpin
@@ -29,7 +30,7 @@ package enum Tunable: Sendable {
   case stats
 
   @inlinable
-  package static var count: Int { @_noLocks @_noAllocation get { 18 } }
+  package static var count: Int { @_noLocks @_noAllocation get { 19 } }
 
   // An enumeration without payloads is one byte that counts its cases. `rawValue` would be the same number, but a debug
   // build calls it as a function that the compiler cannot see through from another module.
@@ -106,7 +107,7 @@ extension Tunable {
           "Where huge pages are asked for: 0 nowhere, 1 for large blocks, 2 everywhere.")
       case .pageColor:
         TunableRow(
-          "vm.page.color", .choice, 1, 0, 1, .live,
+          "vm.page.color", .choice, 1, 0, 1, .atStart,
           "Whether blocks start at skewed lines and pages, so that they spread over cache and TLB sets: 0 no, 1 yes.")
       case .zoneCacheBytes:
         TunableRow(
@@ -120,6 +121,10 @@ extension Tunable {
         TunableRow(
           "vm.heap.limit", .bytes, 0, 0, 1 << 47, .live,
           "How many bytes the heap may hold before it answers ENOMEM; 0 sets no limit.")
+      case .heapReserve:
+        TunableRow(
+          "vm.heap.reserve", .bytes, 0, 0, 1 << 45, .atStart,
+          "How much address space the heap reserves at most; 0 takes four times the machine's memory, at least 16 GiB.")
       case .heapForeign:
         TunableRow(
           "vm.heap.foreign", .choice, 0, 0, 1, .live,

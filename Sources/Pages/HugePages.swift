@@ -43,6 +43,17 @@ package enum HugePages {
     }
   }
 
+  /// The whole chunks of a claimed run were mapped anew, without the wish.
+  @_noLocks @_noAllocation
+  static func noteRemapped(page: UInt64, count: UInt64) {
+    let end = (page &+ count) / Region.pagesPerChunk
+    var chunk = (page &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk
+    while chunk < end {
+      anax_state().pointee.huge_chunks![Int(chunk)] = 0
+      chunk &+= 1
+    }
+  }
+
   /// After a sweep of the chunk: where nothing of it is resident, the next user starts with small pages.
   @_noLocks @_noAllocation
   static func forget(chunk: UInt64) {

@@ -76,85 +76,52 @@ package enum PageRequest {
     return PageRun(page: run.page, zero: true)
   }
 
-  /// Frees the run. Held, its pages stay as they are until the last unhold.
+  /// Makes one change of the run that begins at the page. What its word was before, and is now.
   @_noLocks @_noAllocation
-  package static func release(page: UInt64) throws(PageFailure) {
+  static func change(_ page: UInt64, _ change: Run.Change) throws(PageFailure) -> (before: Run, after: UInt64) {
     let word = Run.at(page: page)
     var old = word.loadAcquire()
     while true {
-      let run = Run(word: old)
-      if !run.isLive { throw .notARun }
-      let new = run.holds > 0 ? (old & ~Run.live) | Run.freed : 0
-      if word.compareExchange(&old, new) {
-        if new == 0 { end(page, run) }
-        return
-      }
+      let new = try Run(word: old).after(change)
+      if word.compareExchange(&old, new) { return (Run(word: old), new) }
     }
+  }
+
+  /// Frees the run. Held, its pages stay as they are until the last unhold.
+  @_noLocks @_noAllocation
+  package static func release(page: UInt64) throws(PageFailure) {
+    let (run, after) = try change(page, .release)
+    if after == 0 { end(page, run) }
   }
 
   /// Keeps the pages, and what is in them, from being used again, however the run is freed, until as many `unhold`.
   @_noLocks @_noAllocation
-  package static func hold(page: UInt64) throws(PageFailure) {
-    let word = Run.at(page: page)
-    var old = word.loadAcquire()
-    while true {
-      let run = Run(word: old)
-      if !run.isLive && run.holds == 0 { throw .notARun }
-      if run.holds == Run.mostHolds { throw .tooMany }
-      if word.compareExchange(&old, old &+ Run.oneHold) { return }
-    }
-  }
+  package static func hold(page: UInt64) throws(PageFailure) { _ = try change(page, .hold) }
 
   @_noLocks @_noAllocation
   package static func unhold(page: UInt64) throws(PageFailure) {
-    let word = Run.at(page: page)
-    var old = word.loadAcquire()
-    while true {
-      let run = Run(word: old)
-      if run.holds == 0 { throw .notARun }
-      let last = run.holds == 1 && !run.isLive
-      if word.compareExchange(&old, last ? 0 : old &- Run.oneHold) {
-        if last { end(page, run) }
-        return
-      }
-    }
+    let (run, after) = try change(page, .unhold)
+    if after == 0 { end(page, run) }
   }
 
   /// Keeps the contents of the run from being given up. `lock` also keeps them in memory, as far as RLIMIT_MEMLOCK allows.
   @_noLocks @_noAllocation
   package static func wire(page: UInt64, lock: Bool) throws(PageFailure) {
-    let word = Run.at(page: page)
-    var old = word.loadAcquire()
-    while true {
-      let run = Run(word: old)
-      if !run.isLive { throw .notARun }
-      if run.wirings == Run.mostWirings { throw .tooMany }
-      if word.compareExchange(&old, old &+ Run.oneWiring) { break }
-    }
+    let (run, _) = try change(page, .wire)
     if !lock { return }
-    let result = advise(anax_sys_mlock, page, Run(word: old).pages)
+    let result = advise(anax_sys_mlock, page, run.pages)
     if Kernel.failed(result) {
       try unwire(page: page)
       throw .kernel(-result)
     }
-    old = word.loadRelaxed()
-    while !word.compareExchange(&old, old | Run.locked) {}
+    // Only bits that are set: what happens to the others meanwhile does not matter.
+    Run.at(page: page).claim(bits: Run.locked)
   }
 
   @_noLocks @_noAllocation
   package static func unwire(page: UInt64) throws(PageFailure) {
-    let word = Run.at(page: page)
-    var old = word.loadAcquire()
-    while true {
-      let run = Run(word: old)
-      if run.wirings == 0 { throw .notARun }
-      let last = run.wirings == 1
-      let new = (old &- Run.oneWiring) & (last ? ~Run.locked : ~0)
-      if word.compareExchange(&old, new) {
-        if last, run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
-        return
-      }
-    }
+    let (run, _) = try change(page, .unwire)
+    if run.wirings == 1, run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
   }
 
   /// Gives the contents of a run in use back to the kernel; it reads zero from then on. Refused while it is wired.
@@ -171,7 +138,7 @@ package enum PageRequest {
   @_noLocks @_noAllocation
   static func end(_ page: UInt64, _ run: Run) {
     if run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
-    Pages.release(page: page, count: run.pages)
+    Pages.release(run, page: page)
   }
 
   @_noLocks @_noAllocation

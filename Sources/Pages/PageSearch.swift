@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside a chunk
 // from the CPU's own word on, single pages in colour order. Hints only shorten the search: a node's cursors (no lower chunk had
-// a run of 2^i pages) and a chunk's bound on its free runs. A hint lost in a race costs a detour, never a page: before the heap
-// grows, the search starts over from the bottom without cursors.
+// a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong: before the heap grows, the search starts over
+// from the bottom without cursors. A bound may not: what it hides nobody finds.
 //
-// Bound on a chunk's free runs (16 bits): 0...9 = 512 minus the bound, 10...15 = version, one more at each release, so that a
-// searcher that found nothing does not overwrite news of a release.
+// Bound on a chunk's free runs (64 bits): 0...9 = 512 minus the bound, 10...63 = version, one more at each release.
+//
+// | transition | by | order |
+// |---|---|---|
+// | bound lowered, version as it was read before the search | a searcher that found nothing in the chunk | CAS, acquire and release |
+// | bound 512, version + 1 | who released pages, or gave back a claim that failed midway, after the bits | CAS, acquire and release |
+// So a searcher never overwrites the news of a release that it did not see: the version would have to come round within its
+// search, after 2^54 releases. A thread stopped between bits and news hides what it released until the next release in that
+// chunk, at most 512 pages. Model: Tests/ModelTests/HintModelTests.
 
 import CAnax
 import LockFree
@@ -14,6 +21,9 @@ import Machine
 @usableFromInline
 package enum PageSearch {
   @usableFromInline static var none: UInt64 { @_noLocks @_noAllocation get { ~0 } }
+
+  @_noLocks @_noAllocation
+  static func bound(chunk: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.longest! + Int(chunk)) }
 
   /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page, or nil.
   @_noLocks @_noAllocation
@@ -48,9 +58,9 @@ package enum PageSearch {
     node: UnsafeMutablePointer<anax_node>, chunk: UInt64, count: UInt64, aligned: Bool, cpu: UInt64
   ) -> UInt64? {
     let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
-    let bound = anax_state().pointee.longest! + Int(index)
-    let before = anax_load16_acquire(bound)
-    if 512 &- UInt64(before & 1023) < count { return nil }
+    let bound = bound(chunk: index)
+    var before = bound.loadAcquire()
+    if 512 &- (before & 1023) < count { return nil }
     let word = index &* 8
     if aligned {
       var step: UInt64 = 0
@@ -68,9 +78,7 @@ package enum PageSearch {
     }
     // An aligned search says nothing of unaligned runs, but that no run of twice the length less one is left.
     let longest = aligned ? min(count &* 2 &- 2, 512) : count &- 1
-    if longest < 512 &- UInt64(before & 1023) {
-      _ = anax_compare_exchange16(bound, before, before & ~1023 | UInt16(512 &- longest))
-    }
+    if longest < 512 &- (before & 1023) { _ = bound.compareExchange(&before, before & ~1023 | (512 &- longest)) }
     return nil
   }
 
@@ -118,7 +126,7 @@ package enum PageSearch {
     var run: UInt64 = 0
     var chunk = from
     while chunk < to {
-      if anax_load16_relaxed(anax_state().pointee.longest! + Int(base &+ chunk)) & 1023 == 512 {
+      if bound(chunk: base &+ chunk).loadRelaxed() & 1023 == 512 {
         run = 0
       } else {
         var word = (base &+ chunk) &* 8
@@ -155,7 +163,7 @@ package enum PageSearch {
       let first = chunk
       while chunk < top {
         let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
-        if anax_load16_relaxed(anax_state().pointee.longest! + Int(index)) & 1023 < 512 {
+        if bound(chunk: index).loadRelaxed() & 1023 < 512 {
           var step: UInt64 = 0
           while step < 64 {
             let queue = PageQueue.widen(start, step)
@@ -210,9 +218,9 @@ package enum PageSearch {
     let last = (page &+ count &- 1) / Region.pagesPerChunk
     var chunk = first
     while chunk <= last {
-      let bound = anax_state().pointee.longest! + Int(chunk)
-      var value = anax_load16_relaxed(bound)
-      while !anax_compare_exchange16(bound, value, (value & ~1023) &+ 1024) { value = anax_load16_relaxed(bound) }
+      let bound = bound(chunk: chunk)
+      var value = bound.loadRelaxed()
+      while !bound.compareExchange(&value, (value & ~1023) &+ 1024) {}
       (anax_state().pointee.dirty_chunks! + Int(chunk)).pointee = 1
       chunk &+= 1
     }

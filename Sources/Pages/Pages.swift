@@ -113,6 +113,27 @@ package enum Pages {
     HelperCall.noteDirty()
   }
 
+  /// Gives back the pages of a run.
+  @_noLocks @_noAllocation
+  package static func release(_ run: Run, page: UInt64) {
+    if run.isMoved { AtomicWord(anax_state_moved(anax_state())).subtract(1) }
+    releasePart(of: run, page: page, count: run.pages)
+  }
+
+  /// Gives back some pages of a run. Where the kernel had moved them, they are mapped anew before others may have them.
+  @_noLocks @_noAllocation
+  package static func releasePart(of run: Run, page: UInt64, count: UInt64) {
+    if !run.isMoved { return release(page: page, count: count) }
+    switch Kernel.remap(Region.address(ofPage: page), bytes: count &<< Region.pageShift) {
+    case .fresh:
+      HugePages.noteRemapped(page: page, count: count)
+      releaseZero(page: page, count: count)
+    case .unchanged: release(page: page, count: count)
+    // Nobody may have these pages again.
+    case .lost: break
+    }
+  }
+
   /// Gives back a part of a run that its taker did not touch: what was known to be zero still is.
   @_noLocks @_noAllocation
   package static func releaseUnused(_ run: PageRun, page: UInt64, count: UInt64) {

@@ -8,7 +8,7 @@
 // | page_zones | page, 16 bits | node << 12 | zone of the slab the page belongs to, 0: no slab |
 // | runs | page, 64 bits | at the first page of a run that is in use: Run |
 // | slabs | 16 KiB | slab header |
-// | longest | chunk, 16 bits | an upper bound on the chunk's free runs |
+// | longest | chunk, 64 bits | an upper bound on the chunk's free runs |
 // A chunk is 512 pages (2 MiB of 4 KiB pages).
 //
 // The reservation is inaccessible; chunks and their rows of the tables are made writable in growing steps as they are opened,
@@ -65,22 +65,28 @@ package enum Region {
     anax_state().pointee.heap_base &+ page &<< pageShift
   }
 
-  /// Reserves address space of about `nodeBytes` a node (a power of two, halved until the kernel agrees) and sets up the tables.
+  /// Reserves address space of about `nodeBytes` a node (a power of two, halved until all of it is at most `most` bytes and the
+  /// kernel agrees; the least there can be is tried whatever `most` says) and sets up the tables.
   @_noLocks @_noAllocation
-  package static func make(nodeBytes wanted: UInt64, nodes: UInt64, opening: Opening) -> Bool {
+  package static func make(nodeBytes wanted: UInt64, nodes: UInt64, most: UInt64, opening: Opening) -> Bool {
     let state = anax_state()
     let pageBytes = UInt64(1) << state.pointee.page_shift
     var nodeBytes = wanted
     let least = max(4 << 20, pageBytes &* pagesPerChunk &* 2)
     while nodeBytes >= least {
-      if reserveAll(nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, opening: opening) { return true }
+      let bound = nodeBytes / 2 < least ? .max : most
+      if reserveAll(nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, most: bound, opening: opening) {
+        return true
+      }
       nodeBytes /= 2
     }
     return false
   }
 
   @_noLocks @_noAllocation
-  static func reserveAll(nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, opening: Opening) -> Bool {
+  static func reserveAll(
+    nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, most: UInt64, opening: Opening
+  ) -> Bool {
     let state = anax_state()
     let heapBytes = nodeBytes &* nodes
     let pages = heapBytes / pageBytes
@@ -97,7 +103,7 @@ package enum Region {
     let pageZones = place(&offset, pages &* 2)
     let runs = place(&offset, pages &* 8)
     let slabs = place(&offset, (heapBytes >> UInt64(ANAX_SLAB_SHIFT_MIN)) &* UInt64(MemoryLayout<anax_slab>.stride))
-    let longest = place(&offset, chunks &* 2)
+    let longest = place(&offset, chunks &* 8)
     let dirty = place(&offset, chunks)
     let huge = place(&offset, chunks)
     let perChunkEnd = offset
@@ -111,6 +117,7 @@ package enum Region {
     let metadata = roundUp(offset, hugePage)
 
     let total = metadata &+ heapBytes &+ hugePage
+    if total > most { return false }
     let base = Kernel.reserve(bytes: total, writable: opening == .atOnce)
     if base == 0 { return false }
     let start = roundUp(base, hugePage)
@@ -129,7 +136,7 @@ package enum Region {
     state.pointee.page_zones = table(start &+ pageZones)?.assumingMemoryBound(to: UInt16.self)
     state.pointee.runs = table(start &+ runs)?.assumingMemoryBound(to: UInt64.self)
     state.pointee.slabs = table(start &+ slabs)?.assumingMemoryBound(to: anax_slab.self)
-    state.pointee.longest = table(start &+ longest)?.assumingMemoryBound(to: UInt16.self)
+    state.pointee.longest = table(start &+ longest)?.assumingMemoryBound(to: UInt64.self)
     state.pointee.dirty_chunks = table(start &+ dirty)?.assumingMemoryBound(to: UInt8.self)
     state.pointee.huge_chunks = table(start &+ huge)?.assumingMemoryBound(to: UInt8.self)
     state.pointee.zones = table(start &+ zones)?.assumingMemoryBound(to: anax_zone.self)
@@ -207,7 +214,7 @@ package enum Region {
       && openRows(UInt64(UInt(bitPattern: state.pointee.page_zones)), first &* 2, end &* 2)
       && openRows(UInt64(UInt(bitPattern: state.pointee.runs)), first &* 8, end &* 8)
       && openRows(UInt64(UInt(bitPattern: state.pointee.slabs)), slabFirst &* slabStride, slabEnd &* slabStride)
-      && openRows(UInt64(UInt(bitPattern: state.pointee.longest)), first / 512 &* 2, end / 512 &* 2)
+      && openRows(UInt64(UInt(bitPattern: state.pointee.longest)), first / 512 &* 8, end / 512 &* 8)
       && openRows(UInt64(UInt(bitPattern: state.pointee.dirty_chunks)), first / 512, end / 512)
       && openRows(UInt64(UInt(bitPattern: state.pointee.huge_chunks)), first / 512, end / 512)
       && openRows(state.pointee.heap_base, first << shift, end << shift)

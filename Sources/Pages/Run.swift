@@ -9,6 +9,7 @@
 // | 39 | freed while held: the last unhold releases the pages |
 // | 40...45 | wirings: while there is one, the contents are not given up (see PageRequest.discard) |
 // | 46 | locked in memory (mlock), until the last unwire |
+// | 47 | moved: the kernel moved its pages here, and the mapping is of their own kind until they are released |
 // | 48...63 | holds |
 //
 // | transition | by | order |
@@ -36,6 +37,7 @@ package struct Run {
   package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
   package static var oneWiring: UInt64 { @_noLocks @_noAllocation get { 1 &<< 40 } }
   package static var locked: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
+  package static var moved: UInt64 { @_noLocks @_noAllocation get { 1 &<< 47 } }
   package static var oneHold: UInt64 { @_noLocks @_noAllocation get { 1 &<< 48 } }
   package static var mostWirings: UInt64 { @_noLocks @_noAllocation get { 63 } }
   package static var mostHolds: UInt64 { @_noLocks @_noAllocation get { 65535 } }
@@ -44,7 +46,34 @@ package struct Run {
   package var isLive: Bool { @_noLocks @_noAllocation get { word & Run.live != 0 } }
   package var wirings: UInt64 { @_noLocks @_noAllocation get { word &>> 40 & 63 } }
   package var isLocked: Bool { @_noLocks @_noAllocation get { word & Run.locked != 0 } }
+  package var isMoved: Bool { @_noLocks @_noAllocation get { word & Run.moved != 0 } }
   package var holds: UInt64 { @_noLocks @_noAllocation get { word &>> 48 } }
+
+  package enum Change { case release, hold, unhold, wire, unwire }
+
+  /// The word after a change; 0: the pages are nobody's any more.
+  @_noLocks @_noAllocation
+  package func after(_ change: Change) throws(PageFailure) -> UInt64 {
+    switch change {
+    case .release:
+      if !isLive { throw .notARun }
+      return holds > 0 ? (word & ~Run.live) | Run.freed : 0
+    case .hold:
+      if !isLive, holds == 0 { throw .notARun }
+      if holds == Run.mostHolds { throw .tooMany }
+      return word &+ Run.oneHold
+    case .unhold:
+      if holds == 0 { throw .notARun }
+      return holds == 1 && !isLive ? 0 : word &- Run.oneHold
+    case .wire:
+      if !isLive { throw .notARun }
+      if wirings == Run.mostWirings { throw .tooMany }
+      return word &+ Run.oneWiring
+    case .unwire:
+      if wirings == 0 { throw .notARun }
+      return (word &- Run.oneWiring) & (wirings == 1 ? ~Run.locked : ~0)
+    }
+  }
 
   @_noLocks @_noAllocation
   package static func at(page: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.runs! + Int(page)) }

@@ -16,6 +16,17 @@
 // |---|---|---|
 // | empty → block | the first slow path on that CPU | CAS; the block is zero |
 // | block → replacement | the reclaimer, which holds the CPU's reclaim lock word (never waited for) | release, then membarrier |
+// | replacement → block | the same, where the kernel refuses that membarrier (a sandbox that was closed after the start) | release |
+//
+// In that last case sections may have put items into the replacement meanwhile, and may still run. It is left over: the CPU's
+// lock word says so, until a slow path on that CPU drains it. A thread that runs on a CPU after the block was put back knows that
+// every section of that CPU that began before has been aborted, and that those which begin later see the block.
+//
+// | reclaim lock word | means |
+// |---|---|
+// | 0 | free |
+// | 1 | somebody has a block of this CPU in hand |
+// | 2 | the block that is not in use is left over |
 
 import CAnax
 import LockFree
@@ -153,7 +164,7 @@ package enum CPUBlocks {
     if state.pointee.membarrier == 0 { return nil }
     let release = AtomicWord(releaseTable + cpu)
     if release.loadAcquire() == empty { return nil }
-    let lock = AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count) + cpu)
+    let lock = reclaimLock(cpu)
     var free: UInt64 = 0
     if !lock.compareExchange(&free, 1) { return nil }
     let old = release.loadAcquire()
@@ -164,15 +175,47 @@ package enum CPUBlocks {
       state.pointee.membarrier = 0
       release.storeRelease(old)
       setAllocate(cpu, old)
-      lock.storeRelease(0)
+      lock.storeRelease(2)
+      AtomicWord(anax_state_left_overs(state)).storeRelease(1)
       return nil
     }
     return UnsafeMutablePointer(bitPattern: UInt(old))
   }
 
   @_noLocks @_noAllocation
-  package static func finish(_ cpu: Int) {
+  package static func finish(_ cpu: Int) { reclaimLock(cpu).storeRelease(0) }
+
+  @_noLocks @_noAllocation
+  static func reclaimLock(_ cpu: Int) -> AtomicWord {
+    AtomicWord(anax_state().pointee.shard_locks! + Int(anax_state().pointee.cpu_count) + cpu)
+  }
+
+  /// The block that is left over on this thread's CPU, which no section touches any more; nil: there is none. The thread may go
+  /// on on another CPU. `finish` with the same index must follow, when the block is zero.
+  @_noLocks @_noAllocation
+  package static func takeLeftOver(_ index: inout Int) -> UnsafeMutablePointer<UInt64>? {
+    guard let here = indexHere() else { return nil }
+    let lock = reclaimLock(here)
+    if lock.loadRelaxed() != 2 { return nil }
+    var leftOver: UInt64 = 2
+    if !lock.compareExchange(&leftOver, 1) { return nil }
+    // Asked again after the lock was seen to be 2: from here on the block is in use for this CPU.
+    if indexHere() != here {
+      lock.storeRelease(2)
+      return nil
+    }
+    index = here
+    let other: UInt64 = inUse(here) == block(here, 0) ? 1 : 0
+    return UnsafeMutablePointer(bitPattern: UInt(block(here, other)))
+  }
+
+  /// The index of the block that this thread's sections use now. On rung A with several nodes nil: node and concurrency id are
+  /// two words, and what was read may never have held at once.
+  @_noLocks @_noAllocation
+  static func indexHere() -> Int? {
     let state = anax_state()
-    AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count) + cpu).storeRelease(0)
+    if !byConcurrency { return current() }
+    let id = UInt64(anax_rseq_read_concurrency(state.pointee.rseq_offset))
+    return state.pointee.node_count == 1 && id < state.pointee.cpu_limit ? Int(id) : nil
   }
 }

@@ -2,6 +2,10 @@
 // Telling a process from the one it was forked from, without a fork handler. The word lies in memory that reads zero in a child:
 // who finds it zero puts a number there that no ancestor had. A lock word that holds another epoch's number was taken by a thread
 // that does not exist here, and is free.
+//
+// A lock word holds its holder's epoch (bits 0...31) and when it was taken (bits 32...63, in 2^30 cycles). One that was held for
+// 2^35 cycles, about ten seconds, is taken over: its holder is stopped, or was killed. So such a lock only keeps threads from
+// doing the same work twice; what is done under it must be right without it.
 
 import CAnax
 import LockFree
@@ -21,15 +25,23 @@ package enum ForkEpoch {
     return word.compareExchange(&none, fresh) ? fresh : none
   }
 
-  /// Takes a lock word that holds the epoch of its holder, unless a thread of this process has it. Never waits.
+  /// Takes a lock word, unless a thread of this process has it. What to give `unlock`, or nil. Never waits.
   @_noLocks @_noAllocation
-  package static func tryLock(_ word: UnsafeMutablePointer<UInt64>) -> Bool {
+  package static func tryLock(_ word: UnsafeMutablePointer<UInt64>) -> UInt64? {
     let lock = AtomicWord(word)
-    let epoch = current()
+    let epoch = UInt32(truncatingIfNeeded: current())
+    let now = UInt32(truncatingIfNeeded: anax_ticks() &>> 30)
     var holder = lock.loadRelaxed()
-    return holder != epoch && lock.compareExchange(&holder, epoch)
+    let age = Int32(bitPattern: now &- UInt32(truncatingIfNeeded: holder &>> 32))
+    if UInt32(truncatingIfNeeded: holder) == epoch, age < 32 { return nil }
+    let mine = UInt64(now) &<< 32 | UInt64(epoch)
+    return lock.compareExchange(&holder, mine) ? mine : nil
   }
 
+  /// Nothing where the lock was taken over meanwhile.
   @_noLocks @_noAllocation
-  package static func unlock(_ word: UnsafeMutablePointer<UInt64>) { AtomicWord(word).storeRelease(0) }
+  package static func unlock(_ word: UnsafeMutablePointer<UInt64>, _ taken: UInt64) {
+    var mine = taken
+    _ = AtomicWord(word).compareExchange(&mine, 0)
+  }
 }

@@ -2,6 +2,10 @@
 // What a zone has on one node: the stacks of its slabs with free slots, and its depot. All lock-free; any thread may work on
 // any home. The stacks are sorted by fullness when slabs are pushed and, lazily, when they are popped: a slab that has become
 // emptier than its stack says moves on.
+//
+// There are two sets of stacks. Slabs are pushed to one and popped from both. A trimmer makes the other the one that is pushed
+// to, and then brings over what is in the first, slab by slab: so it comes to an end, whoever pops and pushes meanwhile, and
+// wherever it is stopped it owns one slab at most. Who still pushes to the first set leaves work to the next trimmer.
 
 import CAnax
 import LockFree
@@ -27,10 +31,13 @@ package struct Home {
     @_noLocks @_noAllocation get { anax_state().pointee.zones! + zoneID }
   }
 
+  /// The set that slabs are pushed to.
+  var set: AtomicWord { @_noLocks @_noAllocation get { AtomicWord(anax_home_set(entry)) } }
+
   @_noLocks @_noAllocation
-  func stack(_ bin: Int) -> TaggedStack {
+  func stack(_ bin: Int, set: UInt64) -> TaggedStack {
     TaggedStack(
-      head: anax_home_bins(entry) + bin,
+      head: anax_home_bins(entry) + Int(set & 1) * 4 + bin,
       links: UnsafeMutableRawPointer(anax_state().pointee.slabs!) + 8,
       stride: MemoryLayout<anax_slab>.stride)
   }
@@ -43,23 +50,25 @@ package struct Home {
   }
 
   @_noLocks @_noAllocation
-  func push(_ slab: Slab, free: UInt64) { stack(bin(free: free)).push(slab.index) }
+  func push(_ slab: Slab, free: UInt64) { stack(bin(free: free), set: set.loadRelaxed()).push(slab.index) }
 
   /// Takes the fullest slab known to have free slots. The caller owns it.
   @_noLocks @_noAllocation
   func popSlab() -> Slab? {
-    var level = 0
+    let set = self.set.loadRelaxed()
+    // Twice the level, and one more in the other set.
+    var turn = 0
     var moves = 0
-    while level < 4 {
-      guard let index = stack(level).pop() else {
-        level += 1
+    while turn < 8 {
+      guard let index = stack(turn / 2, set: set &+ UInt64(turn)).pop() else {
+        turn += 1
         continue
       }
       let slab = Slab(index: index)
       let free = Slab.freeSlots(slab.gate.loadAcquire())
       let real = bin(free: free)
-      if real > level, moves < 4 {
-        stack(real).push(index)
+      if real > turn / 2, moves < 4 {
+        stack(real, set: set).push(index)
         moves += 1
         continue
       }
@@ -175,26 +184,29 @@ package struct Home {
   }
 
   /// Retires empty slabs and sorts the others by fullness; in a tick also thins those that rest. One trimmer at a time; others
-  /// pass by. Bytes that went back to the kernel by thinning. A trimmer stopped midway keeps one stack's free slots from others.
+  /// pass by. Pages that went back to the kernel by thinning. A trimmer stopped midway keeps one slab from others.
   @_noLocks @_noAllocation @discardableResult
   package func trim(thin: Bool = false, all: Bool = false) -> UInt64 {
-    if !ForkEpoch.tryLock(anax_home_trimming(entry)) { return 0 }
+    guard let lock = ForkEpoch.tryLock(anax_home_trimming(entry)) else { return 0 }
     AtomicWord(anax_home_empties(entry)).storeRelaxed(0)
+    let from = set.loadRelaxed()
+    set.storeRelaxed(from & 1 ^ 1)
     var thinned: UInt64 = 0
+    // Two trimmers, of which one has taken over from the other, could fill each other's set for ever.
+    var left = AtomicWord(anax_home_slabs(entry)).loadRelaxed() &+ 64
     var level = 0
-    while level < 4 {
-      let source = stack(level)
-      var next = source.takeAll()
-      while let index = next {
-        next = source.following(index)
-        let slab = Slab(index: index)
-        if retire(slab) { continue }
-        if thin { thinned &+= slab.thin(zone, all: all) }
-        push(slab, free: Slab.freeSlots(slab.gate.loadAcquire()))
+    while level < 4, left > 0 {
+      guard let index = stack(level, set: from).pop() else {
+        level += 1
+        continue
       }
-      level += 1
+      left &-= 1
+      let slab = Slab(index: index)
+      if retire(slab) { continue }
+      if thin { thinned &+= slab.thin(zone, all: all) }
+      push(slab, free: Slab.freeSlots(slab.gate.loadAcquire()))
     }
-    ForkEpoch.unlock(anax_home_trimming(entry))
+    ForkEpoch.unlock(anax_home_trimming(entry), lock)
     return thinned
   }
 }

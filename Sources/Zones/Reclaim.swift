@@ -28,6 +28,15 @@ package enum Reclaim {
     if anax_state_shards_used(state).pointee != 0 { shards() }
   }
 
+  /// For slow paths: drains the block that is left over on this CPU (see CPUBlocks), where there is one.
+  @inline(never) @_noLocks @_noAllocation
+  static func leftOver() {
+    var index = 0
+    guard let block = CPUBlocks.takeLeftOver(&index) else { return }
+    drain(block)
+    CPUBlocks.finish(index)
+  }
+
   @_noLocks @_noAllocation
   static func drain(_ block: UnsafeMutablePointer<UInt64>) {
     let nodes = Int(anax_state().pointee.node_count)

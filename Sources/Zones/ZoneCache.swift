@@ -26,6 +26,7 @@ package enum ZoneCache {
     let entry = anax_state().pointee.zones! + zone
     let room = UInt64(entry.pointee.list_limit)
     CPUBlocks.open(cpu)
+    if _slowPath(anax_state().pointee.left_overs != 0) { Reclaim.leftOver() }
     var list: UInt64 = 0
     if !CPUBlocks.take(slot(node, zone | ANAX_ZONE_SPARE), room, &list) || list &>> 16 == 0 {
       list = fetch(zone, node: node, cpu: cpu)

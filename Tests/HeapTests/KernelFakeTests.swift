@@ -11,6 +11,7 @@ import Testing
 
 enum Refusals {
   nonisolated(unsafe) static var left = 0
+  nonisolated(unsafe) static var targets: [Range<Int>] = []
 }
 
 @Suite struct KernelFakeTests {
@@ -155,6 +156,64 @@ enum Refusals {
         #expect(kept)
       }
       Heap.free(block)
+    }
+  }
+
+  /// Two mappings, of which the second cannot be moved, and a target that is a hole by then: what was moved comes back, and
+  /// nobody gets the target.
+  @Test(arguments: [0, 1])
+  func aTargetThatIsLostIsNeverUsedAgain(_ moved: Int) async {
+    await #expect(processExitsWith: .success) { [moved = moved as Int] in
+      let half = 4 << 20
+      let block = Heap.allocate(2 * half)!
+      memset(block, 0x6b, 2 * half)
+      let middle = (Int(bitPattern: block) + half) & ~4095
+      // MADV_DONTDUMP: a mapping of its own.
+      #expect(anax_system_call(anax_sys_madvise, middle, half, 16, 0, 0, 0) == 0)
+      let wall = Heap.allocate(100_000)!
+      Refusals.left = moved
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number == anax_sys_mremap, d & Int(ANAX_MREMAP_DONTUNMAP) != 0 {
+          Refusals.targets.append(e..<e + c)
+          if Refusals.left == 0 { return Int(-ENOMEM) }
+          Refusals.left -= 1
+        }
+        if number == anax_sys_mmap, d & Int(MAP_FIXED) != 0 { return Int(-ENOMEM) }
+        if number == anax_sys_msync { return Int(-ENOMEM) }
+        return anax_system_call(number, a, b, c, d, e, f)
+      }
+      let copied = Heap.reallocate(block, 4 * half)!
+      #expect(Refusals.targets.count == moved + 1)
+      #expect(UnsafeRawBufferPointer(start: copied, count: 2 * half).allSatisfy { $0 == 0x6b })
+      anax_state().pointee.fake_kernel = nil
+      Heap.free(copied)
+      Heap.free(wall)
+      _ = Ticks.purge()
+      for _ in 0..<40 {
+        let start = Int(bitPattern: Heap.allocate(5 << 20)!)
+        for target in Refusals.targets { #expect(!target.overlaps(start..<start + 5 << 20)) }
+      }
+    }
+  }
+
+  /// A limit on address space that the process sets for itself, after the reservation: no move may leave a hole there.
+  @Test func aLimitThatIsSetLaterLeavesNoHole() async {
+    await #expect(processExitsWith: .success) {
+      let block = Heap.allocate(8 << 20)!
+      memset(block, 0x6b, 8 << 20)
+      let wall = Heap.allocate(100_000)!
+      Refusals.left = 0
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number == anax_sys_mremap { Refusals.left += 1 }
+        return anax_system_call(number, a, b, c, d, e, f)
+      }
+      var limit = rlimit(rlim_cur: 1 << 30, rlim_max: rlim_t.max)
+      #expect(setrlimit(__rlimit_resource_t(UInt32(ANAX_RLIMIT_AS)), &limit) == 0)
+      let copied = Heap.reallocate(block, 16 << 20)!
+      #expect(UnsafeRawBufferPointer(start: copied, count: 8 << 20).allSatisfy { $0 == 0x6b })
+      #expect(Refusals.left == 0, "nothing was moved")
+      Heap.free(copied)
+      Heap.free(wall)
     }
   }
 }

@@ -78,6 +78,90 @@ import Testing
     }
   }
 
+  static func mappings() -> Int {
+    let maps = open("/proc/self/maps", O_RDONLY)
+    var text = [UInt8](repeating: 0, count: 1 << 16)
+    var lines = 0
+    while true {
+      let count = read(maps, &text, text.count)
+      if count <= 0 { break }
+      lines += text[..<count].count { $0 == 10 }
+    }
+    close(maps)
+    return lines
+  }
+
+  /// A process may have 65530 mappings. Those of moved blocks end with them.
+  @Test func movedBlocksLeaveNoMappingsBehind() async {
+    await #expect(processExitsWith: .success) {
+      var random: UInt64 = 3
+      func roll(_ below: Int) -> Int {
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int(random >> 33) % below
+      }
+      #expect(Engine.ensureStarted())
+      Heap.free(Heap.allocate(64 << 20))
+      let first = LargeTests.mappings()
+      var blocks = [UnsafeMutableRawPointer?](repeating: nil, count: 16)
+      var sizes = [Int](repeating: 0, count: 16)
+      var moves = 0
+      // Blocks are not touched but for a word: a move is then a few system calls.
+      for _ in 0..<3000 {
+        let slot = roll(16)
+        if let block = blocks[slot], sizes[slot] < 30 << 20, roll(8) > 0 {
+          sizes[slot] += sizes[slot] / 2 + roll(50_000)
+          let moved = Heap.reallocate(block, sizes[slot])!
+          if moved != block { moves += 1 }
+          if moved.load(as: Int.self) != slot { Issue.record("contents are lost") }
+          blocks[slot] = moved
+        } else {
+          Heap.free(blocks[slot])
+          sizes[slot] = 4 << 20 + roll(2 << 20)
+          blocks[slot] = Heap.allocate(sizes[slot])!
+          blocks[slot]!.storeBytes(of: slot, as: Int.self)
+        }
+      }
+      #expect(moves > 500)
+      #expect(anax_state().pointee.moved <= 16)
+      let most = LargeTests.mappings()
+      for block in blocks { Heap.free(block) }
+      #expect(anax_state().pointee.moved == 0)
+      _ = Ticks.purge()
+      let last = LargeTests.mappings()
+      let told = "\(first) mappings at first, \(most) then, \(last) at last, \(moves) moves"
+      #expect(most < first + 16 * 8 && last < first + 64, "\(told)")
+    }
+  }
+
+  /// A process that limits its own address space can have room left for others.
+  @Test func theReservationCanBeBounded() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "300M", 1)
+      #expect(Engine.ensureStarted())
+      let reserved = anax_state().pointee.reservation
+      #expect(reserved > 100 << 20 && reserved <= 300 << 20)
+      var limit = rlimit(rlim_cur: 2 << 30, rlim_max: rlim_t.max)
+      #expect(setrlimit(__rlimit_resource_t(UInt32(ANAX_RLIMIT_AS)), &limit) == 0)
+      let other = mmap(nil, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      #expect(other != MAP_FAILED)
+      var blocks: [UnsafeMutableRawPointer] = []
+      errno = 0
+      while let block = Heap.allocate(1 << 20) { blocks.append(block) }
+      #expect(errno == ENOMEM)
+      #expect(blocks.count > 80 && blocks.count < 300)
+    }
+  }
+
+  /// What is less than there must be at least is taken as the least.
+  @Test func aReservationOfOneByteIsTheLeastThereIs() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "1", 1)
+      #expect(Engine.ensureStarted())
+      #expect(anax_state().pointee.reservation < 64 << 20)
+      #expect(Heap.allocate(1 << 20) != nil)
+    }
+  }
+
   @Test func zeroedBlocksAreZeroAlsoWhenTheyWereUsed() async {
     await #expect(processExitsWith: .success) {
       for turn in 0..<60 {

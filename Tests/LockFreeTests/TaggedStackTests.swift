@@ -45,11 +45,10 @@ final class StackMemory: @unchecked Sendable {
     stack.push(0)
     stack.push(1)
     _ = stack.pop()
-    stack.push(1)
-    _ = stack.takeAll()
-    #expect(memory.head.pointee == 5 << 32)
     _ = stack.pop()
-    #expect(memory.head.pointee == 5 << 32, "an empty stack does not change")
+    #expect(memory.head.pointee == 4 << 32)
+    _ = stack.pop()
+    #expect(memory.head.pointee == 4 << 32, "an empty stack does not change")
   }
 
   @Test func theTagWrapsRound() {
@@ -60,35 +59,12 @@ final class StackMemory: @unchecked Sendable {
     #expect(memory.stack.pop() == 0)
   }
 
-  @Test func takeAllLeadsThroughTheWholeStack() {
-    let memory = StackMemory(count: 5)
-    let stack = memory.stack
-    for index in [4, 2, 0] as [UInt32] { stack.push(index) }
-    var taken: [UInt32] = []
-    var next = stack.takeAll()
-    #expect(stack.isEmpty)
-    while let index = next {
-      taken.append(index)
-      next = stack.following(index)
-    }
-    #expect(taken == [0, 2, 4])
-    #expect(stack.takeAll() == nil)
-  }
-
   @Test func fourThreadsLoseNothingAndShareNothing() {
     let memory = StackMemory(count: 8)
     let owners = StackMemory(count: 8)
     for index in 0..<8 as Range<UInt32> { memory.stack.push(index) }
     DispatchQueue.concurrentPerform(iterations: 4) { thread in
-      for turn in 0..<20_000 {
-        if turn % 97 == 96 {
-          var next = memory.stack.takeAll()
-          while let index = next {
-            next = memory.stack.following(index)
-            memory.stack.push(index)
-          }
-          continue
-        }
+      for _ in 0..<20_000 {
         guard let index = memory.stack.pop() else { continue }
         let owner = AtomicWord(owners.records + Int(index))
         var nobody: UInt64 = 0

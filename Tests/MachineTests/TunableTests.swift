@@ -17,6 +17,13 @@ import Testing
     #expect(Tunable.stats.index == UInt32(Tunable.count) - 1)
   }
 
+  /// Large blocks and zones of any time must go by the same value.
+  @Test func whatZonesAreMadeByDoesNotChangeLater() {
+    for tunable in [Tunable.pageColor, .zoneCacheBytes, .zoneCacheItems, .heapReserve] {
+      #expect(throws: TunableError.onlyAtStart, "\(tunable)") { try tunable.set(tunable.row.low) }
+    }
+  }
+
   @Test func namesAreDistinctAndFindTheirRow() {
     #expect(Set(Self.all.map { "\($0.row.name)" }).count == Tunable.count)
     for tunable in Self.all {

@@ -5,11 +5,14 @@
 
 import Testing
 
-/// One zone, two items. Shared: 0 the entry's release word (0 none, 1 2 block), 1 its allocate word, 2 the reclaim lock,
+/// One zone, two items. Shared: 0 the entry's release word (0 none, 1 2 block), 1 its allocate word, 2 the reclaim lock (2: the
+/// block that is not in use is left over),
 /// 3 4 first item of the list in block 1, 2; 5 6 link of item 1, 2; 7 items in slabs (a mask).
 /// Locals: 0 in a section, 1 aborted, 2 block read, 3 head read, 4 item in hand, 5 next, 6 a chain in hand, 7 entry read.
 struct BlockModel {
-  enum Mutation { case none, noMembarrier, drainBeforeMembarrier, openByStore, storeInMidSection }
+  enum Mutation {
+    case none, noMembarrier, drainBeforeMembarrier, openByStore, storeInMidSection, forgetLeftOver, drainElsewhere
+  }
 
   var mutation = Mutation.none
   /// Threads on the CPU whose block it is; the others run elsewhere.
@@ -172,7 +175,7 @@ struct BlockModel {
 
   func reclaimer() -> Program {
     var program = Program()
-    program.add { world, thread in if world[0] == 0 || world[2] == 1 { world.go(thread, 9) } else { world[2] = 1 } }
+    program.add { world, thread in if world[0] == 0 || world[2] != 0 { world.go(thread, 9) } else { world[2] = 1 } }
     program.add { world, thread in world[thread, 7] = world[0] }
     program.add { world, thread in world[0] = 3 - world[thread, 7] }
     program.add { world, thread in world[1] = 3 - world[thread, 7] }
@@ -190,6 +193,43 @@ struct BlockModel {
     if mutation == .drainBeforeMembarrier { program.add(barrier) }
     program.add { world, _ in world[2] = 0 }
     precondition(program.here == 9)
+    return program
+  }
+
+  /// A reclaimer whose membarrier the kernel refuses.
+  func refusedReclaimer() -> Program {
+    var program = Program()
+    program.add { world, thread in if world[0] == 0 || world[2] != 0 { world.go(thread, 7) } else { world[2] = 1 } }
+    program.add { world, thread in world[thread, 7] = world[0] }
+    program.add { world, thread in world[0] = 3 - world[thread, 7] }
+    program.add { world, thread in world[1] = 3 - world[thread, 7] }
+    program.add { world, thread in world[0] = world[thread, 7] }
+    program.add { world, thread in world[1] = world[thread, 7] }
+    program.add { world, _ in world[2] = mutation == .forgetLeftOver ? 0 : 2 }
+    precondition(program.here == 7)
+    return program
+  }
+
+  /// A slow path that finds a block left over: it has to have run on that CPU, and may then drain it from anywhere.
+  func collector() -> Program {
+    var program = Program()
+    let take: Program.Step = { world, thread in if world[2] != 2 { world.go(thread, 6) } else { world[2] = 1 } }
+    let here: Program.Step = { world, thread in world[thread, 7] = 3 - world[0] }
+    if mutation == .drainElsewhere {
+      program.add(take)
+      program.add(here)
+    } else {
+      plain(&program, take)
+      plain(&program, here)
+    }
+    program.add { world, thread in world[thread, 3] = world[2 + world[thread, 7]] }
+    program.add { world, thread in
+      world[2 + world[thread, 7]] = 0
+      world[thread, 6] = world[thread, 3]
+    }
+    program.add { toSlabs(&$0, $1) }
+    program.add { world, _ in world[2] = 0 }
+    precondition(program.here == 6)
     return program
   }
 
@@ -237,6 +277,7 @@ struct BlockModel {
       },
       atEnd: { world in
         for thread in 0..<count where !world.isStopped(thread) && world[thread, 6] != 0 { return "a list was kept" }
+        if world[0] != 0, world[2] == 0, world[5 - world[0]] != 0 { return "items lie in a block that nobody uses" }
         return nil
       })
   }
@@ -264,6 +305,24 @@ struct BlockModel {
       [blocks.pusher(), blocks.reclaimer(), blocks.reclaimer()], items: [0], stops: 1
     ).explore()
     #expect(result.failure == nil, "\(result)")
+  }
+
+  @Test func whatARefusedReclaimerLeavesIsCollected() {
+    let blocks = BlockModel(local: 3)
+    let result = blocks.model(
+      [blocks.pusher(), blocks.popper(), blocks.collector(), blocks.refusedReclaimer()], items: [0, -1], stops: 0
+    ).explore()
+    #expect(result.failure == nil, "\(result)")
+    #expect(result.states > 1000)
+  }
+
+  @Test(arguments: [BlockModel.Mutation.forgetLeftOver, .drainElsewhere])
+  func leftOversMutationIsFound(_ mutation: BlockModel.Mutation) {
+    let blocks = BlockModel(mutation: mutation, local: 2)
+    let result = blocks.model(
+      [blocks.pusher(), blocks.popper(), blocks.collector(), blocks.refusedReclaimer()], items: [0, -1], stops: 0
+    ).explore()
+    #expect(result.failure != nil, "\(result)")
   }
 
   @Test(arguments: [BlockModel.Mutation.noMembarrier, .drainBeforeMembarrier])

@@ -4,10 +4,15 @@
 import CAnax
 import Foundation
 import Heap
+import LockFree
 import Machine
 import Testing
 
 @testable import PerCPU
+
+enum LeftOver {
+  nonisolated(unsafe) static var blocks: [UnsafeMutableRawPointer] = []
+}
 
 @Suite struct LadderTests {
   @Test func theBestRungIsB() async {
@@ -73,6 +78,40 @@ import Testing
     }
   }
 
+  /// What was put into the replacement until the kernel refused is not lost: the CPU's next slow path finds it.
+  @Test func aBlockLeftOverIsDrainedOnItsCPU() async {
+    await #expect(processExitsWith: .success) {
+      unsetenv("ANAX_RUNG")
+      #expect(Engine.ensureStarted())
+      guard anax_state().pointee.membarrier == 1 else { return }
+      LeftOver.blocks = (0..<8).map { _ in Heap.allocate(64)! }
+      Heap.free(Heap.allocate(64))
+      var set = UInt64(1) << UInt64(CPUBlocks.current()!)
+      _ = withUnsafeMutablePointer(to: &set) {
+        anax_system_call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0), 0, 0, 0)
+      }
+      let cpu = CPUBlocks.current()!
+      #expect(set == 1 << UInt64(cpu))
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number != anax_sys_membarrier { return anax_system_call(number, a, b, c, d, e, f) }
+        for block in LeftOver.blocks { Heap.free(block) }
+        LeftOver.blocks = []
+        return Int(-EPERM)
+      }
+      #expect(CPUBlocks.swap(cpu) == nil)
+      #expect(LeftOver.blocks.isEmpty)
+      let replacement = UnsafeBufferPointer(
+        start: UnsafePointer<UInt64>(bitPattern: UInt(CPUBlocks.block(cpu, 1))),
+        count: Int(anax_state().pointee.block_bytes) / 8)
+      #expect(replacement.contains { $0 >> 16 != 0 }, "the test put nothing there")
+      #expect(CPUBlocks.swap(cpu) == nil)
+      // A size that was not asked for yet: a slow path.
+      #expect(Heap.allocate(3000) != nil)
+      #expect(replacement.allSatisfy { $0 == 0 })
+      #expect(CPUBlocks.reclaimLock(cpu).loadRelaxed() == 0)
+    }
+  }
+
   @Test func aSwappedBlockIsTheReclaimersAlone() async {
     await #expect(processExitsWith: .success) {
       unsetenv("ANAX_RUNG")
@@ -127,6 +166,31 @@ import Testing
       #expect(waitpid(child, &status, 0) == child)
       #expect(status == 0)
       #expect((0..<count).allSatisfy { locks[$0] == 1 }, "the parent's stay")
+    }
+  }
+}
+
+@Suite struct ForkEpochTests {
+  @Test func aLockIsTakenOverFromWhoIsStopped() async {
+    await #expect(processExitsWith: .success) {
+      #expect(Engine.ensureStarted())
+      let word = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+      word.pointee = 0
+      let first = ForkEpoch.tryLock(word)
+      #expect(first != nil && word.pointee == first)
+      #expect(ForkEpoch.tryLock(word) == nil, "held")
+      // As if taken 2^35 cycles ago.
+      let old = word.pointee &- 32 << 32
+      word.pointee = old
+      let second = ForkEpoch.tryLock(word)
+      #expect(second != nil && word.pointee == second)
+      ForkEpoch.unlock(word, old)
+      #expect(word.pointee == second, "who lost the lock does not release it")
+      ForkEpoch.unlock(word, second!)
+      #expect(word.pointee == 0)
+      // Another epoch's holder does not exist here.
+      word.pointee = first! &+ 7
+      #expect(ForkEpoch.tryLock(word) != nil)
     }
   }
 }

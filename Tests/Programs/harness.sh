@@ -17,6 +17,7 @@
 # A program's file defines:
 #   tools      commands that it needs, one word each
 #   packages   Debian packages that bring them
+#   ready      optional; a command that fails where the packages are wanted though the tools are there
 #   witness    executables that must be seen running on the library, by name as awk's regular expressions
 #   owner      optional; the executable that has its own `malloc`, where that is what is tested
 #   preload    optional; `no` if the library is linked in and nothing has to be preloaded

@@ -54,7 +54,7 @@ run() {
 SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(delta) FROM pgbench_history),
   (SELECT sum(bbalance) FROM pgbench_branches) = (SELECT sum(tbalance) FROM pgbench_tellers),
   (SELECT count(*) FROM pgbench_history);
-CREATE TABLE t AS SELECT i, (i * 7919) % 10007 AS k, md5(i::text) AS h FROM generate_series(1, $(pick 300000 60000)) i;
+CREATE TABLE t AS SELECT i, (i::bigint * 7919 % 10007)::int AS k, md5(i::text) AS h FROM generate_series(1, $(pick 300000 60000)) i;
 CREATE INDEX ON t (k, h);
 ANALYZE t;
 SELECT count(*), count(DISTINCT k), md5(string_agg(h, '' ORDER BY h)) FROM t;

@@ -3,20 +3,22 @@
 # CPython's own regression tests of threads, processes, ctypes and the containers, and their outcome test by test.
 
 tools=(python3)
-packages=(python3 libpython3-testsuite libpython3.11-testsuite)
+debian=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+packages=(python3 "libpython${debian:-3}-testsuite")
+ready='/usr/bin/python3 -c "import test.test_dict, test.test_multiprocessing_fork"'
 witness=('python3.*')
-limit=150
+limit=400
 
 # Debian's interpreter, not one from a version manager, since it is the one the tests were installed for.
 interpreter() {
   local candidate
   for candidate in "$(PATH=/usr/bin:/bin command -v python3 || true)" "$(command -v python3)"; do
-    if [[ -n $candidate ]] && "$candidate" -c 'import test.test_dict, test.test_thread' 2>/dev/null; then
+    if [[ -n $candidate ]] && "$candidate" -c 'import test.test_dict, test.test_multiprocessing_fork' 2>/dev/null; then
       python=$candidate
       return
     fi
   done
-  skip "no python3 here has its regression tests (Debian package libpython3-testsuite)"
+  skip "no python3 here has its regression tests (Debian package libpython${debian:-3}-testsuite)"
 }
 
 # regression SECONDS ARGUMENTS…: runs the tests in two processes; prints one sorted line a test.
@@ -50,7 +52,7 @@ run() {
       test_descr test_exceptions test_bz2 test_lzma test_xml_etree test_pyexpat test_context test_coroutines test_long
       test_float test_math test_heapq test_string test_random test_posix test_os test_select test_bigmem)
   fi
-  regression 60 "${tests[@]}"
+  regression "$(pick 240 60)" "${tests[@]}"
   under 60 "$python" -c '
 import concurrent.futures as futures, hashlib
 def work(i): return hashlib.sha256(b"".join(bytes([j % 251]) * (j % 3000) for j in range(i, i + 500))).hexdigest()

@@ -37,6 +37,27 @@ enum Lists {
   }
 }
 
+/// A thread that stays in the kernel at its first madvise.
+enum Stopped {
+  nonisolated(unsafe) static var thread = pthread_t()
+  static let reached = DispatchSemaphore(value: 0)
+
+  static func start(_ body: @escaping @Sendable () -> Void) {
+    anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+      if number == anax_sys_madvise, pthread_equal(pthread_self(), Stopped.thread) != 0 {
+        Stopped.reached.signal()
+        while true { pause() }
+      }
+      return anax_system_call(number, a, b, c, d, e, f)
+    }
+    Thread {
+      thread = pthread_self()
+      body()
+    }.start()
+    reached.wait()
+  }
+}
+
 @Suite struct SlabTests {
   @Test func claimChainsRisingAddressesAndCounts() async {
     await #expect(processExitsWith: .success) {
@@ -161,6 +182,32 @@ enum Lists {
       var left: Set<UInt32> = []
       while let slab = home.popSlab() { left.insert(slab.index) }
       #expect(left == Set([0, 2, 4].map { slabs[$0].index }))
+    }
+  }
+
+  /// The kernel does not answer a trimmer: all others have the slabs, but for the one that it owns.
+  @Test func aStoppedTrimmerKeepsOneSlab() async {
+    await #expect(processExitsWith: .success) {
+      let home = Lists.home()
+      let slabs = (0..<12).map { _ in home.makeSlab(cpu: 0)! }
+      for slab in slabs {
+        // An item is out, so that none is retired, and the rest can go to the kernel page by page.
+        slab.header.pointee.returned = 0
+        var free: UInt64 = 0
+        var claimed: UInt64 = 0
+        _ = slab.claim(1, home.zone, onto: 100, free: &free, claimed: &claimed)
+        home.push(slab, free: free)
+      }
+      Stopped.start { Home(zone: 100, node: 0).trim(thin: true, all: true) }
+      var taken: Set<UInt32> = []
+      while let slab = home.popSlab() { taken.insert(slab.index) }
+      #expect(taken.count == slabs.count - 1)
+      // The next trimmer goes past it.
+      for slab in slabs where taken.contains(slab.index) {
+        home.push(slab, free: Slab.freeSlots(slab.gate.loadRelaxed()))
+      }
+      #expect(home.trim() == 0)
+      #expect(home.popSlab() != nil)
     }
   }
 }

@@ -42,9 +42,6 @@ ANAX_INLINE void anax_store16_relaxed(uint16_t *_Nonnull word, uint16_t value) {
 ANAX_INLINE void anax_store16_release(uint16_t *_Nonnull word, uint16_t value) {
   __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
-ANAX_INLINE bool anax_compare_exchange16(uint16_t *_Nonnull word, uint16_t expected, uint16_t desired) {
-  return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
 ANAX_INLINE bool anax_compare_exchange32(uint32_t *_Nonnull word, uint32_t expected, uint32_t desired) {
   return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }

@@ -88,10 +88,11 @@ struct anax_home {
   uint64_t empties;        // slabs seen to become empty since the last trim
   uint64_t unused_word;
   uint64_t crossed;        // batches that another CPU took than the one that put them
-  uint64_t bins[4];        // tagged stacks of slabs with free slots, fullest first
+  uint64_t bins[8];        // two sets of four tagged stacks of slabs with free slots, fullest first
+  uint64_t set;            // the set that slabs are pushed to, 0 or 1
   uint64_t trimming;
   uint64_t busy;           // on node 0: requests of a user zone that are on the slow path
-  uint64_t unused[11];
+  uint64_t unused[6];
 };
 
 struct anax_node {
@@ -128,7 +129,7 @@ struct anax_state {
   uint64_t *_Nullable touched;
   uint64_t *_Nullable recent;
   uint64_t *_Nullable runs;            // word per page, meaningful at a run's first page
-  uint16_t *_Nullable longest;         // per chunk: no free run is longer
+  uint64_t *_Nullable longest;         // per chunk: no free run is longer
   uint8_t *_Nullable dirty_chunks;
   uint8_t *_Nullable huge_chunks;
   uint64_t *_Nullable shard_locks;
@@ -154,9 +155,10 @@ struct anax_state {
   uint64_t zone_top;
   uint64_t page_bytes;
   uint64_t reclaims;
+  uint64_t left_overs;                 // 1: some block is left over (see CPUBlocks)
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
-  uint64_t moves;                      // blocks moved by the kernel
+  uint64_t moved;                      // live blocks that the kernel moved
   uint64_t shards_used;                // 1: some thread came without an area
   anax_fake_kernel _Nullable fake_kernel;
 };
@@ -213,6 +215,7 @@ ANAX_FIELD(home, depot_low)
 ANAX_FIELD(home, slabs)
 ANAX_FIELD(home, empties)
 ANAX_FIELD(home, crossed)
+ANAX_FIELD(home, set)
 ANAX_FIELD(home, trimming)
 ANAX_FIELD(home, busy)
 ANAX_FIELD(node, top)
@@ -228,9 +231,10 @@ ANAX_FIELD(state, last_tick)
 ANAX_FIELD(state, sweeping)
 ANAX_FIELD(state, epochs)
 ANAX_FIELD(state, reclaims)
+ANAX_FIELD(state, left_overs)
 ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, skew)
-ANAX_FIELD(state, moves)
+ANAX_FIELD(state, moved)
 #undef ANAX_FIELD
