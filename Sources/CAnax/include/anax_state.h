@@ -107,7 +107,9 @@ struct anax_node {
   uint64_t purged_pages;   // in total
   uint64_t off_node;       // requests this node could not serve
   uint64_t committed;      // chunks whose memory is writable 
-  uint64_t unused[19];
+  uint64_t hasty;          // pages the cap returned since the last tick that nobody has missed yet
+  uint64_t missed;         // four for each of them that was missed: pages the cap allows more
+  uint64_t unused[17];
 };
 
 struct anax_state {
@@ -226,6 +228,8 @@ ANAX_FIELD(node, depot_bytes)
 ANAX_FIELD(node, purged_pages)
 ANAX_FIELD(node, off_node)
 ANAX_FIELD(node, committed)
+ANAX_FIELD(node, hasty)
+ANAX_FIELD(node, missed)
 ANAX_FIELD(state, batch_top)
 ANAX_FIELD(state, started)
 ANAX_FIELD(state, last_tick)
