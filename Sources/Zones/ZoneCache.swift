@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The slow paths of a zone: what happens when a CPU's list is empty (refill) or full (overflow). The order is
-// list → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section aborted or its block
+// list → strip → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section aborted or its block
 // swapped goes on without the cache.
 //
 // Invariant: a CPU's list of a zone on its own node holds that node's items; its lists of other nodes only collect what goes home.
