@@ -39,6 +39,12 @@ public func anaxAligned(_ alignment: Int, _ size: Int) -> UnsafeMutableRawPointe
 @c(anax_new) @_noLocks @_noAllocation
 public func anaxNew(_ size: Int) -> UnsafeMutableRawPointer {
   if let block = Heap.allocateHit(size) { return block }
+  return anax_new_next(size)
+}
+
+@c(anax_new_next) @_noLocks @_noAllocation
+public func anaxNewNext(_ size: Int) -> UnsafeMutableRawPointer {
+  if let block = Heap.stripHit(size) { return block }
   return anax_new_slow(size)
 }
 
@@ -47,7 +53,21 @@ public func anaxNew(_ size: Int) -> UnsafeMutableRawPointer {
 public func anaxPosixMemalign(
   _ result: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ alignment: Int, _ size: Int
 ) -> CInt {
-  if _fastPath(alignment == 16 || alignment == 8), let block = Heap.allocateHit(size) ?? anax_medium_hit(size) {
+  if _fastPath(alignment == 16 || alignment == 8), let block = Heap.allocateHit(size) {
+    result.pointee = block
+    return 0
+  }
+  return anax_posix_memalign_next(result, alignment, size)
+}
+
+/// The other hits: strips, larger sizes, rung A.
+@c(anax_posix_memalign_next) @_noLocks @_noAllocation
+public func anaxPosixMemalignNext(
+  _ result: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ alignment: Int, _ size: Int
+) -> CInt {
+  if alignment == 16 || alignment == 8,
+    let block = Heap.stripHit(size) ?? Heap.mediumHit(size) ?? Heap.concurrencyHit(size)
+  {
     result.pointee = block
     return 0
   }

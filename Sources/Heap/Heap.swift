@@ -17,7 +17,7 @@ package enum Heap {
     if _fastPath(UInt64(bitPattern: Int64(size)) < anax_state().pointee.fast_size) {
       let number = anax_size_class_table()[SizeClasses.smallIndex(size)]
       if let item = anax_cache_pop(UInt64(number)) { return item }
-      return anax_allocate_slow(size)
+      return anax_allocate_next(size)
     }
     return anax_allocate_medium(size)
   }
@@ -50,18 +50,33 @@ package enum Heap {
     mediumHit(size) ?? concurrencyHit(size) ?? allocateSlow(size)
   }
 
-  /// An item of this CPU's list for a request of 1025 bytes to 32 KiB; nil: none there, or another size.
-  @inline(__always) @_noLocks @_noAllocation
-  static func mediumHit(_ size: Int) -> UnsafeMutableRawPointer? {
+  /// An item of this CPU's list or strip for a request of 1025 bytes to 32 KiB; nil: none there, or another size.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func mediumHit(_ size: Int) -> UnsafeMutableRawPointer? {
     if _fastPath(UInt(bitPattern: size &- 1025) < 32768 - 1024), anax_state().pointee.fast_size != 0 {
-      return anax_cache_pop(UInt64(anax_size_class_table()[SizeClasses.mediumIndex(size)]))
+      let number = anax_size_class_table()[SizeClasses.mediumIndex(size)]
+      return anax_cache_pop(UInt64(number)) ?? strip(number)
     }
     return nil
   }
 
+  /// An item of this CPU's strip for a request of up to 1 KiB that found the list empty; nil: no strip there, or another size.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func stripHit(_ size: Int) -> UnsafeMutableRawPointer? {
+    if _fastPath(UInt64(bitPattern: Int64(size)) < anax_state().pointee.fast_size) {
+      return strip(anax_size_class_table()[SizeClasses.smallIndex(size)])
+    }
+    return nil
+  }
+
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  static func strip(_ number: UInt8) -> UnsafeMutableRawPointer? {
+    anax_cache_advance(UInt64(number) | UInt64(ANAX_ZONE_STRIP), anax_strip_step(Int(number)))
+  }
+
   /// Rung A: an item of the list at this thread's node and concurrency id.
-  @inline(__always) @_noLocks @_noAllocation
-  static func concurrencyHit(_ size: Int) -> UnsafeMutableRawPointer? {
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func concurrencyHit(_ size: Int) -> UnsafeMutableRawPointer? {
     if anax_state().pointee.rung != 65 || UInt(bitPattern: size &- 1) >= 32768 { return nil }
     return anax_concurrency_pop(UInt64(SizeClasses.number(forSize: size)))
   }
@@ -196,14 +211,14 @@ package enum Heap {
 }
 
 // The slow paths by C names, so that the fast paths end in a jump: a tail call needs one calling convention.
+/// For a request of up to 1 KiB whose list is empty.
+@c(anax_allocate_next) @_noLocks @_noAllocation
+package func heapAllocateNext(_ size: Int) -> UnsafeMutableRawPointer? {
+  Heap.stripHit(size) ?? anax_allocate_slow(size)
+}
 @c(anax_allocate_slow) @_noLocks @_noAllocation
 package func heapAllocateSlow(_ size: Int) -> UnsafeMutableRawPointer? { Heap.allocateSlow(size) }
 @c(anax_allocate_medium) @_noLocks @_noAllocation
 package func heapAllocateMedium(_ size: Int) -> UnsafeMutableRawPointer? { Heap.allocateMedium(size) }
 @c(anax_free_slow) @_noLocks @_noAllocation
 package func heapFreeSlow(_ address: UInt64) { Heap.freeSlow(address) }
-/// For callers that report failure in their own way: a hit or nothing, errno untouched.
-@c(anax_medium_hit) @_noLocks @_noAllocation
-package func heapMediumHit(_ size: Int) -> UnsafeMutableRawPointer? {
-  Heap.mediumHit(size) ?? Heap.concurrencyHit(size)
-}

@@ -22,7 +22,7 @@ package enum SizeClasses {
   }
 
   /// The smallest class that holds `size` bytes, 1 ... 32768; 0 counts as 1.
-  @_noLocks @_noAllocation
+  @inlinable @_noLocks @_noAllocation
   package static func number(forSize size: Int) -> Int {
     if size <= 128 { return size <= 16 ? 1 : (size &+ 15) / 16 }
     let last = UInt64(size &- 1)

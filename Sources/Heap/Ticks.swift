@@ -54,6 +54,7 @@ package enum Ticks {
     var node = 0
     var returned: UInt64 = 0
     while node < Int(anax_state().pointee.node_count) {
+      Purge.forgetMissed(node: Pages.node(node))
       returned &+= Purge.sweep(node: Pages.node(node), all: all, downTo: 0)
       node += 1
     }

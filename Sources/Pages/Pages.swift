@@ -96,6 +96,7 @@ package enum Pages {
     AtomicWord(anax_node_claimed_pages(node)).add(count)
     PageCounters.taken(count)
     if dirty > 0 { AtomicWord(anax_node_dirty_pages(node)).subtract(dirty) }
+    if dirty < count { Purge.noteMissed(node: node, count: count &- dirty) }
     return PageRun(page: page, zero: dirty == 0)
   }
 

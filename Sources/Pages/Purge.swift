@@ -2,7 +2,9 @@
 // How free pages go back to the kernel. A freed page is kept for one to two decay periods (a service that breathes must not
 // fault its memory in again at every breath), then returned by a sweep. Sweeps ride on later calls, on anax_tick() and on the
 // helper thread; at most one runs at a time, others pass by. Independently, what is free and dirty on a node may not exceed
-// vm.page.keep_floor plus vm.page.keep percent of what is claimed: beyond that the releaser returns pages at once.
+// vm.page.keep_floor plus vm.page.keep percent of what is claimed: beyond that the releaser returns pages at once. Where pages are
+// then taken that the cap had returned a moment ago, the cap was too low for a heap that breathes that deep: it rises by four
+// times what was missed, to four times itself at most, and each sweep by time forgets half of that.
 //
 // Returning claims the pages first, then MADV_DONTNEED, then marks them zero, then releases. A sweeper stopped midway keeps the
 // pages of one run inside a chunk (at most 512) from others.
@@ -19,7 +21,31 @@ package enum Purge {
     let claimed = AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
     let depot = AtomicWord(anax_node_depot_bytes(node)).loadRelaxed()
     let live = claimed > depot ? claimed &- depot : 0
-    return UInt64(Tunable.pageKeepFloor.value) &+ live / 100 &* UInt64(Tunable.pageKeep.value)
+    let base = UInt64(Tunable.pageKeepFloor.value) &+ live / 100 &* UInt64(Tunable.pageKeep.value)
+    return base &+ min(AtomicWord(anax_node_missed(node)).loadRelaxed() &<< anax_state().pointee.page_shift, base &* 3)
+  }
+
+  /// Pages that are not resident were taken: what the cap returned too early, as far as it did, raises the cap. Counts that
+  /// races blur by a few pages.
+  @_noLocks @_noAllocation
+  static func noteMissed(node: UnsafeMutablePointer<anax_node>, count: UInt64) {
+    let hasty = AtomicWord(anax_node_hasty(node))
+    var old = hasty.loadRelaxed()
+    while old != 0 {
+      let missed = min(old, count)
+      if hasty.compareExchange(&old, old &- missed) {
+        AtomicWord(anax_node_missed(node)).add(missed &* 4)
+        return
+      }
+    }
+  }
+
+  /// A decay period later: what was missed is half forgotten.
+  @_noLocks @_noAllocation
+  package static func forgetMissed(node: UnsafeMutablePointer<anax_node>) {
+    AtomicWord(anax_node_hasty(node)).storeRelaxed(0)
+    let missed = AtomicWord(anax_node_missed(node))
+    missed.storeRelaxed(missed.loadRelaxed() / 2)
   }
 
   @_noLocks @_noAllocation
@@ -28,9 +54,10 @@ package enum Purge {
     if dirty > UInt64(Tunable.pageKeepFloor.value), dirty > allowance(node: node) {
       // Down to seven eighths, so that not every release pays.
       let allowed = allowance(node: node) / 8 &* 7
-      _ = sweep(node: node, all: false, downTo: allowed)
+      var returned = sweep(node: node, all: false, downTo: allowed)
       let left = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
-      if left > allowed { _ = sweep(node: node, all: true, downTo: allowed) }
+      if left > allowed { returned &+= sweep(node: node, all: true, downTo: allowed) }
+      AtomicWord(anax_node_hasty(node)).add(returned)
     } else if Tunable.pageDecay.value == 0 {
       _ = sweep(node: node, all: true, downTo: 0)
     }

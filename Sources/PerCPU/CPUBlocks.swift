@@ -82,6 +82,10 @@ package enum CPUBlocks {
     byConcurrency ? anax_concurrency_pop(zone) : anax_cache_pop(zone)
   }
   @inlinable @_noLocks @_noAllocation
+  package static func advance(_ strip: UInt64, _ step: UInt64) -> UnsafeMutableRawPointer? {
+    byConcurrency ? anax_concurrency_advance(strip, step) : anax_cache_advance(strip, step)
+  }
+  @inlinable @_noLocks @_noAllocation
   package static func push(_ list: UInt64, _ item: UnsafeMutableRawPointer) -> Bool {
     byConcurrency ? anax_concurrency_push(list, item) : anax_cache_push(list, item)
   }

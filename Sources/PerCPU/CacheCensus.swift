@@ -6,7 +6,7 @@ import CAnax
 import LockFree
 
 package enum CacheCensus {
-  /// Items of lists [node][zone] and [node][zone's spare] on all CPUs and shards.
+  /// Items of lists [node][zone], [node][zone's spare] and the zone's strips on all CPUs and shards.
   @_noLocks @_noAllocation
   package static func items(node: Int, zone: Int, room: UInt64) -> UInt64 {
     let list = node * ANAX_ZONES_MAX + zone
@@ -14,6 +14,10 @@ package enum CacheCensus {
     var cpu = 0
     while cpu < Int(anax_state().pointee.block_count) {
       items &+= count(block: cpu, list, room) &+ count(block: cpu, list | ANAX_ZONE_SPARE, room)
+      if isOpen(cpu) {
+        let strip = list | ANAX_ZONE_STRIP
+        items &+= count(strip: word(cpu, 0, strip)) &+ count(strip: word(cpu, 1, strip))
+      }
       if hasShard(cpu) {
         items &+= count(Shards.word(cpu, list).loadRelaxed(), room)
       }
@@ -31,6 +35,7 @@ package enum CacheCensus {
       var node = 0
       while node < Int(anax_state().pointee.node_count) {
         let list = node * ANAX_ZONES_MAX + zone
+        // User zones have no strips.
         if isOpen(cpu) {
           words |= word(cpu, 0, list) | word(cpu, 1, list)
           words |= word(cpu, 0, list | ANAX_ZONE_SPARE) | word(cpu, 1, list | ANAX_ZONE_SPARE)
@@ -82,6 +87,10 @@ package enum CacheCensus {
   static func count(block cpu: Int, _ list: Int, _ room: UInt64) -> UInt64 {
     isOpen(cpu) ? count(word(cpu, 0, list), room) &+ count(word(cpu, 1, list), room) : 0
   }
+
+  /// Items of a strip word.
+  @_noLocks @_noAllocation
+  package static func count(strip: UInt64) -> UInt64 { strip & 0xff &+ strip &>> 8 & 0xff }
 
   @_noLocks @_noAllocation
   static func count(_ list: UInt64, _ room: UInt64) -> UInt64 {

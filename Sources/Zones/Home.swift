@@ -128,6 +128,35 @@ package struct Home {
     return claimed == 0 ? 0 : list
   }
 
+  /// As `claimFromSlabs` for a CPU's list of a heap zone: either a list word, or a strip word in `strip`.
+  @_noLocks @_noAllocation
+  func claimFromSlabs(cpu: Int, strip: inout UInt64) -> UInt64 {
+    let room = UInt64(zone.pointee.list_limit)
+    guard let slab = popSlab() ?? makeSlab(cpu: cpu) else { return 0 }
+    var free: UInt64 = 0
+    var claimed: UInt64 = 0
+    var list: UInt64 = 0
+    strip = slab.claimStrip(room, least: min(room, 8), zone, free: &free)
+    if strip == 0 { list = slab.claim(room, zone, onto: room, free: &free, claimed: &claimed) }
+    if free > 0 { Home(zone: zoneID, node: slab.node).push(slab, free: free) }
+    return claimed == 0 ? 0 : list
+  }
+
+  /// Takes what is left of a strip back into its slab.
+  @_noLocks @_noAllocation
+  func releaseToSlabs(strip: UInt64) {
+    let strip = Strip(word: strip, zone)
+    if strip.count == 0 { return }
+    let slab = Slab(item: strip.next, zone: zone)
+    guard var slot = slab.slot(of: strip.next, zone) else { Stop.notABlock(strip.next, zone) }
+    let end = slot &+ strip.count
+    while slot < end {
+      let length = min(64 &- slot & 63, end &- slot)
+      release(slab, word: Int(slot / 64), mask: (~0 &>> (64 &- length)) &<< (slot & 63))
+      slot &+= length
+    }
+  }
+
   /// Takes items back into their slabs. `list` is a list word; the items are this home's. Neighbours on the list that are
   /// neighbours in a slab go back in one operation.
   @_noLocks @_noAllocation
@@ -142,9 +171,20 @@ package struct Home {
     var first: UInt64 = 0
     var word = 0
     var mask: UInt64 = 0
+    var before: UInt64 = 0
+    var bit: UInt64 = 0
     while next &>> 16 != 0 {
       let item = next &>> 16
       next = UnsafePointer<UInt64>(bitPattern: UInt(item)).unsafelyUnwrapped.pointee
+      // The slot right below the one before, in the same word: what was freed in address order.
+      let below = bit &>> 1
+      if before &- item == geometry.distance(below: bit), below != 0 {
+        if mask & below != 0 { Stop.doubleFree(item, zone) }
+        bit = below
+        mask |= below
+        before = item
+        continue
+      }
       if item &- start >= bytes {
         if mask != 0 { release(slab, word: word, mask: mask) }
         mask = 0
@@ -156,7 +196,8 @@ package struct Home {
       guard distance < bytes, distance & 15 == 0, let slot = geometry.slot(at: distance) else {
         Stop.notABlock(item, zone)
       }
-      let bit = UInt64(1) &<< (slot & 63)
+      bit = UInt64(1) &<< (slot & 63)
+      before = item
       if mask != 0, word != Int(truncatingIfNeeded: slot &>> 6) {
         release(slab, word: word, mask: mask)
         mask = 0

@@ -48,6 +48,7 @@ package enum Reclaim {
         if zone & ANAX_ZONE_RESERVED_BITS == 0 {
           drain(block + node * ANAX_ZONES_MAX + zone, zone, node)
           drain(block + node * ANAX_ZONES_MAX + (zone | ANAX_ZONE_SPARE), zone, node)
+          drain(strip: block + node * ANAX_ZONES_MAX + (zone | ANAX_ZONE_STRIP), zone, node)
         }
         zone += 1
       }
@@ -61,6 +62,14 @@ package enum Reclaim {
     if list == 0 { return }
     word.pointee = 0
     if list &>> 16 != 0 { Home(zone: zone, node: node).releaseToSlabs(list: list) }
+  }
+
+  @_noLocks @_noAllocation
+  static func drain(strip word: UnsafeMutablePointer<UInt64>, _ zone: Int, _ node: Int) {
+    let strip = word.pointee
+    if strip == 0 { return }
+    word.pointee = 0
+    Home(zone: zone, node: node).releaseToSlabs(strip: strip)
   }
 
   @_noLocks @_noAllocation

@@ -184,6 +184,56 @@ package struct Slab {
     }
   }
 
+  /// For the owner: claims consecutive slots, the lowest free ones, as a strip word, if there are at least `least` and at most
+  /// `wanted`. 0: there are not. Nothing is written to them. `free` is what the gate says is left.
+  @_noLocks @_noAllocation
+  func claimStrip(
+    _ wanted: UInt64, least: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, free left: inout UInt64
+  ) -> UInt64 {
+    var old = gate.loadAcquire()
+    let most = min(wanted, Slab.freeSlots(old))
+    if most < least { return 0 }
+    let words = (Int(zone.pointee.slots) + 63) / 64
+    var word = 0
+    var free: UInt64 = 0
+    while word < words {
+      free = ~bits(word).loadRelaxed()
+      if free != 0 { break }
+      word += 1
+    }
+    if free == 0 { return 0 }
+    let bit = UInt64(free.trailingZeroBitCount)
+    let slot = UInt64(truncatingIfNeeded: word) &* 64 &+ bit
+    let geometry = SlotGeometry(zone)
+    var count = min(UInt64((~(free &>> bit)).trailingZeroBitCount), 64 &- bit)
+    if bit &+ count == 64 {
+      while count < most, word + 1 < words {
+        word += 1
+        let more = UInt64(bits(word).loadRelaxed().trailingZeroBitCount)
+        count &+= more
+        if more < 64 { break }
+      }
+    }
+    count = min(count, most)
+    if count < least { return 0 }
+    var claimed: UInt64 = 0
+    while claimed < count {
+      let from = (slot &+ claimed) & 63
+      let length = min(64 &- from, count &- claimed)
+      bits(Int((slot &+ claimed) / 64)).claim(bits: (~0 &>> (64 &- length)) &<< from)
+      claimed &+= length
+    }
+    let base = firstSlot(zone)
+    let first = base &+ geometry.distance(ofSlot: slot)
+    noteClaim(from: first, through: base &+ geometry.distance(ofSlot: slot &+ count &- 1), zone)
+    let strip = Strip(next: first, count: count, toSkip: geometry.slotsToSkip(from: slot), zone)
+    while true {
+      left = Slab.freeSlots(old) &- count
+      let state = left == 0 ? Slab.full : Slab.open
+      if gate.compareExchange(&old, (old &- count) & ~Slab.stateMask | state) { return strip.word }
+    }
+  }
+
   /// Releases slots of one bitmap word. The free count after, and whether this thread must push the slab on a stack.
   /// nil: one of them was free already.
   @_noLocks @_noAllocation

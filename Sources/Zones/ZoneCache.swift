@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The slow paths of a zone: what happens when a CPU's list is empty (refill) or full (overflow). The order is
-// list → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section aborted or its block
+// list → strip → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section aborted or its block
 // swapped goes on without the cache.
 //
 // Invariant: a CPU's list of a zone on its own node holds that node's items; its lists of other nodes only collect what goes home.
@@ -25,11 +25,23 @@ package enum ZoneCache {
     let node = CPUBlocks.node(ofCPU: cpu)
     let entry = anax_state().pointee.zones! + zone
     let room = UInt64(entry.pointee.list_limit)
+    let strips = Strip.serve(entry)
+    if strips, let item = advance(zone, node: node) { return item }
     CPUBlocks.open(cpu)
     if _slowPath(anax_state().pointee.left_overs != 0) { Reclaim.leftOver() }
     var list: UInt64 = 0
     if !CPUBlocks.take(slot(node, zone | ANAX_ZONE_SPARE), room, &list) || list &>> 16 == 0 {
-      list = fetch(zone, node: node, cpu: cpu)
+      if strips {
+        let home = Home(zone: zone, node: node)
+        list = home.withdraw(cpu: cpu)
+        if list == 0 {
+          var strip: UInt64 = 0
+          list = home.claimFromSlabs(cpu: cpu, strip: &strip)
+          if strip != 0 { return begin(Strip(word: strip, entry), zone, node: node) }
+        }
+      } else {
+        list = fetch(zone, node: node, cpu: cpu)
+      }
       if list == 0 { return 0 }
     }
     let item = list &>> 16
@@ -43,6 +55,45 @@ package enum ZoneCache {
       }
     }
     return item
+  }
+
+  /// An item of this CPU's strip, or nil.
+  @inline(__always) @_noLocks @_noAllocation
+  static func advance(_ zone: Int, node: Int) -> UInt64? {
+    if let item = CPUBlocks.advance(UInt64(zone | ANAX_ZONE_STRIP), anax_strip_step(zone)) {
+      return UInt64(UInt(bitPattern: item))
+    }
+    let row = anax_state().pointee.zones! + zone
+    if row.pointee.group_shift == 63 { return nil }
+    // What lies behind a skipped line.
+    var word: UInt64 = 0
+    if !CPUBlocks.take(slot(node, zone | ANAX_ZONE_STRIP), 0, &word) { return nil }
+    let strip = Strip(word: word, row)
+    return strip.count == 0 ? nil : begin(strip.advanced, zone, node: node)
+  }
+
+  /// The first item of a strip; the others are this CPU's from now on.
+  @_noLocks @_noAllocation
+  static func begin(_ strip: Strip, _ zone: Int, node: Int) -> UInt64 {
+    if strip.count > 1 {
+      let home = Home(zone: zone, node: Region.node(ofPage: Region.page(of: strip.next)))
+      let rest = strip.word &+ anax_strip_step(zone)
+      var left = rest
+      // What another thread put there meanwhile goes back; or all of this, where the section was aborted.
+      if home.node != node || !CPUBlocks.take(slot(node, zone | ANAX_ZONE_STRIP), rest, &left) { left = rest }
+      home.releaseToSlabs(strip: left)
+    }
+    return strip.next
+  }
+
+  /// What was freed is handed out again before what nobody has touched: a CPU that has a whole list to spare has no strip.
+  @inline(__always) @_noLocks @_noAllocation
+  static func dropStrip(_ home: Home, _ entry: UnsafeMutablePointer<anax_zone>) {
+    var word: UInt64 = 0
+    if Strip.serve(entry), CPUBlocks.take(slot(home.node, home.zoneID | ANAX_ZONE_STRIP), 0, &word), word & 0xffff != 0
+    {
+      home.releaseToSlabs(strip: word)
+    }
   }
 
   /// A list from the depot or the slabs; 0: no memory, or the zone's limit.
@@ -106,6 +157,7 @@ package enum ZoneCache {
         if !own || !CPUBlocks.put(slot(node, zone | ANAX_ZONE_SPARE), list) {
           far = !home.deposit(list: list, cpu: cpu)
         }
+        if own { dropStrip(home, entry) }
       }
       attempts += 1
     }

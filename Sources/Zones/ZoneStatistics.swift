@@ -95,6 +95,9 @@ package enum ZoneStatistics {
         if zone & ANAX_ZONE_RESERVED_BITS == 0 {
           let list = words + node * ANAX_ZONES_MAX
           table[zone].cached &+= items(list + zone, zone) &+ items(list + (zone | ANAX_ZONE_SPARE), zone)
+          if Strip.serve(anax_state().pointee.zones! + zone) {
+            table[zone].cached &+= CacheCensus.count(strip: AtomicWord(list + (zone | ANAX_ZONE_STRIP)).loadRelaxed())
+          }
         }
         zone += 1
       }

@@ -5,6 +5,7 @@
 #define KEEP __attribute__((noinline, used, visibility("default")))
 #define EACH(rung)                                                                                            \
   KEEP void *section_##rung##_pop(uint64_t list) { return anax_##rung##_pop(list); }                          \
+  KEEP void *section_##rung##_advance(uint64_t list, uint64_t step) { return anax_##rung##_advance(list, step); } \
   KEEP bool section_##rung##_push(uint64_t list, void *item) { return anax_##rung##_push(list, item); }       \
   KEEP bool section_##rung##_take(uint64_t list, uint64_t room, uint64_t *word) {                             \
     return anax_##rung##_take(list, room, word);                                                              \

@@ -128,6 +128,37 @@ enum Live {
     }
   }
 
+  @Test func aHeapThatBreathesDeeperThanTheCapRaisesIt() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
+      setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      Live.start()
+      let returned = { AtomicWord(anax_node_purged_pages(Live.node)).loadRelaxed() }
+      func breathe() -> UInt64 {
+        let before = returned()
+        let runs = (0..<12).map { _ in Live.allocate(64) }
+        for run in runs { Live.write(run, 64, 1) }
+        for run in runs { Pages.release(page: run.page, count: 64) }
+        return returned() - before
+      }
+      // 3 MiB in and out: the first breaths lose pages, later ones none.
+      #expect(breathe() > 0)
+      for _ in 0..<3 { _ = breathe() }
+      #expect(breathe() == 0)
+      #expect(Purge.allowance(node: Live.node) <= 4 << 20)
+      // The cap is its old self again when that was long ago, and never held more than four times itself.
+      for _ in 0..<20 { Purge.forgetMissed(node: Live.node) }
+      #expect(Purge.allowance(node: Live.node) == 1 << 20)
+      let runs = (0..<64).map { _ in Live.allocate(64) }
+      for run in runs { Live.write(run, 64, 1) }
+      for run in runs {
+        Pages.release(page: run.page, count: 64)
+        #expect(Live.dirty * Live.pageBytes <= 4 << 20)
+      }
+      Live.checkCounts()
+    }
+  }
+
   @Test func withoutDecayPagesGoAtOnce() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_DECAY", "0", 1)

@@ -82,6 +82,71 @@ enum Stopped {
     }
   }
 
+  /// Claims a strip and gives its items, which must be the slots from `first` on.
+  private func strip(_ slab: Slab, _ zone: UnsafeMutablePointer<anax_zone>, _ wanted: UInt64, from first: UInt64) -> Int
+  {
+    var free: UInt64 = 0
+    let before = Slab.freeSlots(slab.gate.loadRelaxed())
+    let word = slab.claimStrip(wanted, least: 4, zone, free: &free)
+    var strip = Strip(word: word, zone)
+    let count = strip.count
+    #expect(word == 0 || free == before - count)
+    var slot = first
+    while strip.count > 0 {
+      strip = strip.advanced
+      #expect(slab.slot(of: strip.next, zone) == slot && slab.isClaimed(slot))
+      slot += 1
+      strip = Strip(word: strip.word &+ (UInt64(zone.pointee.stride) << 16) &- 1, zone)
+    }
+    #expect(slot == first + count && Slab.freeSlots(slab.gate.loadRelaxed()) == before - count)
+    return Int(count)
+  }
+
+  /// Sizes with and without skipped lines.
+  @Test(arguments: [48, 64, 256, 512, 1024]) func aStripIsConsecutiveFreeSlots(_ size: UInt64) async {
+    await #expect(processExitsWith: .success) { [size] in
+      _ = Lists.home()
+      let home = Lists.zone(101, size: size, limit: 0)
+      let zone = home.zone
+      #expect(Strip.serve(zone))
+      let tests = SlabTests()
+      let slab = home.makeSlab(cpu: 0)!
+      #expect(tests.strip(slab, zone, 20, from: 0) == 20)
+      #expect(tests.strip(slab, zone, 20, from: 20) == 20)
+      // Slots 3 to 9 come back, then all of the second strip.
+      _ = slab.release(word: 0, mask: 0x3f8)
+      #expect(tests.strip(slab, zone, 5, from: 3) == 5)
+      // Two are too few: nothing is claimed.
+      #expect(tests.strip(slab, zone, 20, from: 8) == 0)
+      home.releaseToSlabs(strip: Strip(next: slab.firstSlot(zone), count: 3, toSkip: ~0, zone).word)
+      #expect(Slab.freeSlots(slab.gate.loadRelaxed()) == UInt64(zone.pointee.slots) - 35)
+    }
+  }
+
+  @Test func aStripEndsAtAClaimedSlotInAnotherWord() async {
+    await #expect(processExitsWith: .success) {
+      _ = Lists.home()
+      let home = Lists.zone(101, size: 64, limit: 0)
+      let tests = SlabTests()
+      let slab = home.makeSlab(cpu: 0)!
+      #expect(tests.strip(slab, home.zone, 100, from: 0) == 100)
+      #expect(tests.strip(slab, home.zone, 100, from: 100) == 100)
+      #expect(tests.strip(slab, home.zone, 100, from: 200) == 100)
+      // The first word's upper half and the third word are free, the second is not.
+      _ = slab.release(word: 0, mask: 0xffff_ffff_0000_0000)
+      _ = slab.release(word: 2, mask: ~0)
+      #expect(tests.strip(slab, home.zone, 100, from: 32) == 32)
+      #expect(tests.strip(slab, home.zone, 100, from: 128) == 64)
+      // Across a word's end, and what is left goes back whole.
+      _ = slab.release(word: 3, mask: 0xff00_0000_0000_0000)
+      _ = slab.release(word: 4, mask: 0xffff)
+      #expect(tests.strip(slab, home.zone, 100, from: 248) == 24)
+      let next = slab.firstSlot(home.zone) + 250 * 64
+      home.releaseToSlabs(strip: Strip(next: next, count: 20, toSkip: ~0, home.zone).word)
+      #expect(tests.strip(slab, home.zone, 100, from: 250) == 20)
+    }
+  }
+
   @Test func aFullSlabIsPushedOnceByWhoFreesFirst() async {
     await #expect(processExitsWith: .success) {
       let home = Lists.home()

@@ -12,6 +12,9 @@
 // of each free item holds the list word as it was before the item was pushed. An all-zero word is "no list here": neither pop
 // nor push succeeds, which is what the empty block gives to every CPU whose block does not exist or is being reclaimed.
 //
+// A strip is one word too: (address of the next item << 16) | (items behind the next skipped line << 8) | items before it, a
+// stride apart. They are claimed but written by nobody, so that taking one touches no memory but the word.
+//
 // A CPU id at or above cpu_limit (as unsigned: also the -1 and -2 of a thread without an area) gives up at once. A section must
 // not be entered before the engine has set rseq_offset: the fast limits (fast_size, fast_pages) are 0 until then.
 #pragma once
@@ -48,7 +51,7 @@ ANAX_INLINE uint64_t anax_rseq_live_bytes(void) {
 }
 
 // The heap's slow paths, written in Swift (Heap.swift).
+ANAX_ENGINE void *_Nullable anax_allocate_next(long size);
 ANAX_ENGINE void *_Nullable anax_allocate_slow(long size);
 ANAX_ENGINE void *_Nullable anax_allocate_medium(long size);
-ANAX_ENGINE void *_Nullable anax_medium_hit(long size);
 ANAX_ENGINE void anax_free_slow(uint64_t address);

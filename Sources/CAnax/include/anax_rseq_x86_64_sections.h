@@ -24,6 +24,29 @@ empty:
   return NULL;
 }
 
+/// Takes the first item of the strip in word `list` of this CPU's part for its own node. NULL: none left, or aborted.
+ANAX_INLINE void *_Nullable ANAX_SECTION(advance)(uint64_t list, uint64_t step) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "movq (%[work], %[list], 8), %[head]\n\t"
+      "testb %b[head], %b[head]\n\t"
+      "jz %l[empty]\n\t"
+      "leaq (%[head], %[step]), %[cpu]\n\t"
+      "movq %[cpu], (%[work], %[list], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(allocate), [list] "r"(list), [step] "r"(step)
+      : "memory", "cc"
+      : empty);
+  head >>= 16;
+  if (head == 0) __builtin_unreachable();
+  return (void *)head;
+empty:
+  return NULL;
+}
+
 /// Puts an item on the list `list` of this CPU's block. False: full, aborted, or no list.
 ANAX_INLINE bool ANAX_SECTION(push)(uint64_t list, void *_Nonnull item) {
   uint64_t cpu, work, head;

@@ -17,6 +17,8 @@ enum {
   ANAX_ZONE_SPARE = 128,
   /// Nor are ids with bit 8 set: in a CPU block the word id | ANAX_ZONE_REQUESTS counts the requests of user zone id.
   ANAX_ZONE_REQUESTS = 384,
+  /// And the word id | ANAX_ZONE_STRIP is the strip of heap zone id: items that nobody has written yet.
+  ANAX_ZONE_STRIP = 256,
   /// What an id must have none of to be a zone's.
   ANAX_ZONE_RESERVED_BITS = 384,
   /// Words of a CPU block that no zone has: pages taken and given back on this CPU (words 0 and 256 stay 0).
@@ -106,7 +108,9 @@ struct anax_node {
   uint64_t purged_pages;   // in total
   uint64_t off_node;       // requests this node could not serve
   uint64_t committed;      // chunks whose memory is writable 
-  uint64_t unused[19];
+  uint64_t hasty;          // pages the cap returned since the last tick that nobody has missed yet
+  uint64_t missed;         // four for each of them that was missed: pages the cap allows more
+  uint64_t unused[17];
 };
 
 struct anax_state {
@@ -195,6 +199,8 @@ ANAX_INLINE uint64_t anax_page_list(uint64_t page) {
 }
 /// Bytes a caller may use of the zone's items; 0 for id 0.
 ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_state_storage.zones[id].usable; }
+/// What the word of a strip of the zone's items grows by when one is taken.
+ANAX_INLINE uint64_t anax_strip_step(long id) { return ((uint64_t)anax_state_storage.zones[id].stride << 16) - 1; }
 ANAX_INLINE struct anax_zone *_Nonnull anax_zone_row(long id) { return anax_state_storage.zones + id; }
 ANAX_INLINE uint32_t *_Nonnull anax_zone_fast(struct anax_zone *_Nonnull zone) { return &zone->fast; }
 ANAX_INLINE char *_Nonnull anax_zone_name(struct anax_zone *_Nonnull zone) { return zone->name; }
@@ -225,6 +231,8 @@ ANAX_FIELD(node, depot_bytes)
 ANAX_FIELD(node, purged_pages)
 ANAX_FIELD(node, off_node)
 ANAX_FIELD(node, committed)
+ANAX_FIELD(node, hasty)
+ANAX_FIELD(node, missed)
 ANAX_FIELD(state, batch_top)
 ANAX_FIELD(state, started)
 ANAX_FIELD(state, last_tick)

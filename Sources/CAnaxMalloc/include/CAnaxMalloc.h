@@ -59,8 +59,10 @@ int anax_keep_floor_set(int64_t bytes);
 
 // C's half.
 /// operator new where it is not a plain hit. Without memory, the new-handler is called until it helps, or std::bad_alloc thrown.
+ANAX_ENGINE void *_Nonnull anax_new_next(ptrdiff_t size);
 ANAX_ENGINE void *_Nonnull anax_new_slow(ptrdiff_t size);
 /// posix_memalign where it is not a plain hit.
+ANAX_ENGINE int anax_posix_memalign_next(void *_Nullable *_Nonnull result, size_t alignment, size_t size);
 ANAX_ENGINE int anax_posix_memalign_slow(void *_Nullable *_Nonnull result, size_t alignment, size_t size);
 
 #ifdef __cplusplus

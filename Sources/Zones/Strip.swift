@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A strip: consecutive slots of one slab that a CPU has claimed but nobody has written yet; one word of the CPU's block, changed
+// by that CPU's sections alone (anax_cache_advance takes an item, `take` puts a word in place of another), or by who swapped the
+// block out. A page that only such items lie on need not be resident. Heap zones have strips, where there are CPU blocks. A thread
+// that is stopped with a strip in hand loses its slots, at most 128. Model: Tests/ModelTests/StripModelTests.
+//
+// | bits of the word | mean |
+// |---|---|
+// | 0...7 | items from `next` on, a stride apart |
+// | 8...15 | items behind the line that is skipped after those |
+// | 16...63 | the next item; without items it means nothing |
+
+import CAnax
+
+struct Strip {
+  let word: UInt64
+  let zone: UnsafeMutablePointer<anax_zone>
+
+  @inline(__always) @_noLocks @_noAllocation
+  init(word: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) {
+    self.word = word
+    self.zone = zone
+  }
+
+  @inline(__always) @_noLocks @_noAllocation
+  init(next: UInt64, count: UInt64, toSkip: UInt64, _ zone: UnsafeMutablePointer<anax_zone>) {
+    let near = min(count, toSkip)
+    self.init(word: next &<< 16 | (count &- near) &<< 8 | near, zone)
+  }
+
+  var near: UInt64 { @inline(__always) @_noLocks @_noAllocation get { word & 0xff } }
+  var far: UInt64 { @inline(__always) @_noLocks @_noAllocation get { word &>> 8 & 0xff } }
+  var count: UInt64 { @inline(__always) @_noLocks @_noAllocation get { near &+ far } }
+  /// The address of the first item.
+  var next: UInt64 {
+    @inline(__always) @_noLocks @_noAllocation get { near == 0 ? word &>> 16 &+ 64 : word &>> 16 }
+  }
+
+  /// The same items with the first in front: what is behind a skipped line comes near.
+  var advanced: Strip {
+    @inline(__always) @_noLocks @_noAllocation get {
+      near == 0 ? Strip(next: next, count: far, toSkip: 1 &<< UInt64(zone.pointee.group_shift), zone) : self
+    }
+  }
+
+  /// Whether a zone's CPUs have strips.
+  @inline(__always) @_noLocks @_noAllocation
+  static func serve(_ zone: UnsafeMutablePointer<anax_zone>) -> Bool {
+    zone.pointee.generation == 0 && zone.pointee.limit == 0 && (zone.pointee.group_shift > 1)
+  }
+}
