@@ -28,6 +28,7 @@ let faces: [Layer] = [
   Layer(
     name: "Anax", layer: 7,
     dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages", "Zones", "Heap", "Topology"]),
+  Layer(name: "Tuner", layer: 8, dependencies: ["CAnax", "Machine", "Topology", "Anax"]),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -46,6 +47,7 @@ let tests: [Target] = [
       "AnaxCommand", "Machine", "Topology", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
+  .testTarget(name: "TunerTests", dependencies: ["Anax", "Topology", "Tuner"], swiftSettings: swiftSettings),
   // The Swift face.
   .testTarget(name: "AnaxTests", dependencies: ["CAnax", "Anax"], swiftSettings: swiftSettings),
 ]
@@ -91,7 +93,7 @@ let package = Package(
     .executableTarget(
       name: "AnaxCommand",
       dependencies: [
-        "CAnax", "Anax", "Topology", "Machine", "PerCPU",
+        "CAnax", "Anax", "Topology", "Tuner", "Machine", "PerCPU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
