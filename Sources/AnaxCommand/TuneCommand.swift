@@ -77,6 +77,10 @@ struct TuneCommand: ParsableCommand {
         sections: sections.map { Int($0) }, thinks: thinks.map { Int($0) }, threadsPerCPU: threadsPerCPU,
         shared: shares.map { $0 / 100 }),
       tries: quick ? [0, 5, 40, 320] : [0, 1, 5, 20, 80, 320], delays: quick ? [0, 100, 1000] : [0, 50, 200, 800, 3200],
+      policies: [
+        Candidate(.exponential2018, label: "exponential2018"),
+        Candidate(SpinPolicy(tries: 12, delay: 50, longestDelay: 12_800, growth: .double), label: "doubling"),
+      ],
       effort: quick ? .quick : .full)
     if let rounds { wishes.effort.rounds = rounds }
     wishes.rails.cpuRise = maxCpuRise / 100

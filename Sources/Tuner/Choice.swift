@@ -31,12 +31,8 @@ package struct Choice: Sendable {
         if left.refused != right.refused { return right.refused }
         return left.comparison.throughput.middle > right.comparison.throughput.middle
       }
-    guard stage.name == .finals else { return ranked.prefix(stage.survivors).map(\.comparison.candidate) }
-    // A profile can hold the tunables alone: the best pair of them, and a policy only if it is better than that.
-    let better = ranked.filter { !$0.refused && $0.comparison.throughput.middle > 1 }.map(\.comparison.candidate)
-    let pair = better.first { !plan.candidates[$0].isPolicy }
-    let policy = better.first.flatMap { plan.candidates[$0].isPolicy ? $0 : nil }
-    return [pair, policy].compactMap { $0 }
+    let better = stage.name == .finals ? ranked.filter { !$0.refused && $0.comparison.throughput.middle > 1 } : ranked
+    return better.prefix(stage.survivors).map(\.comparison.candidate)
   }
 
   /// Why there is nothing to confirm after the finals.

@@ -4,6 +4,8 @@
 // orange worse), the number is the measured median. Colors are classes, so that the page's style gives them, in light and
 // in dark.
 
+import Anax
+
 struct HeatMap {
   struct Cell {
     var candidate: Candidate
@@ -35,8 +37,8 @@ struct HeatMap {
     var pairs: [(tries: Int, delay: Int, cell: Cell)] = []
     var policies: [Cell] = []
     for cell in cells {
-      if case .tunables(let tries, let delay) = cell.candidate {
-        pairs.append((tries, delay, cell))
+      if cell.candidate.isPair {
+        pairs.append((cell.candidate.policy.tries, cell.candidate.policy.delay, cell))
       } else {
         policies.append(cell)
       }
@@ -72,9 +74,9 @@ struct HeatMap {
       parts.append(
         box(
           cell, x: Self.left + Double(index) * width, y: height - Self.cellHeight - 2, width: width,
-          height: Self.cellHeight, prefix: cell.candidate.name + ": "))
+          height: Self.cellHeight, prefix: "\(cell.candidate.label): "))
     }
-    if !policies.isEmpty { parts.append(label("policy", x: Self.left - 6, y: height - 14, "tick end")) }
+    if !policies.isEmpty { parts.append(label("growing", x: Self.left - 6, y: height - 14, "tick end")) }
     return Markup.element(
       "figure", [:],
       Markup.text("figcaption", [:], title)

@@ -4,6 +4,7 @@
 // XML, so that a test can read it back.
 
 import Anax
+import Machine
 
 package struct Page {
   package let report: TuningReport
@@ -58,14 +59,14 @@ package struct Page {
       paragraph("Token tuning · \(report.date)", "eyebrow"), Markup.text("h1", [:], report.verdict),
       paragraph(report.reason),
     ]
-    if let remark = report.policyRemark { parts.append(paragraph(remark)) }
-    if case .chosen(let index) = record.outcome, case .tunables(let tries, let delay) = plan.candidates[index] {
+    if case .chosen(let index) = record.outcome {
+      let variables = plan.candidates[index].values.compactMap { Tunables.entry("\($0.tunable.row.name)")?.variable }
       parts.append(
         Markup.text(
           "pre", [:],
           """
           ANAX_PROFILE=anax-profile.json PROGRAM
-          ANAX_LWKT_TOKEN_SPIN=\(tries) ANAX_LWKT_TOKEN_DELAY=\(delay) PROGRAM
+          \(zip(variables, plan.candidates[index].values).map { "\($0)=\($1.value)" }.joined(separator: " ")) PROGRAM
           """))
     }
     parts.append(
@@ -84,7 +85,7 @@ package struct Page {
 
   private var evidence: String {
     var parts: [String] = []
-    for candidate in [record.winner, record.policy].compactMap({ $0 }) { parts.append(plot(candidate)) }
+    if let winner = record.winner { parts.append(plot(winner)) }
     let rows = report.finalists.map { row("\(plan.candidates[$0.candidate].name)", $0) }
     if rows.isEmpty {
       parts.append(paragraph("No candidate has come to the finals."))

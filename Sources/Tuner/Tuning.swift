@@ -16,11 +16,8 @@ package struct Record: Sendable {
   package var rails: GuardRails
   package var samples: [Sample] = []
   package var outcome = Outcome.unfinished
-  /// The pair of tunables that went into the confirmation.
+  /// The candidate that went into the confirmation.
   package var winner: Int?
-  /// A named policy that went there too, being better in the finals; it is for a program to set, and what came of it.
-  package var policy: Int?
-  package var policyOutcome: Outcome?
   package var isInterrupted = false
   /// Cells thrown away as dirty, and cells kept although dirty.
   package var discarded = 0
@@ -111,16 +108,14 @@ package struct Tuning {
       pace.ended(stage: index)
       if stage.name == .confirmation {
         if let winner = record.winner { record.outcome = choice.confirmed(winner, record.samples) }
-        record.policyOutcome = record.policy.map { choice.confirmed($0, record.samples) }
       } else {
         let survivors = choice.survivors(of: stage, among: active, record.samples)
         if stage.name == .finals {
-          record.winner = survivors.first { !plan.candidates[$0].isPolicy }
-          record.policy = survivors.first { plan.candidates[$0].isPolicy }
-          if record.winner == nil {
+          guard let winner = survivors.first else {
             record.outcome = .keepDefault(reason: choice.reasonWithoutWinner(among: active, record.samples))
+            break
           }
-          if survivors.isEmpty { break }
+          record.winner = winner
         }
         active = [0] + survivors
       }

@@ -3,6 +3,7 @@
 // The report as JSON: whole, with every reading, for `--format json`; and the part of it that a profile carries as evidence.
 
 import Anax
+import Machine
 
 extension TuningReport {
   /// The text of `anax-profile.json`.
@@ -13,7 +14,6 @@ extension TuningReport {
   private var evidence: JSON.Members {
     var members: JSON.Members = [
       "verdict": .string(verdict), "reason": .string(reason),
-      "policy": .optional(policyRemark, JSON.string),
       "made": .object([
         "date": .string(date), "command": .string(command), "seed": .string("\(plan.seed)"),
         "seconds": .number(record.duration),
@@ -33,20 +33,14 @@ extension TuningReport {
         "kept_dirty": .integer(Int64(record.dirty)),
       ]),
     ]
-    let candidates = [record.winner, record.policy].compactMap { $0 }
     members.append(
-      "confirmed",
-      .array(
-        candidates.compactMap { candidate in
-          comparison(of: candidate).map { json($0.comparison, stage: $0.stage) }
-        }))
+      "confirmed", .optional(record.winner.flatMap { comparison(of: $0) }) { json($0.comparison, stage: $0.stage) })
     members.append(
       "validated",
-      .array(
-        candidates.compactMap { candidate in
-          Comparison(record.samples, stage: .confirmation, candidate: candidate, workloads: plan.heldOut)
-            .map { json($0, stage: .confirmation) }
-        }))
+      .optional(
+        record.winner.flatMap {
+          Comparison(record.samples, stage: .confirmation, candidate: $0, workloads: plan.heldOut)
+        }) { json($0, stage: .confirmation) })
     members.append("finals", .array(finalists.map { json($0, stage: .finals) }))
     members.append(
       "computed",
@@ -73,11 +67,8 @@ extension TuningReport {
   }
 
   private func json(_ candidate: Candidate) -> JSON {
-    switch candidate {
-    case .tunables(let tries, let delay):
-      .object(["lwkt.token_spin": .integer(Int64(tries)), "lwkt.token_delay": .integer(Int64(delay))])
-    case .policy(let name): .object(["policy": .string(name)])
-    }
+    .object(
+      candidate.values.reduce(into: [:]) { $0.append("\($1.tunable.row.name)", .integer(Int64($1.value))) })
   }
 
   private func json(_ spread: MachineCosts.Spread) -> JSON {

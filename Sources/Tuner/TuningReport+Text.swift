@@ -21,7 +21,6 @@ extension TuningReport {
     line("cells", measureText)
     line("verdict", verdict)
     line("", reason)
-    if let policyRemark { line("", policyRemark) }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -56,7 +55,7 @@ extension TuningReport {
       ])
     }
     for comparison in finalists { row("\(plan.candidates[comparison.candidate].name), finals", comparison) }
-    for candidate in [record.winner, record.policy].compactMap({ $0 }) {
+    if let candidate = record.winner {
       let name = plan.candidates[candidate].name
       if let own = Comparison(record.samples, stage: .confirmation, candidate: candidate, workloads: plan.objective) {
         row("\(name), confirmed", own)

@@ -4,6 +4,7 @@
 // this and nothing else. A value type.
 
 import Anax
+import Machine
 
 package struct TuningReport: Sendable {
   package var record: Record
@@ -101,9 +102,8 @@ package struct TuningReport: Sendable {
 
   /// What a profile sets: nothing where the default is kept or the measurement did not end.
   package var values: [String: Int] {
-    guard case .chosen(let index) = record.outcome, case .tunables(let tries, let delay) = plan.candidates[index]
-    else { return [:] }
-    return ["lwkt.token_spin": tries, "lwkt.token_delay": delay]
+    guard case .chosen(let index) = record.outcome else { return [:] }
+    return Dictionary(uniqueKeysWithValues: plan.candidates[index].values.map { ("\($0.tunable.row.name)", $0.value) })
   }
 
   package var isComplete: Bool { record.outcome != .unfinished }
@@ -112,8 +112,9 @@ package struct TuningReport: Sendable {
   package var verdict: String {
     switch record.outcome {
     case .chosen(let index):
-      guard case .tunables(let tries, let delay) = plan.candidates[index] else { return plan.candidates[index].name }
-      return "Set lwkt.token_spin = \(tries) and lwkt.token_delay = \(delay) ns"
+      let policy = plan.candidates[index].policy
+      let growth = policy.growth == .none ? "" : ", with a delay that grows: \(plan.candidates[index].name)"
+      return "Set lwkt.token_spin = \(policy.tries) and lwkt.token_delay = \(policy.delay) ns" + growth
     case .keepDefault: return "Keep the default"
     case .unfinished: return record.isInterrupted ? "Stopped before a choice" : "Too few rounds for a choice"
     }
@@ -129,19 +130,6 @@ package struct TuningReport: Sendable {
         + "fresh rounds; it holds on what it was not tuned on."
     case .keepDefault(let reason): return reason.prefix(1).uppercased() + reason.dropFirst() + "."
     case .unfinished: return "What was measured until then is below; nothing was chosen."
-    }
-  }
-
-  /// What to say of a named policy that was better than every pair in the finals; nil where none was.
-  package var policyRemark: String? {
-    guard let policy = record.policy, let outcome = record.policyOutcome else { return nil }
-    let name = plan.candidates[policy].name
-    switch outcome {
-    case .chosen:
-      let gain = comparison(of: policy).map { Choice.text($0.comparison.throughput) } ?? ""
-      return "The policy \(name) comes to \(gain). A profile cannot set it; a program can: Token(policy: .\(name))."
-    case .keepDefault(let reason): return "The policy \(name) was best in the finals, and is not advised: \(reason)."
-    case .unfinished: return nil
     }
   }
 }

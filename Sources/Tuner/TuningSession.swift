@@ -4,6 +4,7 @@
 // One at a time, on the calling thread: the two tunables are the process's own, and it sets them for every cell.
 
 import Anax
+import Glibc
 import Machine
 import Topology
 
@@ -12,15 +13,17 @@ package struct TuningSession {
     package var grid: WorkloadGrid
     package var tries: [Int]
     package var delays: [Int]
+    package var policies: [Candidate]
     package var effort: Plan.Effort
     package var rails = GuardRails()
     package var seed: UInt64 = 1
     package var program: [String]?
 
-    package init(grid: WorkloadGrid, tries: [Int], delays: [Int], effort: Plan.Effort) {
+    package init(grid: WorkloadGrid, tries: [Int], delays: [Int], policies: [Candidate], effort: Plan.Effort) {
       self.grid = grid
       self.tries = tries
       self.delays = delays
+      self.policies = policies
       self.effort = effort
     }
   }
@@ -40,6 +43,8 @@ package struct TuningSession {
   }
 
   package func run() throws(CellFailure) -> TuningReport {
+    // A profile in this process's environment, or in that of the programs it runs, would set what is to be compared.
+    unsetenv("ANAX_PROFILE")
     Tunable.start()
     let start = Clock.seconds
     let allowed = Topology().allowed
@@ -47,15 +52,12 @@ package struct TuningSession {
     announce("measuring the machine")
     let clock = Clock()
     let costs = try MachineCosts.measure(cpus: allowed.ids, clock: clock)
-    let before = (Tunable.tokenSpin.value, Tunable.tokenDelay.value)
-    defer { set(Int(before.0), Int(before.1)) }
-
-    let standard = Candidate.tunables(tries: Int(Tunable.tokenSpin.row.initial), delay: Int(Tunable.tokenDelay.row.initial))
+    let before = SpinPolicy.process
+    defer { set(Candidate(before)) }
+    let standard = Candidate(.standard)
     var plan = Plan(
       candidates: CandidateGrid(
-        tries: wishes.tries, delays: wishes.delays, standard: standard,
-        // A program is told its tunables by its environment, which names no policy.
-        policies: wishes.program == nil ? MeasuredToken.policies : []
+        tries: wishes.tries, delays: wishes.delays, standard: standard, policies: wishes.policies
       ).candidates,
       grid: wishes.grid, program: wishes.program, cpus: allowed.count, effort: wishes.effort, seed: wishes.seed)
     announce("measuring how long waits are")
@@ -68,10 +70,11 @@ package struct TuningSession {
       switch workload {
       case .contention(let workload):
         let run = ContentionRun(workload, cpus: allowed.count, clock: clock)
-        return try run.measure(token(candidate), seconds: seconds).0
+        set(candidate)
+        return try run.measure(Token("tune"), seconds: seconds).0
       case .program(let command):
         return try ProgramRun(command, cpus: allowed.count).measure(
-          variables: variables(candidate), isInterrupted: isInterrupted)
+          variables: Self.variables(candidate), isInterrupted: isInterrupted)
       }
     }
     tuning.isInterrupted = isInterrupted
@@ -91,7 +94,8 @@ package struct TuningSession {
       else { continue }
       let tries = Int(2_000_000 / max(pause, 1))
       let run = ContentionRun(workload, cpus: cpus, clock: clock)
-      let waits = try run.measure(token(.tunables(tries: tries, delay: 0)), seconds: wishes.effort.cell * 2).1
+      set(Candidate(tries: tries, delay: 0))
+      let waits = try run.measure(Token("tune"), seconds: wishes.effort.cell * 2).1
       // What an acquisition takes that nobody contends is no wait.
       let free = 2 * waits.percentile(0.01) * clock.nanosecondsPerTick + 60
       let points = waits.points.map { point in
@@ -100,29 +104,20 @@ package struct TuningSession {
       }
       optima[index] = SpinOptimum(
         waits: points, blockCost: costs.blockCost(threads: workload.threads(cpus: cpus), cpus: cpus),
-        defaultBudget: standard.budget(pause: pause) ?? 0)
+        defaultBudget: standard.budget(pause: pause))
     }
     return optima
   }
 
-  private func set(_ tries: Int, _ delay: Int) {
-    try? Tunable.tokenSpin.set(Int64(tries))
-    try? Tunable.tokenDelay.set(Int64(delay))
+  private func set(_ candidate: Candidate) {
+    for (tunable, value) in candidate.values { try? tunable.set(Int64(value)) }
   }
 
-  private func token(_ candidate: Candidate) -> MeasuredToken {
-    switch candidate {
-    case .tunables(let tries, let delay):
-      set(tries, delay)
-      return MeasuredToken()
-    case .policy(let name): return MeasuredToken(policy: name)
+  private static func variables(_ candidate: Candidate) -> [(name: String, value: String)] {
+    candidate.values.compactMap { tunable, value in
+      Tunables.entry("\(tunable.row.name)").map { ($0.variable, "\(value)") }
     }
   }
-
-  private func variables(_ candidate: Candidate) -> [(name: String, value: String)] {
-    guard case .tunables(let tries, let delay) = candidate,
-      let spin = Tunables.entry("lwkt.token_spin"), let wait = Tunables.entry("lwkt.token_delay")
-    else { return [] }
-    return [(spin.variable, "\(tries)"), (wait.variable, "\(delay)")]
-  }
 }
+
+extension Token: ContendedToken {}
