@@ -47,7 +47,7 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "AnaxCommand", "Machine", "Topology", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "AnaxCommand", "Machine", "Topology", "Tuner", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
   .testTarget(name: "TunerTests", dependencies: ["Anax", "Topology", "Tuner"], swiftSettings: swiftSettings),

@@ -24,7 +24,8 @@ extension TokenProfile {
       "version": .integer(Int64(Self.version)),
       "complete": .boolean(isComplete),
       "machine": machine.json,
-      "values": .object(values.sorted { $0.key < $1.key }.reduce(into: [:]) { $0.append($1.key, .integer(Int64($1.value))) }),
+      "values": .object(
+        values.sorted { $0.key < $1.key }.reduce(into: [:]) { $0.append($1.key, .integer(Int64($1.value))) }),
     ]
     for member in evidence.list { members.append(member.key, member.value) }
     return JSON.object(members).text() + "\n"
@@ -140,7 +141,9 @@ enum ProfileFile {
   static let limit = 4 << 20
 
   static func read(_ path: String) throws(TokenProfileError) -> [UInt8] {
-    func unreadable(_ code: CInt) -> TokenProfileError { .unreadable(path: path, reason: String(cString: strerror(code))) }
+    func unreadable(_ code: CInt) -> TokenProfileError {
+      .unreadable(path: path, reason: String(cString: strerror(code)))
+    }
     // Without waiting: a pipe that nobody writes would hold up the program.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw unreadable(errno) }

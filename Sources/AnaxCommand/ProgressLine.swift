@@ -29,7 +29,8 @@ final class ProgressLine {
       if now - written < 0.1, round == last { return }
       written = now
       let filled = Int((progress.done * 24).rounded())
-      over("[" + String(repeating: "#", count: filled) + String(repeating: ".", count: 24 - filled) + "] \(round)\(left)")
+      over(
+        "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: 24 - filled) + "] \(round)\(left)")
     } else if round != last {
       write("\(Int(progress.done * 100)) %: \(round)\(left)\n")
     }

@@ -58,7 +58,8 @@ struct TuneCommand: ParsableCommand {
   func validate() throws {
     if let first = program.first, first != "--" {
       throw ValidationError(
-        first.hasPrefix("-") ? "Unknown option '\(first)'." : "A program is named behind --: anax tune [options] -- \(first)")
+        first.hasPrefix("-")
+          ? "Unknown option '\(first)'." : "A program is named behind --: anax tune [options] -- \(first)")
     }
     if program.first == "--", program.count == 1 { throw ValidationError("Missing the program behind --.") }
     if let rounds, !(3...100).contains(rounds) { throw ValidationError("--rounds wants 3...100.") }
@@ -76,7 +77,8 @@ struct TuneCommand: ParsableCommand {
       grid: WorkloadGrid(
         sections: sections.map { Int($0) }, thinks: thinks.map { Int($0) }, threadsPerCPU: threadsPerCPU,
         shared: shares.map { $0 / 100 }),
-      tries: quick ? [0, 5, 40, 320] : [0, 1, 5, 20, 80, 320], delays: quick ? [0, 100, 1000] : [0, 50, 200, 800, 3200],
+      tries: quick ? [0, 5, 40, 320] : [0, 1, 5, 20, 80, 320],
+      delays: quick ? [0, 100, 1000] : [0, 50, 200, 800, 3200],
       policies: [
         Candidate(.exponential2018, label: "exponential2018"),
         Candidate(SpinPolicy(tries: 12, delay: 50, longestDelay: 12_800, growth: .double), label: "doubling"),
@@ -90,7 +92,9 @@ struct TuneCommand: ParsableCommand {
     return wishes
   }
 
-  private func list(_ text: String?, _ option: String, _ range: ClosedRange<Double>) throws(ValidationError) -> [Double]? {
+  private func list(_ text: String?, _ option: String, _ range: ClosedRange<Double>) throws(ValidationError)
+    -> [Double]?
+  {
     guard let text else { return nil }
     var values: [Double] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {

@@ -50,7 +50,8 @@ package struct Choice: Sendable {
   /// The winner on its fresh runs.
   package func confirmed(_ winner: Int, _ samples: [Sample]) -> Outcome {
     let name = plan.candidates[winner].name
-    guard let own = Comparison(samples, stage: .confirmation, candidate: winner, workloads: plan.objective), own.rounds > 1
+    guard let own = Comparison(samples, stage: .confirmation, candidate: winner, workloads: plan.objective),
+      own.rounds > 1
     else { return .unfinished }
     let gain = Self.text(own.throughput)
     if own.throughput.low <= 1 {

@@ -64,7 +64,8 @@ package struct Comparison: Hashable, Sendable {
 
     func ratios(_ workload: Int, _ metric: (Reading) -> Double?) -> [Double]? {
       let list = complete.compactMap { round -> Double? in
-        guard let own = metric(cells[[round, workload, candidate]]!), let standard = metric(cells[[round, workload, 0]]!)
+        guard let own = metric(cells[[round, workload, candidate]]!),
+          let standard = metric(cells[[round, workload, 0]]!)
         else { return nil }
         return max(own, 1e-9) / max(standard, 1e-9)
       }

@@ -52,7 +52,10 @@ struct IntervalPlot {
       parts.append(
         Markup.element(
           "circle",
-          ["class": "middle \(name)", "cx": coordinate(x(interval.middle)), "cy": coordinate(y), "r": row.isSummary ? "6" : "4.5"]))
+          [
+            "class": "middle \(name)", "cx": coordinate(x(interval.middle)), "cy": coordinate(y),
+            "r": row.isSummary ? "6" : "4.5",
+          ]))
     }
     return Markup.element(
       "figure", ["class": "wide"],

@@ -21,9 +21,12 @@ enum Markup {
   }
 
   /// `content` is markup; text goes through `escaped` first.
-  static func element(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ content: String = "") -> String {
+  static func element(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ content: String = "")
+    -> String
+  {
     let list = attributes.map { " \($0.key)=\"\(escaped($0.value))\"" }.joined()
-    return content.isEmpty && name != "td" && name != "div" ? "<\(name)\(list)/>" : "<\(name)\(list)>\(content)</\(name)>"
+    return content.isEmpty && name != "td" && name != "div"
+      ? "<\(name)\(list)/>" : "<\(name)\(list)>\(content)</\(name)>"
   }
 
   static func text(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ content: String) -> String {
@@ -34,7 +37,9 @@ enum Markup {
   static func table(_ head: [String], _ rows: [[String]], classes: [String] = []) -> String {
     let heads = element("tr", [:], head.map { text("th", ["scope": "col"], $0) }.joined())
     let body = rows.enumerated().map { index, row in
-      let cells = row.enumerated().map { $0.offset == 0 ? text("th", ["scope": "row"], $0.element) : text("td", $0.element) }
+      let cells = row.enumerated().map {
+        $0.offset == 0 ? text("th", ["scope": "row"], $0.element) : text("td", $0.element)
+      }
       let name = index < classes.count ? classes[index] : ""
       return name.isEmpty ? element("tr", [:], cells.joined()) : element("tr", ["class": name], cells.joined())
     }

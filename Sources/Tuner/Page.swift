@@ -96,7 +96,10 @@ package struct Page {
             + "95% interval of the throughput."))
       parts.append(
         Markup.table(
-          ["Candidate", "Throughput", "95%", "CPU / operation", "p99.9 of the wait", "Least fair", "Rounds", "Guard rails"],
+          [
+            "Candidate", "Throughput", "95%", "CPU / operation", "p99.9 of the wait", "Least fair", "Rounds",
+            "Guard rails",
+          ],
           rows))
     }
     return parts.joined(separator: "\n")
@@ -108,7 +111,8 @@ package struct Page {
       name, Text.change(interval.middle),
       interval.high.isFinite ? "\(Text.change(interval.low)) to \(Text.change(interval.high))" : "–",
       Text.change(comparison.cpu.middle), comparison.tail.map { Text.change($0.middle) } ?? "–",
-      comparison.parts.compactMap(\.fairness?.own).min().map { Text.fixed($0, places: 2) } ?? "–", "\(comparison.rounds)",
+      comparison.parts.compactMap(\.fairness?.own).min().map { Text.fixed($0, places: 2) } ?? "–",
+      "\(comparison.rounds)",
       comparison.violations(record.rails, plan.workloads).isEmpty ? "kept" : "broken",
     ]
   }
@@ -121,9 +125,12 @@ package struct Page {
     var rows = [IntervalPlot.Row(label: "all that it was tuned on", interval: own.throughput, isSummary: true)]
     rows += own.parts.map { .init(label: plan.workloads[$0.workload].name, interval: $0.throughput) }
     let other = Comparison(record.samples, stage: .confirmation, candidate: candidate, workloads: plan.heldOut)
-    rows += (other?.parts ?? []).map { .init(label: "not tuned on: " + plan.workloads[$0.workload].name, interval: $0.throughput) }
+    rows += (other?.parts ?? []).map {
+      .init(label: "not tuned on: " + plan.workloads[$0.workload].name, interval: $0.throughput)
+    }
     return IntervalPlot(
-      title: "Throughput of \(name) beside the default, \(own.rounds) fresh rounds, with 95% intervals; right is faster",
+      title:
+        "Throughput of \(name) beside the default, \(own.rounds) fresh rounds, with 95% intervals; right is faster",
       rows: rows
     ).svg
   }
@@ -147,7 +154,8 @@ package struct Page {
         report.optima.sorted { $0.key < $1.key }.map { index, optimum in
           [
             plan.workloads[index].name, Text.duration(optimum.budget), Text.duration(optimum.cost),
-            Text.duration(optimum.costOfDefault), Text.duration(optimum.costOfBlocking), Text.duration(optimum.blockCost),
+            Text.duration(optimum.costOfDefault), Text.duration(optimum.costOfBlocking),
+            Text.duration(optimum.blockCost),
           ]
         })
   }
@@ -188,7 +196,8 @@ package struct Page {
         let ratio = better(summary)
         return HeatMap.Cell(
           candidate: candidate, text: value, better: ratio,
-          title: "\(candidate.name): \(value)" + (ratio.map { ", \(Text.number($0)) times as good as the default" } ?? "")
+          title: "\(candidate.name): \(value)"
+            + (ratio.map { ", \(Text.number($0)) times as good as the default" } ?? "")
             + ", \(summary.runs) runs" + (summary.dirty > 0 ? ", \(summary.dirty) of them dirty" : ""),
           isDefault: summary.candidate == 0, isChosen: record.outcome == .chosen(summary.candidate))
       }
@@ -200,7 +209,9 @@ package struct Page {
         + map("CPU time, seconds", { Text.number($0.cpu / 1e9) }, { inverse($0.cpuRatio) })
     }
     let scale = summaries.first.map { $0.throughput >= 1e6 ? 1e6 : 1e3 } ?? 1
-    return map("Throughput, \(scale == 1e6 ? "millions" : "thousands") a second", { Text.number($0.throughput / scale) }, \.throughputRatio)
+    return map(
+      "Throughput, \(scale == 1e6 ? "millions" : "thousands") a second", { Text.number($0.throughput / scale) },
+      \.throughputRatio)
       + map("CPU per operation, ns", { Text.number($0.cpu) }, { inverse($0.cpuRatio) })
       + map("p99.9 of the wait, µs", { $0.tail.map { Text.number($0 / 1e3) } }, { inverse($0.tailRatio) })
   }
@@ -234,7 +245,8 @@ package struct Page {
       let reading = sample.reading
       return [
         plan.candidates[sample.candidate].name, plan.workloads[sample.workload].name, sample.stage.rawValue,
-        "\(sample.round + 1)", Text.number(reading.throughput, digits: 4), Text.number(reading.cpuPerOperation, digits: 4),
+        "\(sample.round + 1)", Text.number(reading.throughput, digits: 4),
+        Text.number(reading.cpuPerOperation, digits: 4),
         reading.waits.map { Text.number($0.p50) } ?? "–", reading.waits.map { Text.number($0.p99) } ?? "–",
         reading.waits.map { Text.number($0.p999) } ?? "–", reading.waits.map { Text.number($0.longest) } ?? "–",
         reading.fairness.map { Text.fixed($0, places: 3) } ?? "–",
@@ -244,7 +256,8 @@ package struct Page {
     }
     let table = Markup.table(
       [
-        "Candidate", "Workload", "Stage", "Round", "Operations / s", "CPU ns / op", "Wait p50 ns", "p99", "p99.9", "Longest",
+        "Candidate", "Workload", "Stage", "Round", "Operations / s", "CPU ns / op", "Wait p50 ns", "p99", "p99.9",
+        "Longest",
         "Fairness", "Voluntary switches", "Involuntary", "Steal ms", "Foreign ms", "Dirty", "Redone",
       ], rows, classes: record.samples.map { $0.reading.isDirty ? "dirty" : "" })
     return Markup.element(

@@ -50,7 +50,8 @@ package enum Statistics {
     ]
     if degrees < 1 { return .infinity }
     // Beyond the table: the first terms of its expansion around the normal quantile.
-    return degrees <= table.count ? table[degrees - 1] : 1.95996 + 2.3724 / Double(degrees) + 2.823 / Double(degrees * degrees)
+    return degrees <= table.count
+      ? table[degrees - 1] : 1.95996 + 2.3724 / Double(degrees) + 2.823 / Double(degrees * degrees)
   }
 
   /// 1 where all threads got the same, 1/n where one got all; nil without threads or operations.

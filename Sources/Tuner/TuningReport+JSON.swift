@@ -40,7 +40,8 @@ extension TuningReport {
       .optional(
         record.winner.flatMap {
           Comparison(record.samples, stage: .confirmation, candidate: $0, workloads: plan.heldOut)
-        }) { json($0, stage: .confirmation) })
+        }
+      ) { json($0, stage: .confirmation) })
     members.append("finals", .array(finalists.map { json($0, stage: .finals) }))
     members.append(
       "computed",
@@ -110,7 +111,8 @@ extension TuningReport {
       "fairness": .optional(reading.fairness, JSON.number),
       "voluntary_switches": .integer(Int64(reading.voluntarySwitches)),
       "involuntary_switches": .integer(Int64(reading.involuntarySwitches)), "steal_s": .number(reading.steal),
-      "foreign_s": .number(reading.foreign), "dirty": .boolean(reading.isDirty), "redone": .integer(Int64(reading.redone)),
+      "foreign_s": .number(reading.foreign), "dirty": .boolean(reading.isDirty),
+      "redone": .integer(Int64(reading.redone)),
     ])
   }
 }

@@ -35,10 +35,19 @@ extension TuningReport {
       ("CPUs allowed", "\(machine.cpus)\(quota)"),
       ("hypervisor", machine.hypervisor ?? "none"),
       ("kernel", machine.kernel),
-      ("cycle counter", "\(Text.fixed(costs.counterFrequency, places: 0)) kHz, \(Text.duration(costs.counterRead)) to read twice"),
+      (
+        "cycle counter",
+        "\(Text.fixed(costs.counterFrequency, places: 0)) kHz, \(Text.duration(costs.counterRead)) to read twice"
+      ),
       ("one pause", spread(costs.pause, "")),
-      ("futex, same CPU", spread(costs.futexSameCPU, "not measured: threads cannot be kept on a CPU here") + ", there and back"),
-      ("futex, two CPUs", costs.futexOtherCPU == nil ? "not measured: one CPU" : spread(costs.futexOtherCPU, "") + ", there and back"),
+      (
+        "futex, same CPU",
+        spread(costs.futexSameCPU, "not measured: threads cannot be kept on a CPU here") + ", there and back"
+      ),
+      (
+        "futex, two CPUs",
+        costs.futexOtherCPU == nil ? "not measured: one CPU" : spread(costs.futexOtherCPU, "") + ", there and back"
+      ),
       ("context switch", spread(costs.contextSwitch, "not measured: threads cannot be kept on a CPU here")),
     ]
   }

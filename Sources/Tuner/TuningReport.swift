@@ -60,7 +60,9 @@ package struct TuningReport: Sendable {
       }
       func ratio(_ metric: (Reading) -> Double?) -> Double? {
         let values = own.compactMap { sample -> Double? in
-          guard let theirs = standard[Key(sample)].flatMap(metric), let ours = metric(sample.reading) else { return nil }
+          guard let theirs = standard[Key(sample)].flatMap(metric), let ours = metric(sample.reading) else {
+            return nil
+          }
           return max(ours, 1e-9) / max(theirs, 1e-9)
         }
         return values.isEmpty ? nil : Statistics.geometricMean(values)
@@ -82,7 +84,8 @@ package struct TuningReport: Sendable {
 
   /// The paired comparison that the verdict rests on: of the confirmation where there was one, else of the last stage that
   /// has cells of the candidate.
-  package func comparison(of candidate: Int, on workloads: [Int]? = nil) -> (stage: Stage.Name, comparison: Comparison)? {
+  package func comparison(of candidate: Int, on workloads: [Int]? = nil) -> (stage: Stage.Name, comparison: Comparison)?
+  {
     for stage in Stage.Name.allCases.reversed() {
       if let found = Comparison(
         record.samples, stage: stage, candidate: candidate, workloads: workloads ?? plan.objective)
