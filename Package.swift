@@ -31,6 +31,7 @@ let faces: [Layer] = [
     dependencies: [
       "CAnax", "CAnaxTokens", "Machine", "PerCPU", "LockFree", "Pages", "Tokens", "Zones", "Heap", "Topology",
     ]),
+  Layer(name: "Tuner", layer: 8, dependencies: ["CAnax", "Machine", "Topology", "Anax"]),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -46,9 +47,10 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "AnaxCommand", "Machine", "Topology", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "AnaxCommand", "Machine", "Topology", "Tuner", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
+  .testTarget(name: "TunerTests", dependencies: ["Anax", "Topology", "Tuner"], swiftSettings: swiftSettings),
   // The Swift face.
   .testTarget(name: "AnaxTests", dependencies: ["CAnax", "Anax"], swiftSettings: swiftSettings),
 ]
@@ -100,7 +102,7 @@ let package = Package(
     .executableTarget(
       name: "AnaxCommand",
       dependencies: [
-        "CAnax", "Anax", "Topology", "Machine", "PerCPU",
+        "CAnax", "Anax", "Topology", "Tuner", "Machine", "PerCPU",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

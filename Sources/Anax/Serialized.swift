@@ -27,6 +27,7 @@ public struct Serialized<Value: ~Copyable>: ~Copyable {
   ///   - name: For statistics and last words.
   ///   - policy: How waiters spin; nil follows the process's tunables.
   public init(_ value: consuming sending Value, name: String = "", policy: SpinPolicy? = nil) {
+    TokenProfile.loadFromEnvironment()
     let memory = TokenMemory.make(
       name: name, bytes: MemoryLayout<Value>.size, alignment: MemoryLayout<Value>.alignment)
     state = memory.token

@@ -35,6 +35,7 @@ public final class Token: Sendable {
   ///   - name: For statistics and last words; need not be unique.
   ///   - policy: How its waiters spin; nil follows the process's tunables, whatever they are at the time.
   public init(_ name: String = "", policy: SpinPolicy? = nil) {
+    TokenProfile.loadFromEnvironment()
     state = TokenMemory.make(name: name, bytes: 0).token
     if let policy { self.policy = policy }
   }
@@ -209,7 +210,8 @@ public final class Token: Sendable {
   /// The token of a thing that has none of its own, by the thing's address. Two things may have the same one; shared requests are
   /// therefore not offered. Never ends, so it may be asked for when its thing may be gone.
   public static func pool(for address: UnsafeRawPointer) -> PoolToken {
-    PoolToken(state: PoolTokens.token(for: UInt(bitPattern: address)))
+    TokenProfile.loadFromEnvironment()
+    return PoolToken(state: PoolTokens.token(for: UInt(bitPattern: address)))
   }
 }
 

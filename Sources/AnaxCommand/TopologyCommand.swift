@@ -2,6 +2,7 @@
 //
 // `anax topology`: the machine, its limits and the rung, as the allocator of a process started here would find them.
 import ArgumentParser
+import Anax
 import Machine
 import Topology
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The topology as text for people and as JSON for programs. Owns both forms; what is in one is in the other.
+import Anax
 import Topology
 
 struct TopologyReport {

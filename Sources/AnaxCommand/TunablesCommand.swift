@@ -2,6 +2,7 @@
 //
 // `anax tunables`: the table, with the values that a process started from this environment would have.
 import ArgumentParser
+import Anax
 import Machine
 
 struct TunablesCommand: ParsableCommand {

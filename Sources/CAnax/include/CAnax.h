@@ -10,3 +10,4 @@
 #include "anax_rseq.h"
 #include "anax_foreign.h"
 #include "anax_tunables.h"
+#include "anax_machine.h"

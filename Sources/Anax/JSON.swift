@@ -1,20 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A JSON value and its text. Members keep the order they were given in, so that output can be compared line by line.
+// JSON+Parse.swift reads it back. A value type: any thread.
 
-indirect enum JSON {
+package indirect enum JSON: Hashable, Sendable {
   case null
   case boolean(Bool)
   case integer(Int64)
   case number(Double)
   case string(String)
   case array([JSON])
-  case object(KeyValuePairs<String, JSON>)
+  case object(Members)
 
-  static func optional<Value>(_ value: Value?, _ make: (Value) -> JSON) -> JSON { value.map(make) ?? .null }
+  /// An object's members, in order; a dictionary literal makes one.
+  package struct Members: Hashable, Sendable, ExpressibleByDictionaryLiteral {
+    package struct Member: Hashable, Sendable {
+      package var key: String
+      package var value: JSON
+    }
+
+    package var list: [Member] = []
+
+    package init(dictionaryLiteral elements: (String, JSON)...) {
+      list = elements.map { Member(key: $0.0, value: $0.1) }
+    }
+
+    package subscript(key: String) -> JSON? { list.first { $0.key == key }?.value }
+
+    package mutating func append(_ key: String, _ value: JSON) { list.append(Member(key: key, value: value)) }
+  }
+
+  package static func optional<Value>(_ value: Value?, _ make: (Value) -> JSON) -> JSON { value.map(make) ?? .null }
 
   /// Indented by two blanks a level; arrays of plain values stay on one line.
-  func text(indent: String = "") -> String {
+  package func text(indent: String = "") -> String {
     let inner = indent + "  "
     switch self {
     case .null: return "null"
@@ -26,8 +45,8 @@ indirect enum JSON {
       if values.allSatisfy(\.isPlain) { return "[" + values.map { $0.text() }.joined(separator: ", ") + "]" }
       return "[\n" + values.map { inner + $0.text(indent: inner) }.joined(separator: ",\n") + "\n\(indent)]"
     case .object(let members):
-      if members.isEmpty { return "{}" }
-      let lines = members.map { "\(inner)\(Self.quoted($0.key)): \($0.value.text(indent: inner))" }
+      if members.list.isEmpty { return "{}" }
+      let lines = members.list.map { "\(inner)\(Self.quoted($0.key)): \($0.value.text(indent: inner))" }
       return "{\n" + lines.joined(separator: ",\n") + "\n\(indent)}"
     }
   }

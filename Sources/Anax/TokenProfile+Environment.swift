@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ANAX_PROFILE: the profile that a process is started with. Read once, when the first token is made: never at load, and
+// never by malloc. What goes wrong is told in one line on standard error, and the defaults stay.
+
+import CAnax
+import Glibc
+import Machine
+
+extension TokenProfile {
+  /// Applies the profile that `ANAX_PROFILE` names, once for a process; `ANAX_PROFILE_FORCE=1` takes another machine's
+  /// too. Later calls cost one load; one made while another thread reads the file waits for it. Not in a signal handler.
+  package static func loadFromEnvironment() { _ = once }
+
+  private static let once: Void = {
+    // A program that runs with more rights than its caller takes no file from it.
+    guard anax_tunable_environment() != nil, let name = getenv("ANAX_PROFILE"), name.pointee != 0 else { return }
+    let force = getenv("ANAX_PROFILE_FORCE").map { String(cString: $0) == "1" } ?? false
+    start(path: String(cString: name), force: force) { say($0) }
+  }()
+
+  /// A value that its own variable has set, or the program itself before, stays: both are nearer to the program.
+  static func start(path: String, force: Bool, machine: MachineFingerprint? = nil, say: (String) -> Void) {
+    Tunable.start()
+    do throws(TokenProfileError) {
+      let profile = try TokenProfile(path: path)
+      try profile.check(path: path, force: force, machine: machine ?? .current())
+      for (name, value) in profile.values {
+        guard let tunable = Tunable(name: name), tunable.value == tunable.row.initial else { continue }
+        if getenv(Tunables.Entry(tunable).variable) == nil { try? tunable.set(Int64(value)) }
+      }
+    } catch {
+      let more = if case .otherMachine = error { "; ANAX_PROFILE_FORCE=1 takes it all the same" } else { "" }
+      say("ANAX_PROFILE: \(error)\(more); using the defaults")
+    }
+  }
+
+  private static func say(_ text: String) {
+    let line = "anax: \(text)\n"
+    line.withCString { Kernel.write(2, $0, count: strlen($0)) }
+  }
+}

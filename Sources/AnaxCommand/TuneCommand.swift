@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `anax tune`: measures how contended tokens should wait on this machine, for a workload that is declared or a program that
+// is named, and writes a page and a profile. Ends with 0 whether it chose or kept the default, 130 when it was stopped (what
+// was measured until then is written), 1 when it could not measure or write.
+import Anax
+import ArgumentParser
+import Glibc
+import Tuner
+
+struct TuneCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tune",
+    abstract: "Find how contended tokens should wait on this machine.",
+    usage: "anax tune [options] [-- <program> [<args> ...]]",
+    discussion: """
+      Measures the machine, sweeps lwkt.token_spin and lwkt.token_delay over the workload that the options declare, and \
+      writes anax-tuning.html and anax-profile.json. The profile takes effect by ANAX_PROFILE=anax-profile.json. With a \
+      program, the choice is made for its wall time, and the declared workload validates it. "Keep the default" is an \
+      answer. Run it on a machine that does nothing else.
+      """)
+
+  @Flag(help: "A coarse sweep that ends within a minute.")
+  var quick = false
+
+  @Option(help: ArgumentHelp("Where the page and the profile go.", valueName: "folder"))
+  var output = "."
+
+  @OptionGroup var format: FormatOption
+
+  @Option(help: "Decides the random order of the cells.")
+  var seed: UInt64 = 1
+
+  @Option(help: "Rounds of the finals; the confirmation has twice as many.")
+  var rounds: Int?
+
+  @Option(help: "Nanoseconds with the token: a list, as 100,2000.")
+  var section: String?
+
+  @Option(help: "Mean nanoseconds between two sections: a list.")
+  var think: String?
+
+  @Option(help: "Threads for each CPU allowed: a list.")
+  var threads: String?
+
+  @Option(help: "Percent of the sections that take the token shared: a list.")
+  var shared: String?
+
+  @Option(help: ArgumentHelp("How far CPU time per operation may rise.", valueName: "percent"))
+  var maxCpuRise = 10.0
+
+  @Option(help: ArgumentHelp("Jain's index that must be kept, 0 to 1.", valueName: "index"))
+  var minFairness = 0.9
+
+  @Argument(parsing: .captureForPassthrough, help: "A program and its arguments: the workload to choose for.")
+  var program: [String] = []
+
+  func validate() throws {
+    if let first = program.first, first != "--" {
+      throw ValidationError(
+        first.hasPrefix("-")
+          ? "Unknown option '\(first)'." : "A program is named behind --: anax tune [options] -- \(first)")
+    }
+    if program.first == "--", program.count == 1 { throw ValidationError("Missing the program behind --.") }
+    if let rounds, !(3...100).contains(rounds) { throw ValidationError("--rounds wants 3...100.") }
+    if !(0...1000).contains(maxCpuRise) { throw ValidationError("--max-cpu-rise wants 0...1000.") }
+    if !(0...1).contains(minFairness) { throw ValidationError("--min-fairness wants 0...1.") }
+    _ = try wishes()
+  }
+
+  private func wishes() throws(ValidationError) -> TuningSession.Wishes {
+    let sections = try list(section, "--section", 0...10_000_000) ?? (quick ? [100, 2000] : [100, 1000, 10_000])
+    let thinks = try list(think, "--think", 0...100_000_000) ?? (quick ? [500] : [500, 5000])
+    let threadsPerCPU = try list(threads, "--threads", 0.1...64) ?? [1, 4]
+    let shares = try list(shared, "--shared", 0...100) ?? (quick ? [0] : [0, 50])
+    var wishes = TuningSession.Wishes(
+      grid: WorkloadGrid(
+        sections: sections.map { Int($0) }, thinks: thinks.map { Int($0) }, threadsPerCPU: threadsPerCPU,
+        shared: shares.map { $0 / 100 }),
+      tries: quick ? [0, 5, 40, 320] : [0, 1, 5, 20, 80, 320],
+      delays: quick ? [0, 100, 1000] : [0, 50, 200, 800, 3200],
+      policies: [
+        Candidate(.exponential2018, label: "exponential2018"),
+        Candidate(SpinPolicy(tries: 12, delay: 50, longestDelay: 12_800, growth: .double), label: "doubling"),
+      ],
+      effort: quick ? .quick : .full)
+    if let rounds { wishes.effort.rounds = rounds }
+    wishes.rails.cpuRise = maxCpuRise / 100
+    wishes.rails.fairness = minFairness
+    wishes.seed = seed
+    if program.count > 1 { wishes.program = Array(program.dropFirst()) }
+    return wishes
+  }
+
+  private func list(_ text: String?, _ option: String, _ range: ClosedRange<Double>) throws(ValidationError)
+    -> [Double]?
+  {
+    guard let text else { return nil }
+    var values: [Double] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let value = Double(part), range.contains(value) else {
+        throw ValidationError(
+          "\(option) \(text): wants numbers of \(Text.number(range.lowerBound))...\(Text.fixed(range.upperBound, places: 0)), "
+            + "with commas between them.")
+      }
+      if !values.contains(value) { values.append(value) }
+    }
+    return values
+  }
+
+  func run() throws {
+    Interrupt.block()
+    guard mkdir(output, 0o777) == 0 || errno == EEXIST, access(output, W_OK) == 0 else {
+      Complaint.say("\(output): \(String(cString: strerror(errno)))")
+      throw ExitCode(1)
+    }
+    let progress = ProgressLine()
+    var session = TuningSession(
+      try wishes(), command: (["anax"] + CommandLine.arguments.dropFirst()).joined(separator: " "), date: Self.date())
+    session.isInterrupted = { Interrupt.isPending }
+    session.announce = progress.announce
+    session.report = { progress.report($0) }
+    let report: TuningReport
+    do throws(CellFailure) {
+      report = try session.run()
+    } catch {
+      progress.end()
+      Complaint.say("\(error)")
+      throw ExitCode(1)
+    }
+    progress.end()
+    let page = try write(Page(report).html, "anax-tuning.html")
+    let profile = try write(report.profile, "anax-profile.json")
+    switch format.format {
+    case .json: print(report.json.text())
+    case .text: print(report.text + "page                \(page)\nprofile             \(profile)")
+    }
+    if report.record.isInterrupted { throw ExitCode(130) }
+  }
+
+  /// Beside its place first, then there at once: a program that starts meanwhile reads the old file or the new one whole.
+  private func write(_ text: String, _ name: String) throws(ExitCode) -> String {
+    let path = (output.hasSuffix("/") ? output : output + "/") + name
+    let draft = path + ".\(getpid())"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    var done = descriptor >= 0
+    var rest = Array(text.utf8)[...]
+    while done, !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      done = count > 0
+      rest = rest.dropFirst(max(0, count))
+    }
+    if descriptor >= 0 { done = close(descriptor) == 0 && done }
+    guard done, rename(draft, path) == 0 else {
+      Complaint.say("\(path): \(String(cString: strerror(errno)))")
+      unlink(draft)
+      throw ExitCode(1)
+    }
+    return path
+  }
+
+  private static func date() -> String {
+    var now = time(nil)
+    var parts = tm()
+    gmtime_r(&now, &parts)
+    var bytes = [CChar](repeating: 0, count: 64)
+    let count = strftime(&bytes, bytes.count, "%Y-%m-%d %H:%M UTC", &parts)
+    return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// Ctrl-C and SIGTERM: held back, and looked for between cells.
+enum Interrupt {
+  static func block() {
+    var set = signals
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+  }
+
+  static var isPending: Bool {
+    var pending = sigset_t()
+    sigpending(&pending)
+    return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1
+  }
+
+  private static var signals: sigset_t {
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, SIGINT)
+    sigaddset(&set, SIGTERM)
+    return set
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The decision, from samples alone: who goes on to the next stage, what is chosen, and what would have to be true for it.
+// A candidate is chosen only if, on runs that had no part in selecting it, its paired gain is above zero at 95% and worth
+// having, no guard rail refuses it, and it holds on what it was not tuned on. Else the default is kept, with the reason.
+
+package enum Outcome: Hashable, Sendable {
+  case chosen(Int)
+  case keepDefault(reason: String)
+  /// Stopped before the last stage had its rounds.
+  case unfinished
+}
+
+package struct Choice: Sendable {
+  package var plan: Plan
+  package var rails: GuardRails
+  /// A gain smaller than this is not worth a setting of its own.
+  package static let worthwhile = 0.01
+
+  package init(plan: Plan, rails: GuardRails) {
+    self.plan = plan
+    self.rails = rails
+  }
+
+  /// The candidates besides the default that go on, best first. What a guard rail refuses comes behind all others.
+  package func survivors(of stage: Stage, among active: [Int], _ samples: [Sample]) -> [Int] {
+    let ranked = active.filter { $0 != 0 }.compactMap { candidate in
+      Comparison(samples, stage: stage.name, candidate: candidate, workloads: plan.objective)
+    }.map { (comparison: $0, refused: !$0.violations(rails, plan.workloads).isEmpty) }
+      .sorted { left, right in
+        if left.refused != right.refused { return right.refused }
+        return left.comparison.throughput.middle > right.comparison.throughput.middle
+      }
+    let better = stage.name == .finals ? ranked.filter { !$0.refused && $0.comparison.throughput.middle > 1 } : ranked
+    return better.prefix(stage.survivors).map(\.comparison.candidate)
+  }
+
+  /// Why there is nothing to confirm after the finals.
+  package func reasonWithoutWinner(among finalists: [Int], _ samples: [Sample]) -> String {
+    let comparisons = finalists.filter { $0 != 0 }.compactMap {
+      Comparison(samples, stage: .finals, candidate: $0, workloads: plan.objective)
+    }
+    guard let best = comparisons.max(by: { $0.throughput.middle < $1.throughput.middle }), best.throughput.middle > 1
+    else { return "nothing was faster than the default in the finals" }
+    let name = plan.candidates[best.candidate].name
+    return "\(name) was faster, but a guard rail refuses it: "
+      + best.violations(rails, plan.workloads).joined(separator: "; ")
+  }
+
+  /// The winner on its fresh runs.
+  package func confirmed(_ winner: Int, _ samples: [Sample]) -> Outcome {
+    let name = plan.candidates[winner].name
+    guard let own = Comparison(samples, stage: .confirmation, candidate: winner, workloads: plan.objective),
+      own.rounds > 1
+    else { return .unfinished }
+    let gain = Self.text(own.throughput)
+    if own.throughput.low <= 1 {
+      return .keepDefault(reason: "no significant difference: \(name) comes to \(gain)")
+    }
+    if own.throughput.middle < 1 + Self.worthwhile {
+      return .keepDefault(reason: "the gain of \(name), \(gain), is below \(Text.percent(Self.worthwhile))")
+    }
+    let refused = own.violations(rails, plan.workloads)
+    if !refused.isEmpty {
+      return .keepDefault(
+        reason: "\(name) comes to \(gain), but a guard rail refuses it: \(refused.joined(separator: "; "))")
+    }
+    if !plan.heldOut.isEmpty {
+      guard let failures = validationFailures(winner, samples) else { return .unfinished }
+      if !failures.isEmpty {
+        return .keepDefault(
+          reason: "\(name) comes to \(gain), but fails its validation: \(failures.joined(separator: "; "))")
+      }
+    }
+    return .chosen(winner)
+  }
+
+  /// What a candidate does worse where it was not tuned: slower for sure, or by more than 5% in the middle, or refused by
+  /// a guard rail. nil where the cells are not there.
+  package func validationFailures(_ candidate: Int, _ samples: [Sample]) -> [String]? {
+    guard let other = Comparison(samples, stage: .confirmation, candidate: candidate, workloads: plan.heldOut)
+    else { return nil }
+    var failures = other.parts.filter { $0.throughput.high < 1 || $0.throughput.middle < 0.95 }.map {
+      "\(Self.text($0.throughput)) with \(plan.workloads[$0.workload].name)"
+    }
+    failures += other.violations(rails, plan.workloads)
+    return failures
+  }
+
+  package static func text(_ interval: Interval) -> String {
+    let range = interval.high.isFinite ? " (95%: \(Text.change(interval.low)) to \(Text.change(interval.high)))" : ""
+    return Text.change(interval.middle) + range
+  }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The measurement's course: stages of rounds, in a round every workload in random order, on a workload every candidate
+// still in the race, in random order. Dirty cells are measured again, twice at most. Cells run one at a time, on the thread
+// that calls `run`; what a cell is comes from outside, so that a test can play a machine.
+
+/// Why a cell could not be measured.
+package struct CellFailure: Error, CustomStringConvertible {
+  package var description: String
+  package init(_ description: String) { self.description = description }
+}
+
+/// What came of it.
+package struct Record: Sendable {
+  package var plan: Plan
+  package var rails: GuardRails
+  package var samples: [Sample] = []
+  package var outcome = Outcome.unfinished
+  /// The candidate that went into the confirmation.
+  package var winner: Int?
+  package var isInterrupted = false
+  /// Cells thrown away as dirty, and cells kept although dirty.
+  package var discarded = 0
+  package var dirty: Int { samples.lazy.filter(\.reading.isDirty).count }
+  /// Seconds.
+  package var duration = 0.0
+
+  package init(plan: Plan, rails: GuardRails) {
+    self.plan = plan
+    self.rails = rails
+  }
+}
+
+package struct Progress: Sendable {
+  package var stage: Stage.Name
+  package var round: Int
+  package var rounds: Int
+  /// 0 to 1, of everything.
+  package var done: Double
+  /// Seconds; nil while unknown.
+  package var left: Double?
+}
+
+package struct Tuning {
+  package var plan: Plan
+  package var rails: GuardRails
+  /// Measures one cell; nil where the run was interrupted.
+  package var measure: (Candidate, Workload, Double) throws(CellFailure) -> Reading?
+  package var isInterrupted: () -> Bool = { false }
+  /// Seconds on a clock that only goes forward.
+  package var now: () -> Double
+  package var report: (Progress) -> Void = { _ in }
+
+  private static let attempts = 3
+  /// Seconds of a cell besides its own: threads start and end.
+  private static let overhead = 0.005
+
+  package init(
+    plan: Plan, rails: GuardRails, now: @escaping () -> Double,
+    measure: @escaping (Candidate, Workload, Double) throws(CellFailure) -> Reading?
+  ) {
+    self.plan = plan
+    self.rails = rails
+    self.now = now
+    self.measure = measure
+  }
+
+  package func run() throws(CellFailure) -> Record {
+    var record = Record(plan: plan, rails: rails)
+    let choice = Choice(plan: plan, rails: rails)
+    var random = SeededGenerator(seed: plan.seed)
+    let start = now()
+    defer { record.duration = now() - start }
+    var active = Array(plan.candidates.indices)
+    var pace = Pace(plan: plan, overhead: Self.overhead)
+
+    for (index, stage) in plan.stages.enumerated() {
+      let deadline = plan.budget.map { now() + ($0 - (now() - start)) * pace.share(of: index) }
+      for round in 0..<stage.rounds {
+        let began = now()
+        if let deadline, round >= stage.minimumRounds, began + pace.roundCost > deadline { break }
+        for workload in stage.workloads.shuffled(using: &random) {
+          for candidate in active.shuffled(using: &random) {
+            if isInterrupted() {
+              record.isInterrupted = true
+              record.duration = now() - start
+              return record
+            }
+            report(
+              Progress(
+                stage: stage.name, round: round + 1, rounds: stage.rounds, done: pace.done,
+                left: pace.left(elapsed: now() - start, budget: plan.budget)))
+            guard
+              let reading = try cell(
+                plan.candidates[candidate], plan.workloads[workload], stage.seconds, deadline, &record.discarded)
+            else {
+              record.isInterrupted = true
+              record.duration = now() - start
+              return record
+            }
+            record.samples.append(
+              Sample(stage: stage.name, round: round, workload: workload, candidate: candidate, reading: reading))
+            pace.cell(stage.seconds)
+          }
+        }
+        pace.roundCost = now() - began
+      }
+      pace.ended(stage: index)
+      if stage.name == .confirmation {
+        if let winner = record.winner { record.outcome = choice.confirmed(winner, record.samples) }
+      } else {
+        let survivors = choice.survivors(of: stage, among: active, record.samples)
+        if stage.name == .finals {
+          guard let winner = survivors.first else {
+            record.outcome = .keepDefault(reason: choice.reasonWithoutWinner(among: active, record.samples))
+            break
+          }
+          record.winner = winner
+        }
+        active = [0] + survivors
+      }
+    }
+    record.duration = now() - start
+    return record
+  }
+
+  private func cell(
+    _ candidate: Candidate, _ workload: Workload, _ seconds: Double, _ deadline: Double?, _ discarded: inout Int
+  ) throws(CellFailure) -> Reading? {
+    var redone = 0
+    while true {
+      guard var reading = try measure(candidate, workload, seconds) else { return nil }
+      reading.redone = redone
+      let isLate = deadline.map { now() > $0 } ?? false
+      if !reading.isDirty || redone + 1 == Self.attempts || isLate || isInterrupted() { return reading }
+      redone += 1
+      discarded += 1
+    }
+  }
+}
+
+/// How far a measurement is, and what is left of it: cells weighed by their seconds.
+private struct Pace {
+  private let weights: [Double]
+  private let overhead: Double
+  private var finished = 0.0
+  private var current = 0.0
+  private var stage = 0
+  /// Seconds that the last round took.
+  var roundCost = 0.0
+
+  init(plan: Plan, overhead: Double) {
+    self.overhead = overhead
+    weights = zip(plan.stages, plan.candidateCounts).map { stage, candidates in
+      Double(stage.rounds * stage.workloads.count * candidates) * (stage.seconds + overhead)
+    }
+  }
+
+  mutating func cell(_ seconds: Double) { current += seconds + overhead }
+
+  mutating func ended(stage index: Int) {
+    finished += weights[index]
+    current = 0
+    stage = index + 1
+  }
+
+  private var weight: Double { finished + min(current, stage < weights.count ? weights[stage] : 0) }
+
+  var done: Double { min(1, weight / max(weights.reduce(0, +), 1e-9)) }
+
+  /// Which part of the time that is left is this stage's.
+  func share(of index: Int) -> Double { weights[index] / max(weights[index...].reduce(0, +), 1e-9) }
+
+  func left(elapsed: Double, budget: Double?) -> Double? {
+    guard done > 0.01 else { return nil }
+    let left = elapsed / done * (1 - done)
+    return budget.map { min(left, max(0, $0 - elapsed)) } ?? left
+  }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is measured: the grids, what is held out, the stages; and the course of it: order, dirty cells, an end before its time.
+import Testing
+
+@testable import Tuner
+
+@Suite struct PlanTests {
+  @Test func candidatesAreTheGridOnceEach() {
+    let candidates = PlayedMachine.candidates
+    #expect(candidates[0] == PlayedMachine.standard)
+    #expect(Set(candidates).count == candidates.count)
+    // No tries: one candidate, whatever the delay.
+    #expect(candidates.filter { $0.policy.tries == 0 }.count == 1)
+    // 320 × 1000 ns is within what a kernel takes to block and wake.
+    #expect(candidates.count == 1 + 9 + 1)
+    let long = CandidateGrid(tries: [1000], delays: [0, 1000], standard: PlayedMachine.standard, policies: [])
+      .candidates
+    #expect(long == [PlayedMachine.standard, Candidate(tries: 1000, delay: 0)])
+  }
+
+  @Test(arguments: [1, 2, 3, 8, 64, 192]) func heldOutIsNeverTunedOn(cpus: Int) {
+    for threads: [Double] in [[1], [1, 4], [0.5, 1, 2, 4, 8], [2, 1.5, 3, 6, 8, 12]] {
+      for sections in [[100], [100, 10_000], [5000, 50]] {
+        let grid = WorkloadGrid(sections: sections, thinks: [500], threadsPerCPU: threads, shared: [0])
+        let heldOut = grid.heldOut(cpus: cpus)
+        let counts = Set(grid.workloads.map { $0.threads(cpus: cpus) })
+        #expect(heldOut.count == 2)
+        #expect(heldOut.allSatisfy { !grid.workloads.contains($0) })
+        #expect(!sections.contains(heldOut[0].section) && counts.contains(heldOut[0].threads(cpus: cpus)))
+        #expect(sections.contains(heldOut[1].section) && !counts.contains(heldOut[1].threads(cpus: cpus)))
+      }
+    }
+  }
+
+  @Test func budgetsOfGrowingDelays() {
+    #expect(Candidate(tries: 5, delay: 0).budget(pause: 40) == 200)
+    #expect(Candidate(tries: 5, delay: 100).budget(pause: 40) == 500)
+    let doubling = Candidate(.init(tries: 5, delay: 100, longestDelay: 400, growth: .double))
+    #expect(doubling.budget(pause: 40) == 100 + 200 + 400 + 400 + 400)
+  }
+
+  @Test func everyRoundHasEveryCellOnce() throws {
+    let record = try PlayedMachine(seed: 1).run()
+    for stage in record.plan.stages {
+      let samples = record.samples.filter { $0.stage == stage.name }
+      for round in Set(samples.map(\.round)) {
+        let cells = samples.filter { $0.round == round }.map { [$0.workload, $0.candidate] }
+        #expect(Set(cells).count == cells.count)
+        #expect(cells.count == Set(cells.map { $0[0] }).count * Set(cells.map { $0[1] }).count)
+        #expect(cells.contains { $0[1] == 0 })
+      }
+    }
+    #expect(record.samples.filter { $0.stage == .sweep }.count == 2 * 4 * 11)
+    let held = Set(record.plan.heldOut)
+    #expect(record.samples.allSatisfy { $0.stage == .confirmation || !held.contains($0.workload) })
+  }
+
+  @Test func orderComesFromTheSeed() throws {
+    func order(_ seed: UInt64) throws -> [[Int]] {
+      try PlayedMachine(seed: 1).run(PlayedMachine.plan(seed: seed)).samples.prefix(44).map {
+        [$0.workload, $0.candidate]
+      }
+    }
+    #expect(try order(1) == order(1))
+    #expect(try order(1) != order(2))
+  }
+
+  @Test func dirtyCellIsRedoneTwiceAndThenKept() throws {
+    let machine = PlayedMachine(seed: 1)
+    // The first cell is dirty twice, the next always.
+    machine.dirty = { [0, 1, 3, 4, 5, 6].contains($0) }
+    let record = try machine.run()
+    #expect(record.samples[0].reading.redone == 2 && !record.samples[0].reading.isDirty)
+    #expect(record.samples[1].reading.redone == 2 && record.samples[1].reading.isDirty)
+    #expect(record.samples[2].reading.redone == 1 && !record.samples[2].reading.isDirty)
+    #expect(record.discarded == 5 && record.dirty == 1)
+  }
+
+  @Test func interruptLeavesWhatWasMeasured() throws {
+    let machine = PlayedMachine(seed: 1)
+    machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
+    var tuning = machine.tuning(PlayedMachine.plan())
+    tuning.isInterrupted = { machine.cells >= 100 }
+    let record = try tuning.run()
+    #expect(record.samples.count == 100 && record.isInterrupted && record.outcome == .unfinished)
+  }
+
+  @Test(arguments: [false, true]) func budgetIsKept(allDirty: Bool) throws {
+    let machine = PlayedMachine(seed: 1)
+    machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
+    machine.dirty = { _ in allDirty }
+    var plan = PlayedMachine.plan()
+    plan.budget = 30
+    let record = try machine.tuning(plan).run()
+    #expect(machine.now <= 31)
+    #expect(Set(record.samples.map(\.stage)) == Set(Stage.Name.allCases))
+    #expect(record.outcome != .unfinished)
+  }
+
+  @Test func progressOnlyGoesForwardAndEnds() throws {
+    let machine = PlayedMachine(seed: 1)
+    machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
+    var tuning = machine.tuning(PlayedMachine.plan())
+    var seen: [Progress] = []
+    tuning.report = { seen.append($0) }
+    let record = try tuning.run()
+    #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.done <= $1.done + 1e-9 })
+    let last = try #require(seen.last)
+    #expect(last.done > 0.97 && last.done <= 1 && last.stage == .confirmation)
+    // Half-way the time left is about what it then took.
+    let half = try #require(seen.first { $0.done >= 0.5 })
+    #expect(abs((half.left ?? 0) / (record.duration * 0.5) - 1) < 0.3)
+  }
+
+  @Test func failureOfACellEndsTheTuning() {
+    let tuning = Tuning(plan: PlayedMachine.plan(), rails: GuardRails(), now: { 0 }) { _, _, _ throws(CellFailure) in
+      throw CellFailure("broken")
+    }
+    #expect(throws: CellFailure.self) { try tuning.run() }
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Real cells, short ones: tokens under contention, programs, and the machine's costs. Times are only asked to be possible.
+import Anax
+import Foundation
+import Testing
+
+@testable import Tuner
+
+@Suite(.serialized) struct RunTests {
+  static let clock = Clock()
+
+  @Test func contentionOfARealToken() throws {
+    let workload = Workload.Contention(section: 200, think: 200, threadsPerCPU: 2, shared: 0.3)
+    let (reading, waits) = try ContentionRun(workload, cpus: 2, clock: Self.clock).measure(Token("test"), seconds: 0.1)
+    #expect(reading.operations > 100 && Int(reading.operations) == waits.total)
+    #expect(reading.wall >= 0.1 && reading.cpu > 0)
+    #expect(try #require(reading.fairness) <= 1 && reading.fairness! >= 0.25)
+    let got = try #require(reading.waits)
+    #expect(got.p50 <= got.p99 && got.p99 <= got.p999 && got.p999 <= got.longest)
+  }
+
+  /// A token that lets everybody in: what it reports must show that it was asked as it should be.
+  final class OpenToken: ContendedToken, @unchecked Sendable {
+    let lock = NSLock()
+    var exclusive = 0
+    var shared = 0
+    var released = 0
+
+    func acquire() { lock.withLock { exclusive += 1 } }
+    func acquireShared() { lock.withLock { shared += 1 } }
+    func release() { lock.withLock { released += 1 } }
+  }
+
+  @Test(arguments: [0, 0.5, 1]) func sharedFractionIsKept(share: Double) throws {
+    let token = OpenToken()
+    let workload = Workload.Contention(section: 0, think: 1000, threadsPerCPU: 1, shared: share)
+    let (reading, _) = try ContentionRun(workload, cpus: 2, clock: Self.clock).measure(token, seconds: 0.1)
+    #expect(token.released == token.shared + token.exclusive && Double(token.released) == reading.operations)
+    #expect(abs(Double(token.shared) / Double(token.released) - share) < 0.1)
+  }
+
+  @Test func sectionsLastAsLongAsTheySay() {
+    let steps = Int(200_000 * Self.clock.stepsPerNanosecond)
+    let times = (0..<20).map { index in
+      let start = Clock.nanoseconds
+      #expect(Clock.work(steps, UInt64(index)) != 1)
+      return Double(Clock.nanoseconds - start)
+    }
+    #expect(times.min()! > 140_000 && times.min()! < 300_000)
+  }
+
+  @Test func costsArePossible() throws {
+    let costs = try MachineCosts.measure(cpus: [0], clock: Self.clock)
+    #expect(costs.pause.low <= costs.pause.middle && costs.pause.middle <= costs.pause.high)
+    #expect(costs.pause.middle > 0.3 && costs.pause.middle < 10_000)
+    #expect(costs.futexOtherCPU == nil)
+    #expect(costs.blockCost(threads: 1, cpus: 1) > 100)
+  }
+
+  @Test func programGetsTheVariablesAndIsTimed() throws {
+    let run = ProgramRun(["sh", "-c", "test \"$ANAX_LWKT_TOKEN_SPIN\" = 77 && sleep 0.05"], cpus: 2)
+    let reading = try #require(
+      try run.measure(variables: [("ANAX_LWKT_TOKEN_SPIN", "77")], isInterrupted: { false }))
+    #expect(reading.wall >= 0.05 && reading.operations == 1 && reading.waits == nil)
+  }
+
+  @Test func programsProcessorTimeIsItsOwn() throws {
+    let run = ProgramRun(["sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"], cpus: 2)
+    let reading = try #require(try run.measure(variables: [], isInterrupted: { false }))
+    #expect(reading.cpu > 0.01 && reading.cpu < reading.wall * 1.5)
+  }
+
+  @Test func failingProgramIsToldWithItsWords() {
+    let error = #expect(throws: CellFailure.self) {
+      try ProgramRun(["sh", "-c", "echo 'no such table' >&2; exit 3"], cpus: 2).measure(
+        variables: [], isInterrupted: { false })
+    }
+    #expect(error?.description == "sh ended with 3: no such table")
+    let missing = #expect(throws: CellFailure.self) {
+      try ProgramRun(["/nonexistent/program"], cpus: 2).measure(variables: [], isInterrupted: { false })
+    }
+    #expect(missing?.description == "/nonexistent/program: No such file or directory")
+  }
+
+  @Test func interruptEndsTheProgram() throws {
+    let start = Clock.seconds
+    let reading = try ProgramRun(["sleep", "60"], cpus: 2).measure(
+      variables: [], isInterrupted: { Clock.seconds - start > 0.05 })
+    #expect(reading == nil && Clock.seconds - start < 30)
+  }
+
+  @Test func whatDirtiesACell() {
+    #expect(!ForeignLoad.disturbs(steal: 0.01, foreign: 0.02, capacity: 0.1))
+    #expect(ForeignLoad.disturbs(steal: 0.02, foreign: 0, capacity: 0.1))
+    #expect(ForeignLoad.disturbs(steal: 0, foreign: 0.03, capacity: 0.1))
+    #expect(!ForeignLoad.disturbs(steal: 0.04, foreign: 0.1, capacity: 1))
+    #expect(ForeignLoad.disturbs(steal: 0, foreign: 0.13, capacity: 1))
+  }
+}
