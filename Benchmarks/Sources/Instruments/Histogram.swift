@@ -3,31 +3,31 @@
 // A histogram of durations in ticks of the cycle counter: 64 steps in each doubling, so a reading is right to 1.6%.
 // One writer at a time; in mapped memory.
 
-package struct Histogram: BitwiseCopyable {
+public struct Histogram: BitwiseCopyable {
   @inlinable static var steps: Int { 64 }
   @inlinable static var buckets: Int { 64 * 40 }
   @usableFromInline let counts: UnsafeMutablePointer<UInt32>
   @usableFromInline let largest: UnsafeMutablePointer<UInt64>
 
-  package init() {
+  public init() {
     counts = mapped(Histogram.buckets, of: UInt32.self)
     largest = mapped(8, of: UInt64.self)
   }
 
-  @inlinable @inline(__always) package func add(_ ticks: UInt64) {
+  @inlinable @inline(__always) public func add(_ ticks: UInt64) {
     counts[Histogram.bucket(ticks)] &+= 1
     if ticks > largest.pointee { largest.pointee = ticks }
   }
 
-  package func add(_ other: Histogram) {
+  public func add(_ other: Histogram) {
     for bucket in 0..<Histogram.buckets { counts[bucket] &+= other.counts[bucket] }
     if other.maximum > maximum { largest.pointee = other.maximum }
   }
 
-  package var maximum: UInt64 { largest.pointee }
+  public var maximum: UInt64 { largest.pointee }
 
   /// The ticks that a share of all readings stay at or below.
-  package func percentile(_ share: Double) -> Double {
+  public func percentile(_ share: Double) -> Double {
     var total = 0
     for bucket in 0..<Histogram.buckets { total += Int(counts[bucket]) }
     let rank = Int((Double(total) * share).rounded(.up))

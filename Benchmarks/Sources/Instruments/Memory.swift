@@ -7,7 +7,7 @@ import CBench
 import Glibc
 
 /// A zeroed array of `count` values, resident, outside the allocator.
-package func mapped<Value: BitwiseCopyable>(_ count: Int, of type: Value.Type) -> UnsafeMutablePointer<Value> {
+public func mapped<Value: BitwiseCopyable>(_ count: Int, of type: Value.Type) -> UnsafeMutablePointer<Value> {
   let bytes = max(count * MemoryLayout<Value>.stride, 1)
   let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
   guard let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
@@ -16,7 +16,7 @@ package func mapped<Value: BitwiseCopyable>(_ count: Int, of type: Value.Type) -
   return base.bindMemory(to: type, capacity: count)
 }
 
-package func fail(_ message: String) -> Never {
+public func fail(_ message: String) -> Never {
   let program = CommandLine.arguments.first?.split(separator: "/").last ?? "measurement"
   let line = "\(program): \(message)\n"
   _ = line.withCString { write(2, $0, strlen($0)) }

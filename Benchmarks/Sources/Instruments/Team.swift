@@ -7,7 +7,7 @@
 import CBench
 import Glibc
 
-package enum Team {
+public enum Team {
   private final class Launch {
     let body: (Int) -> Void
     let index: Int
@@ -19,7 +19,7 @@ package enum Team {
 
   /// Runs `body` with 0, 1, … on `count` threads, and `meanwhile`, once they have started, on this one; the wall time in
   /// nanoseconds.
-  package static func run(_ count: Int, meanwhile: (() -> Void)? = nil, _ body: @escaping (Int) -> Void) -> Double {
+  public static func run(_ count: Int, meanwhile: (() -> Void)? = nil, _ body: @escaping (Int) -> Void) -> Double {
     if count == 1, meanwhile == nil {
       let start = bench_now()
       body(0)
@@ -63,15 +63,15 @@ package enum Team {
 }
 
 /// Waits for another thread: a short spin, then the processor is given up.
-package struct Patience {
+public struct Patience {
   @usableFromInline var tries = 0
 
-  package init() {}
+  public init() {}
 
-  @inlinable @inline(__always) package mutating func wait() {
+  @inlinable @inline(__always) public mutating func wait() {
     tries &+= 1
     if tries < 64 { bench_pause() } else { sched_yield() }
   }
 
-  @inlinable @inline(__always) package mutating func done() { tries = 0 }
+  @inlinable @inline(__always) public mutating func done() { tries = 0 }
 }

@@ -67,7 +67,8 @@ struct Judgement: Sendable {
     case .ratio(let bound): return ratios[candidate].map { Verdict.judge($0, atMost: bound) } ?? .open
     case .absolute(let bound): return Verdict.judge(own, atMost: bound)
     case .absoluteOrRatio(let value, let bound):
-      return better(Verdict.judge(own, atMost: value), ratios[candidate].map { Verdict.judge($0, atMost: bound) } ?? .open)
+      return better(
+        Verdict.judge(own, atMost: value), ratios[candidate].map { Verdict.judge($0, atMost: bound) } ?? .open)
     case .absoluteOrRatioTo(let value, let name, let bound):
       let ratio = against(name).map { Verdict.judge(zip(own, $0).map { $0 / $1 }, atMost: bound) }
       return better(Verdict.judge(own, atMost: value), ratio ?? .open)

@@ -121,7 +121,9 @@ enum Cells {
 
   /// All that the goals ask for.
   static func goals(rounds: Int) -> [Cell] {
-    [Cell(kind: .pair)] + judged + long + mostlyShared(2) + mostlyShared(4) + [two(2), two(4), opposite(rounds: rounds)]
+    [Cell(kind: .pair)] + judged + long + mostlyShared(2) + mostlyShared(4) + [
+      two(2), two(4), opposite(rounds: rounds),
+    ]
   }
 
   /// All that the factors give, for one night.

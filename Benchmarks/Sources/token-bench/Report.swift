@@ -93,7 +93,8 @@ struct Report {
   // MARK: - What is judged
 
   private func means() -> String {
-    let measured = judge.means.enumerated().compactMap { index, mean in mean.map { (samples.subjects[index].name, $0) } }
+    let measured = judge.means.enumerated().compactMap { index, mean in mean.map { (samples.subjects[index].name, $0) }
+    }
     guard !measured.isEmpty else { return "" }
     let list = measured.sorted { $0.1 > $1.1 }.map { "\($0.0) \(number($0.1))" }.joined(separator: ", ")
     return "geometric means of throughput over the judged cells, kop/s: \(list)\n"
@@ -128,7 +129,8 @@ struct Report {
   }
 
   private func legend() -> String {
-    var text = "\nMedians over the rounds. Waits of one operation in 16, in the cells of 2 s of each; vol, invol, futex:\n"
+    var text =
+      "\nMedians over the rounds. Waits of one operation in 16, in the cells of 2 s of each; vol, invol, futex:\n"
     text += "switches and futex calls in a thousand operations. cpu: user and system time of the process.\n"
     let disturbed = cells.filter { samples.disturbed($0) > 0.2 }.count
     if disturbed > 0 {

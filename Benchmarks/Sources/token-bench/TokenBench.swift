@@ -92,7 +92,8 @@ struct TokenBench: ParsableCommand {
     print("futex calls: \(counter.map { "counted by \($0.name)" } ?? "n/a, neither perf nor strace can count here").")
     let counts = session.samples.rounds.values.map(\.count)
     let end = session.interrupted ? ", interrupted" : ""
-    print("\(counts.max() ?? 0) rounds of \(Int(plan.seconds * 1000)) ms\(end), seed \(seed), \(Int(session.elapsed)) s;")
+    print(
+      "\(counts.max() ?? 0) rounds of \(Int(plan.seconds * 1000)) ms\(end), seed \(seed), \(Int(session.elapsed)) s;")
     print("a step of work is \(number(plan.step)) ns.")
     if let output { try JSONFile.write(Export(report, step: plan.step), to: output, option: "--output") }
     if session.interrupted { throw ExitCode(130) }
@@ -101,7 +102,8 @@ struct TokenBench: ParsableCommand {
   private func plan(_ workload: String) throws -> Session.Plan {
     Session.Plan(
       rounds: rounds ?? (quick ? 3 : full ? 9 : 5), longRounds: min(rounds ?? 9, quick ? 1 : full ? 9 : 3),
-      seconds: Double(milliseconds ?? (quick ? 60 : full ? 500 : 100)) / 1000, seed: seed, step: try calibrate(workload),
+      seconds: Double(milliseconds ?? (quick ? 60 : full ? 500 : 100)) / 1000, seed: seed,
+      step: try calibrate(workload),
       limit: full ? .infinity : quick ? 110 : 260)
   }
 
