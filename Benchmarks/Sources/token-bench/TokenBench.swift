@@ -89,7 +89,8 @@ struct TokenBench: ParsableCommand {
     let report = Report(
       samples: session.samples, cells: cells, futexes: session.futexes, judge: Judge(session.samples))
     print(report.render())
-    print("futex calls: \(counter.map { "counted by \($0.name)" } ?? "n/a, neither perf nor strace can count here").")
+    let reason = session.interrupted ? "not counted" : "n/a, neither perf nor strace can count here"
+    print("futex calls: \(counter.map { "counted by \($0.name)" } ?? reason).")
     let counts = session.samples.rounds.values.map(\.count)
     let end = session.interrupted ? ", interrupted" : ""
     print(

@@ -37,8 +37,8 @@ enum Work {
   }
 }
 
-/// What a lock guards: one cache line, on a page of its own. A writer counts up at its section's start and again at its
-/// end, so two writers at once lose a count, and a reader beside a writer sees two different ones.
+/// What a lock guards: one cache line, on a page of its own. A writer announces its number at the section's start and
+/// counts it at the end, so two writers at once lose a count, and a reader beside a writer sees two different numbers.
 struct Guarded {
   private let words: UnsafeMutablePointer<UInt64>
 
@@ -48,10 +48,10 @@ struct Guarded {
     words[0] = 0x9E37_79B9_7F4A_7C15
   }
 
-  var count: UInt64 { bench_load(words + 1) }
+  var count: UInt64 { bench_load(words + 2) }
 
   @inline(__always) func write(_ steps: UInt64) {
-    let count = bench_load(words + 1) &+ 1
+    let count = bench_load(words + 2) &+ 1
     bench_store(words + 1, count)
     if steps > 0 { words[0] = Work.run(words[0], steps) }
     bench_store(words + 2, count)
