@@ -16,6 +16,7 @@ let engine: [Layer] = [
   Layer(name: "LockFree", layer: 1, dependencies: ["CAnax"]),
   Layer(name: "PerCPU", layer: 2, dependencies: ["CAnax", "Machine", "LockFree"]),
   Layer(name: "Pages", layer: 3, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree"]),
+  Layer(name: "Tokens", layer: 3, dependencies: ["CAnax", "CAnaxTokens", "Machine", "LockFree"]),
   Layer(name: "Zones", layer: 4, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages"]),
   Layer(name: "Heap", layer: 5, dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages", "Zones"]),
 ]
@@ -27,7 +28,9 @@ let faces: [Layer] = [
   Layer(name: "Topology", layer: 6, dependencies: ["CAnax", "CNUMA", "Machine"]),
   Layer(
     name: "Anax", layer: 7,
-    dependencies: ["CAnax", "Machine", "PerCPU", "LockFree", "Pages", "Zones", "Heap", "Topology"]),
+    dependencies: [
+      "CAnax", "CAnaxTokens", "Machine", "PerCPU", "LockFree", "Pages", "Tokens", "Zones", "Heap", "Topology",
+    ]),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -87,6 +90,7 @@ let package = Package(
   targets: [
     .target(name: "CAnax"),
     .target(name: "CAnaxMalloc", dependencies: ["CAnax"]),
+    .target(name: "CAnaxTokens", dependencies: ["CAnax"]),
     .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
     .executableTarget(
       name: "AnaxCommand",

@@ -19,9 +19,16 @@ package enum MemoryLimit {
     }
   }
 
-  /// The limit of the group that /proc/self/cgroup names for version 2. `scratch`: 1024 bytes.
+  /// The limit of the process's own group for version 2. `scratch`: 1024 bytes.
   @_noLocks @_noAllocation
   static func ofOwnGroup(_ scratch: UnsafeMutablePointer<UInt8>) -> UInt64 {
+    fileOfOwnGroup("/memory.max", scratch).map { read($0, scratch) } ?? .max
+  }
+
+  /// The path of a file of the group that /proc/self/cgroup names for version 2, in the upper half of `scratch`, which has 1024
+  /// bytes; nil where there is none.
+  @_noLocks @_noAllocation
+  static func fileOfOwnGroup(_ file: StaticString, _ scratch: UnsafeMutablePointer<UInt8>) -> UnsafeRawPointer? {
     let count = Kernel.readFile("/proc/self/cgroup", into: scratch, count: 480)
     // The line of version 2 begins with "0::".
     var at = 0
@@ -29,7 +36,7 @@ package enum MemoryLimit {
       while at < count, scratch[at] != 10 { at += 1 }
       at += 1
     }
-    if at + 3 >= count { return .max }
+    if at + 3 >= count { return nil }
     at += 3
     let path = scratch + 512
     var length = append("/sys/fs/cgroup", path, 0)
@@ -38,9 +45,9 @@ package enum MemoryLimit {
       length += 1
       at += 1
     }
-    length = append("/memory.max", path, length)
+    length = append(file, path, length)
     path[length] = 0
-    return read(UnsafeRawPointer(path), scratch)
+    return UnsafeRawPointer(path)
   }
 
   @_noLocks @_noAllocation

@@ -21,11 +21,15 @@ package enum Tunable: Sendable {
   case helper
   case tokenSpin
   case tokenDelay
+  case tokenDelayMax
+  case tokenBackoff
+  case tokenFair
+  case tokenPasses
   case rung
   case stats
 
   @inlinable
-  package static var count: Int { @_noLocks @_noAllocation get { 14 } }
+  package static var count: Int { @_noLocks @_noAllocation get { 18 } }
 
   // An enumeration without payloads is one byte that counts its cases. `rawValue` would be the same number, but a debug
   // build calls it as a function that the compiler cannot see through from another module.
@@ -132,6 +136,22 @@ extension Tunable {
         TunableRow(
           "lwkt.token_delay", .nanoseconds, 0, 0, 1_000_000, .live,
           "The wait between two tries of a contended token; 0 is one pause instruction.")
+      case .tokenDelayMax:
+        TunableRow(
+          "lwkt.token_delay_max", .nanoseconds, 1000, 0, 1_000_000, .live,
+          "What lwkt.token_delay may grow to from try to try.")
+      case .tokenBackoff:
+        TunableRow(
+          "lwkt.token_backoff", .choice, 0, 0, 2, .live,
+          "How lwkt.token_delay grows from try to try: 0 not at all, 1 by half, 2 to the double.")
+      case .tokenFair:
+        TunableRow(
+          "lwkt.token_fair", .nanoseconds, 1_000_000, 10_000, 1_000_000_000, .live,
+          "How long a waiter sleeps before it may ask to be served next, and how often one token grants that at most.")
+      case .tokenPasses:
+        TunableRow(
+          "lwkt.spin_loops", .tries, 10, 0, 1_000_000, .live,
+          "How often several tokens are tried in the order asked for, before they are taken in the order of addresses.")
       case .rung:
         TunableRow(
           "rung", .letter, 0, 1, 4, .atStart,

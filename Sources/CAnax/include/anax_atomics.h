@@ -45,6 +45,16 @@ ANAX_INLINE void anax_store16_release(uint16_t *_Nonnull word, uint16_t value) {
 ANAX_INLINE bool anax_compare_exchange16(uint16_t *_Nonnull word, uint16_t expected, uint16_t desired) {
   return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
+ANAX_INLINE bool anax_compare_exchange32(uint32_t *_Nonnull word, uint32_t expected, uint32_t desired) {
+  return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+/// What was there before.
+ANAX_INLINE uint64_t anax_fetch_subtract_release(uint64_t *_Nonnull word, uint64_t value) {
+  return __atomic_fetch_sub(word, value, __ATOMIC_RELEASE);
+}
+ANAX_INLINE uint32_t anax_fetch_add32_release(uint32_t *_Nonnull word, uint32_t value) {
+  return __atomic_fetch_add(word, value, __ATOMIC_RELEASE);
+}
 ANAX_INLINE void anax_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 ANAX_INLINE void anax_pause(void) {

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// The storage of tokens, and what Swift cannot say about threads: the thread's own record in thread-local storage, its end,
+// fork, the clock, and the race detector's annotations. Who may touch which field is said in the Swift file that owns it.
+#pragma once
+#include <execinfo.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+#include "anax_attributes.h"
+
+enum {
+  /// Tokens that one thread may hold at once (LWKT_MAXTOKENS).
+  ANAX_TOKENS_HELD_MAX = 32,
+  /// Threads that may use tokens at once: a record's number has 16 bits, 0 is nobody.
+  ANAX_TOKEN_THREADS_MAX = 65535,
+  /// Tokens that may have statistics of their own; those beyond are counted in the total only.
+  ANAX_TOKEN_STATISTICS_MAX = 65536,
+  ANAX_TOKEN_BUCKETS = 40,
+  ANAX_TOKEN_POOL = 4096,
+};
+
+/// What contention costs: written by waiters only. Times are in ticks of the cycle counter.
+struct anax_token_statistics {
+  uint64_t collisions;   // requests that found the token taken
+  uint64_t spun;         // of these, got without sleeping
+  uint64_t parked;       // sleeps
+  uint64_t turns;        // requests that were served next, by the bound on fairness
+  uint64_t passes;       // rounds in which several tokens were tried and given back
+  uint64_t longest;      // wait, in ticks
+  uint64_t total;        // waits, in ticks
+  uint32_t link;         // in the stack of free records
+  uint32_t life;         // one more for each token that had this record
+  uint64_t buckets[ANAX_TOKEN_BUCKETS];  // [i]: waits of 2^i ..< 2^(i+1) ticks
+};
+
+/// A token's line. Beyond it lies nothing that a holder or waiter writes.
+struct anax_token {
+  uint64_t word;        // Tokens/TokenWord.swift
+  uint64_t generation;  // holders only: one more whenever another thread had it in between
+  uint32_t last;        // holders only: record of the last exclusive holder; 0 after a shared one
+  uint32_t condition;   // what sleepers on a condition sleep on
+  uint64_t policy;      // a spin policy, packed; 0: the process's tunables
+  uint64_t turn_due;    // ticks: when a waiter may next ask for its turn
+  uint32_t spinners;    // threads that spin beyond the one that the word knows
+  uint32_t statistics;  // number of a statistics record, 0 while there is none
+  const char *_Nullable name;
+  uint64_t unused;
+};
+
+/// One token that a thread holds.
+struct anax_token_hold {
+  struct anax_token *_Nullable token;
+  uint64_t state;  // Tokens/Hold.swift
+};
+
+/// A thread, as tokens know it. Type-stable. Only its thread writes it, but for link and epoch.
+struct anax_token_thread {
+  uint32_t count;      // holds
+  uint32_t limit;      // holds that the fast path may make: 0 sends every request to the slow path
+  uint32_t id;         // record number
+  uint32_t pinned;     // holds that may not be let go: open accesses to serialized values
+  uint64_t epoch;      // process it lives in; 0: the record is free
+  uint32_t link;       // in the stack of free records
+  uint32_t kernel_id;  // for messages
+  uint64_t waiting;    // address of the token it waits for; bit 0: exclusively
+  uint32_t pending_number;  // the statistics that `pending` belongs to, and their life
+  uint32_t pending_life;
+  uint64_t pending_events;
+  struct anax_token_statistics pending;  // not yet added there
+  struct anax_token_hold holds[ANAX_TOKENS_HELD_MAX];
+};
+
+/// After a wait: the token, which the caller has now, how long it waited, and whether it slept.
+typedef void (*anax_token_hook)(void *_Nullable context, struct anax_token *_Nonnull token, uint64_t ticks, bool slept);
+
+struct anax_token_state {
+  uint64_t started;     // 0 no, 1 starting, 2 live
+  uint64_t epoch;       // 1 in the process that began, one more in each child of a fork
+  uint64_t threads;     // base of thread records; number 0 is never used
+  uint64_t thread_top;  // records ever used, plus one
+  uint64_t thread_free; // tagged stack
+  uint64_t statistics;  // base of statistics records
+  uint64_t statistics_top;
+  uint64_t statistics_free;
+  uint64_t pause_picoseconds;  // one PAUSE; 0: not yet calibrated
+  uint64_t processors;  // CPUs' worth of time this process has; below 2 nobody spins
+  uint64_t ticks_then;  // cycle counter and clock at one moment: the counter's speed is the quotient of differences
+  uint64_t clock_then;
+  uint64_t sanitized;   // 1: built for the race detector
+  anax_token_hook _Nullable hook;  // called after every wait
+  void *_Nullable hook_context;
+  struct anax_token_statistics total;
+};
+
+enum {
+  ANAX_TOKEN_THREAD_LINK = offsetof(struct anax_token_thread, link),
+  ANAX_TOKEN_STATISTICS_LINK = offsetof(struct anax_token_statistics, link),
+};
+
+extern struct anax_token_state anax_token_state_storage;
+extern struct anax_token_thread anax_token_nobody;
+extern struct anax_token anax_token_pool_storage[ANAX_TOKEN_POOL];
+extern __thread struct anax_token_thread *_Nonnull anax_token_thread_pointer __attribute__((tls_model("initial-exec")));
+
+ANAX_INLINE struct anax_token_state *_Nonnull anax_token_state(void) { return &anax_token_state_storage; }
+ANAX_INLINE struct anax_token *_Nonnull anax_token_pool(void) { return anax_token_pool_storage; }
+/// The calling thread's record; a shared one with limit 0 before the thread's first slow path.
+ANAX_INLINE struct anax_token_thread *_Nonnull anax_token_thread(void) { return anax_token_thread_pointer; }
+ANAX_INLINE bool anax_token_is_nobody(const struct anax_token_thread *_Nonnull thread) {
+  return thread == &anax_token_nobody;
+}
+ANAX_INLINE void anax_token_thread_set(struct anax_token_thread *_Nonnull thread) { anax_token_thread_pointer = thread; }
+ANAX_INLINE struct anax_token_hold *_Nonnull anax_token_holds(struct anax_token_thread *_Nonnull thread) {
+  return thread->holds;
+}
+ANAX_INLINE uint64_t *_Nonnull anax_token_word(struct anax_token *_Nonnull token) { return &token->word; }
+ANAX_INLINE uint32_t *_Nonnull anax_token_condition(struct anax_token *_Nonnull token) { return &token->condition; }
+ANAX_INLINE uint64_t *_Nonnull anax_token_policy(struct anax_token *_Nonnull token) { return &token->policy; }
+ANAX_INLINE uint64_t *_Nonnull anax_token_turn_due(struct anax_token *_Nonnull token) { return &token->turn_due; }
+ANAX_INLINE uint64_t *_Nonnull anax_token_generation(struct anax_token *_Nonnull token) { return &token->generation; }
+ANAX_INLINE uint32_t *_Nonnull anax_token_last(struct anax_token *_Nonnull token) { return &token->last; }
+ANAX_INLINE struct anax_token_statistics *_Nonnull anax_token_thread_pending(struct anax_token_thread *_Nonnull thread) {
+  return &thread->pending;
+}
+ANAX_INLINE struct anax_token_statistics *_Nonnull anax_token_total(struct anax_token_state *_Nonnull state) {
+  return &state->total;
+}
+ANAX_INLINE uint32_t *_Nonnull anax_token_statistics_number(struct anax_token *_Nonnull token) {
+  return &token->statistics;
+}
+ANAX_INLINE uint64_t *_Nonnull anax_token_buckets(struct anax_token_statistics *_Nonnull statistics) {
+  return statistics->buckets;
+}
+
+// Addresses of the fields that several threads change.
+#define ANAX_TOKEN_FIELD(structure, type, field)                                                  \
+  ANAX_INLINE type *_Nonnull anax_##structure##_##field##_word(struct anax_##structure *_Nonnull p) { \
+    return &p->field;                                                                             \
+  }
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, collisions)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, spun)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, parked)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, turns)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, passes)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, longest)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, total)
+ANAX_TOKEN_FIELD(token_thread, uint64_t, epoch)
+ANAX_TOKEN_FIELD(token_thread, uint64_t, waiting)
+ANAX_TOKEN_FIELD(token_state, uint64_t, started)
+ANAX_TOKEN_FIELD(token_state, uint64_t, epoch)
+ANAX_TOKEN_FIELD(token_state, uint64_t, thread_top)
+ANAX_TOKEN_FIELD(token_state, uint64_t, thread_free)
+ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_top)
+ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_free)
+ANAX_TOKEN_FIELD(token_state, uint64_t, pause_picoseconds)
+#undef ANAX_TOKEN_FIELD
+
+ANAX_INLINE void anax_token_set_hook(anax_token_hook _Nullable hook, void *_Nullable context) {
+  __atomic_store_n(&anax_token_state_storage.hook, NULL, __ATOMIC_RELEASE);
+  __atomic_store_n(&anax_token_state_storage.hook_context, context, __ATOMIC_RELEASE);
+  __atomic_store_n(&anax_token_state_storage.hook, hook, __ATOMIC_RELEASE);
+}
+ANAX_INLINE void anax_token_call_hook(struct anax_token *_Nonnull token, uint64_t ticks, bool slept) {
+  anax_token_hook hook = __atomic_load_n(&anax_token_state_storage.hook, __ATOMIC_ACQUIRE);
+  if (hook) hook(__atomic_load_n(&anax_token_state_storage.hook_context, __ATOMIC_ACQUIRE), token, ticks, slept);
+}
+
+/// Nanoseconds of CLOCK_MONOTONIC; no system call where the kernel's vDSO serves.
+ANAX_INLINE uint64_t anax_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/// Return addresses of the calling thread's stack, innermost first; how many. The first call of a process may allocate.
+static inline int anax_backtrace(void *_Nullable *_Nonnull frames, int count) { return backtrace(frames, count); }
+
+/// Has the thread's end, the process's and forks watched; once a process, and `anax_token_watch_thread` once a thread.
+void anax_token_watch(void) ANAX_ENGINE;
+void anax_token_watch_thread(struct anax_token_thread *_Nonnull thread) ANAX_ENGINE;
+
+// The race detector's view of a token; nothing where the build is not for it.
+void anax_token_annotate_create(struct anax_token *_Nonnull token) ANAX_ENGINE;
+void anax_token_annotate_destroy(struct anax_token *_Nonnull token) ANAX_ENGINE;
+void anax_token_annotate_taken(struct anax_token *_Nonnull token, bool shared) ANAX_ENGINE;
+void anax_token_annotate_releasing(struct anax_token *_Nonnull token, bool shared) ANAX_ENGINE;
+
+// Called from thread.c, written in Swift: Tokens/ThreadRecord.swift.
+void anax_token_thread_ended(struct anax_token_thread *_Nonnull thread);
+void anax_token_forked(void);
+void anax_token_exiting(void);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A thread's holds: which tokens it has, in the order it asked for them, in its own record. Only the thread itself reads and writes
+// them, so no field is atomic. The order is the program order in which several tokens are taken again; a release may take any
+// of them out of the middle.
+//
+// | bits of a hold's state | mean |
+// |---|---|
+// | 0...31 | depth: requests not yet released |
+// | 32 | shared |
+// | 33 | pinned: an open access to a serialized value; may not be let go |
+// | 40...63 | how often it was let go at a blocking point and taken again |
+// State 1 is the one that the fast path makes and releases: exclusive, depth 1, never let go.
+
+import CAnax
+import CAnaxTokens
+
+@usableFromInline package typealias Thread = UnsafeMutablePointer<anax_token_thread>
+@usableFromInline package typealias TokenState = UnsafeMutablePointer<anax_token>
+
+@usableFromInline
+package enum Hold {
+  @inlinable package static var shared: UInt64 { @_noLocks @_noAllocation get { 1 << 32 } }
+  @inlinable package static var pinned: UInt64 { @_noLocks @_noAllocation get { 1 << 33 } }
+  @inlinable package static var oneLetting: UInt64 { @_noLocks @_noAllocation get { 1 << 40 } }
+
+  @_noLocks @_noAllocation
+  package static func depth(_ state: UInt64) -> UInt64 { state & 0xffff_ffff }
+  @_noLocks @_noAllocation
+  package static func isShared(_ state: UInt64) -> Bool { state & shared != 0 }
+  @_noLocks @_noAllocation
+  package static func isPinned(_ state: UInt64) -> Bool { state & pinned != 0 }
+  @_noLocks @_noAllocation
+  package static func lettings(_ state: UInt64) -> UInt64 { state >> 40 }
+
+  /// The place of a token among the thread's holds, or -1.
+  @_noLocks @_noAllocation
+  package static func place(_ token: TokenState, in thread: Thread) -> Int {
+    let holds = anax_token_holds(thread)
+    var place = Int(thread.pointee.count) - 1
+    while place >= 0, holds[place].token != token { place -= 1 }
+    return place
+  }
+
+  /// Appends a hold. The caller has seen that there is room.
+  @_noLocks @_noAllocation
+  package static func append(_ token: TokenState, _ state: UInt64, to thread: Thread) {
+    let count = Int(thread.pointee.count)
+    anax_token_holds(thread)[count].token = token
+    anax_token_holds(thread)[count].state = state
+    thread.pointee.count = UInt32(count + 1)
+  }
+
+  /// Takes the hold at `place` out; those behind it move up, so that the order stays.
+  @_noLocks @_noAllocation
+  package static func remove(_ place: Int, from thread: Thread) {
+    let holds = anax_token_holds(thread)
+    let last = Int(thread.pointee.count) - 1
+    var at = place
+    while at < last {
+      holds[at] = holds[at + 1]
+      at += 1
+    }
+    thread.pointee.count = UInt32(last)
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking a token's word without sleeping, and what a holder notes when it has it. Any thread, for itself.
+
+import CAnax
+import CAnaxTokens
+import LockFree
+
+@usableFromInline
+package enum Taking {
+  /// One try. False: others have it, or come first.
+  @_noLocks @_noAllocation
+  static func once(_ token: TokenState, shared: Bool, _ thread: Thread) -> Bool {
+    let word = AtomicWord(anax_token_word(token))
+    var old = word.loadRelaxed()
+    while true {
+      let now = TokenWord(old)
+      if shared ? !now.admitsShared(slept: false) : !now.admitsExclusive(slept: false) { return false }
+      let new = shared ? now.takenShared(slept: false) : now.takenExclusively(by: thread.pointee.id)
+      if word.compareExchange(&old, new.bits) {
+        noteTaken(token, shared: shared, thread)
+        return true
+      }
+    }
+  }
+
+  /// Tries as often as the spin policy says, holding whatever the thread holds.
+  @_noLocks @_noAllocation
+  static func spinning(_ token: TokenState, shared: Bool, _ thread: Thread) -> Bool {
+    if once(token, shared: shared, thread) { return true }
+    let word = AtomicWord(anax_token_word(token))
+    let begun = anax_ticks()
+    var spin = Spin(token)
+    var seen = word.loadRelaxed()
+    // Where others wait already, a turn at the token is not to be had by spinning.
+    while TokenWord(seen).waiting < 2, !TokenWord(seen).hasTurn, spin.wait(word, &seen) {
+      if once(token, shared: shared, thread) {
+        ContentionCounters.waited(token, thread, ticks: anax_ticks() &- begun, slept: false)
+        return true
+      }
+    }
+    return false
+  }
+
+  /// After every change of the word that gave the token to this thread. `generation` changes when another thread had it since this
+  /// one did: exclusively (`last` is another's) or shared (`last` is 0).
+  @_noLocks @_noAllocation
+  package static func noteTaken(_ token: TokenState, shared: Bool, _ thread: Thread) {
+    let last = anax_token_last(token)
+    if shared {
+      // Several sharers may store the same 0.
+      if anax_load32_relaxed(last) != 0 { anax_store32_relaxed(last, 0) }
+    } else if anax_load32_relaxed(last) != thread.pointee.id {
+      anax_store32_relaxed(last, thread.pointee.id)
+      let generation = AtomicWord(anax_token_generation(token))
+      generation.storeRelaxed(generation.loadRelaxed() &+ 1)
+    }
+    if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_taken(token, shared) }
+  }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tokens' beginning: once a process, in the first slow path of any token, on one thread; who comes meanwhile pauses until it is
+// done. Makes the tables of thread records and statistics, has ends and forks watched, and counts the processors.
+
+import CAnax
+import CAnaxTokens
+import LockFree
+import Machine
+
+package enum TokenEngine {
+  @_noLocks @_noAllocation
+  package static func start() {
+    let started = AtomicWord(anax_token_state_started_word(anax_token_state()))
+    if started.loadAcquire() == 2 { return }
+    var none: UInt64 = 0
+    if !started.compareExchange(&none, 1) {
+      while started.loadAcquire() != 2 { anax_pause() }
+      return
+    }
+    Tunable.start()
+    let state = anax_token_state()
+    state.pointee.threads = reserve(threadStride * Int(ANAX_TOKEN_THREADS_MAX + 1))
+    state.pointee.statistics = reserve(statisticsStride * Int(ANAX_TOKEN_STATISTICS_MAX + 1))
+    state.pointee.epoch = 1
+    state.pointee.processors = CPULimit.processors()
+    state.pointee.ticks_then = anax_ticks()
+    state.pointee.clock_then = anax_clock()
+    anax_token_watch()
+    started.storeRelease(2)
+  }
+
+  @_noLocks @_noAllocation
+  static func reserve(_ bytes: Int) -> UInt64 {
+    let address = Kernel.reserve(bytes: UInt64(bytes), writable: true)
+    if address == 0 { TokenStop.noMemory() }
+    return address
+  }
+
+  static var threadStride: Int { @_noLocks @_noAllocation get { (MemoryLayout<anax_token_thread>.stride + 63) & ~63 } }
+  static var statisticsStride: Int {
+    @_noLocks @_noAllocation get { (MemoryLayout<anax_token_statistics>.stride + 63) & ~63 }
+  }
+
+  static var threads: RecordTable {
+    @_noLocks @_noAllocation get {
+      let state = anax_token_state()
+      return RecordTable(
+        base: state.pointee.threads, stride: threadStride, link: Int(ANAX_TOKEN_THREAD_LINK),
+        capacity: Int(ANAX_TOKEN_THREADS_MAX + 1), top: anax_token_state_thread_top_word(state),
+        free: anax_token_state_thread_free_word(state))
+    }
+  }
+
+  static var statistics: RecordTable {
+    @_noLocks @_noAllocation get {
+      let state = anax_token_state()
+      return RecordTable(
+        base: state.pointee.statistics, stride: statisticsStride,
+        link: Int(ANAX_TOKEN_STATISTICS_LINK),
+        capacity: Int(ANAX_TOKEN_STATISTICS_MAX + 1), top: anax_token_state_statistics_top_word(state),
+        free: anax_token_state_statistics_free_word(state))
+    }
+  }
+
+  /// Nanoseconds of a span of the cycle counter. The counter's speed is known from the time since the start.
+  @_noLocks @_noAllocation
+  package static func nanoseconds(ofTicks ticks: UInt64) -> UInt64 {
+    let state = anax_token_state()
+    if AtomicWord(anax_token_state_started_word(state)).loadAcquire() != 2 { return 0 }
+    let passedTicks = Double(anax_ticks() &- state.pointee.ticks_then)
+    let passed = Double(anax_clock() &- state.pointee.clock_then)
+    return passedTicks <= 0 ? 0 : UInt64(Double(ticks) * passed / passedTicks)
+  }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting for one token until it can be taken, or until a deadline: spin, then sleep. The thread holds nothing meanwhile, but for the
+// tokens that it takes in the order of their addresses (HeldSet). TokenWord.swift has the transitions.
+//
+// Fairness: newcomers may take a free token before those who wait (a lock handed to a sleeper is a convoy). But at most once per
+// `lwkt.token_fair` and token, a waiter that has waited for that long asks for its turn: the next release leaves the token to
+// somebody who has slept, in the order in which the kernel wakes, which is that of going to sleep. Who has waited for eight bounds asks
+// whenever it is awake. So each release with a turn serves one of the oldest waiters, and a waiter's wait is bounded by eight
+// bounds, and then one section and one wake-up for each that sleeps before it.
+
+import CAnax
+import CAnaxTokens
+import LockFree
+import Machine
+
+package struct Waiting {
+  let token: TokenState
+  let thread: Thread
+  let shared: Bool
+  /// Nanoseconds of the clock; `.max`: none.
+  let deadline: UInt64
+  let word: AtomicWord
+  /// Has been woken, or asked for its turn.
+  var slept = false
+  /// The word's `awake` is this waiter's to clear before it sleeps.
+  var awakeIsMine = false
+  var asked = false
+  /// When it first went to sleep.
+  var asleepSince: UInt64 = 0
+
+  /// Takes the token. False: the deadline has passed.
+  @inline(never) @_noLocks @_noAllocation
+  package static func forToken(_ token: TokenState, shared: Bool, _ thread: Thread, until deadline: UInt64) -> Bool {
+    var waiting = Waiting(
+      token: token, thread: thread, shared: shared, deadline: deadline, word: AtomicWord(anax_token_word(token)))
+    return waiting.run()
+  }
+
+  @_noLocks @_noAllocation
+  mutating func run() -> Bool {
+    let begun = anax_ticks()
+    let note = AtomicWord(anax_token_thread_waiting_word(thread))
+    note.storeRelaxed(UInt64(UInt(bitPattern: token)) | (shared ? 0 : 1))
+    let taken = shared ? sharedly() : exclusively()
+    note.storeRelaxed(0)
+    if taken {
+      Taking.noteTaken(token, shared: shared, thread)
+      ContentionCounters.waited(token, thread, ticks: anax_ticks() &- begun, slept: asleepSince != 0)
+    }
+    return taken
+  }
+
+  @_noLocks @_noAllocation
+  mutating func exclusively() -> Bool {
+    var old = word.loadRelaxed()
+    // Take it, or stand among those who wait.
+    while true {
+      let now = TokenWord(old)
+      if now.admitsExclusive(slept: false) {
+        if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) { return true }
+        continue
+      }
+      let standing = (old &+ TokenWord.oneWaiting) | TokenWord.awake
+      if word.compareExchange(&old, standing) {
+        awakeIsMine = !now.isAwake
+        old = standing
+        break
+      }
+    }
+    var spin = Spin(token)
+    while true {
+      let now = TokenWord(old)
+      if now.admitsExclusive(slept: slept) {
+        if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) { return true }
+        continue
+      }
+      if awakeIsMine || now.waiting <= anax_token_state().pointee.processors &- 1, !now.hasTurn || slept,
+        spin.wait(word, &old)
+      {
+        continue
+      }
+      if ask(&old, TokenWord.exclusiveTurn) { continue }
+      if let given = sleep(&old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: 0, .exclusive) { return given }
+      spin = Spin(token)
+    }
+  }
+
+  @_noLocks @_noAllocation
+  mutating func sharedly() -> Bool {
+    var spin = Spin(token)
+    var old = word.loadRelaxed()
+    while true {
+      let now = TokenWord(old)
+      if now.admitsShared(slept: slept) {
+        if word.compareExchange(&old, now.takenShared(slept: slept).bits) { return true }
+        continue
+      }
+      if now.waiting < 2, !now.hasTurn || slept, spin.wait(word, &old) { continue }
+      if ask(&old, TokenWord.sharedTurn) { continue }
+      if let given = sleep(&old, clearing: 0, setting: TokenWord.sharedParked, .shared) { return given }
+      spin = Spin(token)
+    }
+  }
+
+  /// Asks for a turn where it is time. True: the word was changed or read anew.
+  @_noLocks @_noAllocation
+  mutating func ask(_ old: inout UInt64, _ turn: UInt64) -> Bool {
+    if asleepSince == 0 || TokenWord(old).hasTurn || TokenWord(old).isFree { return false }
+    let bound = UInt64(Tunable.tokenFair.value)
+    let now = anax_clock()
+    let waited = now &- asleepSince
+    let due = AtomicWord(anax_token_turn_due(token))
+    if waited < bound || now < due.loadRelaxed() && waited < bound &* 8 { return false }
+    let new = old | turn
+    if word.compareExchange(&old, new) {
+      old = new
+      due.storeRelaxed(now &+ bound)
+      ContentionCounters.count(.turn, token, thread)
+      asked = true
+      slept = true
+    }
+    return true
+  }
+
+  /// Sleeps, once, after noting in the word what this waiter no longer does or now needs. nil: go on; false: the deadline has passed.
+  @_noLocks @_noAllocation
+  mutating func sleep(
+    _ old: inout UInt64, clearing: UInt64, setting: UInt64, _ sleepers: Futex.Sleepers
+  ) -> Bool? {
+    let now = anax_clock()
+    if now >= deadline {
+      giveUp()
+      return false
+    }
+    let new = old & ~clearing | setting
+    if new != old {
+      if !word.compareExchange(&old, new) { return nil }
+      old = new
+    }
+    awakeIsMine = false
+    if asleepSince == 0 { asleepSince = now }
+    ContentionCounters.count(.parked, token, thread)
+    switch Futex.wait(Futex.half(of: token), TokenWord(new).half, sleepers, until: wakeTime(now)) {
+    case .woken:
+      slept = true
+      // The release that woke an exclusive waiter has set `awake` for it.
+      awakeIsMine = !shared
+      old = word.loadRelaxed()
+    case .changed:
+      old = word.loadRelaxed()
+      if !shared, TokenWord(old).isAwake { awakeIsMine = true }
+    case .timedOut:
+      if Orphans.arePossible { lookForOrphans() }
+      old = word.loadRelaxed()
+    }
+    return nil
+  }
+
+  /// When to look again unwoken. A shared waiter must, to ask for its turn: exclusive ones are woken before it. In the child of a
+  /// fork anybody must: who should have woken it may not exist there.
+  @_noLocks @_noAllocation
+  func wakeTime(_ now: UInt64) -> UInt64 {
+    var time = deadline
+    if shared { time = min(time, now &+ max(UInt64(Tunable.tokenFair.value), 100_000)) }
+    if Orphans.arePossible { time = min(time, now &+ 10_000_000) }
+    return time
+  }
+
+  @_noLocks @_noAllocation
+  mutating func lookForOrphans() {
+    if deadline == .max, Orphans.holds(token) { TokenStop.orphan(token, owner: Orphans.owner(of: token) ?? 0) }
+    Orphans.look(token, &slept, &awakeIsMine)
+  }
+
+  /// Leaves the waiters. Whoever could not go on because of this one is woken.
+  @_noLocks @_noAllocation
+  mutating func giveUp() {
+    var old = word.loadRelaxed()
+    while true {
+      var new = old
+      if !shared {
+        new &-= TokenWord.oneWaiting
+        // Whether `awake` stood for this one or another, a needless wake-up is the worst.
+        new &= ~TokenWord.awake
+      }
+      if asked { new &= ~(shared ? TokenWord.sharedTurn : TokenWord.exclusiveTurn) }
+      let (settled, wake) = TokenWord(new).settled()
+      if word.compareExchange(&old, settled.bits) {
+        Releasing.perform(wake, Futex.half(of: token))
+        return
+      }
+    }
+  }
+}
