@@ -42,6 +42,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.60.0"),
+    .package(name: "swift-anax", path: ".."),
   ],
   targets: [
     .systemLibrary(name: "CBench"),
@@ -55,7 +56,11 @@ let package = Package(
     .target(
       name: "CPeers", cSettings: peerDefines.map { .define($0) }, cxxSettings: peerDefines.map { .define($0) }),
     measured(
-      "token-workload", ["CPeers", .product(name: "NIOConcurrencyHelpers", package: "swift-nio")],
+      "token-workload",
+      [
+        "CPeers", .product(name: "Anax", package: "swift-anax"),
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+      ],
       linked: peerLibraries.isEmpty ? [] : [.unsafeFlags(peerLibraries)]),
     .executableTarget(
       name: "token-bench", dependencies: ["CBench", "Harness", argumentParser], swiftSettings: settings),

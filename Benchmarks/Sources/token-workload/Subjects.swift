@@ -38,6 +38,7 @@ struct Subject {
 
   static var all: [Subject] {
     [
+      Subject(pair: "token", "Token of Anax", AnaxToken.self, [.exclusive, .shared, .two]),
       Subject("swift", "Mutex of Swift's Synchronization", SwiftMutex.self, [.exclusive]),
       Subject("pthread", "pthread_mutex_t, normal", PthreadMutex<Normal>.self, [.exclusive]),
       Subject("adaptive", "pthread_mutex_t, adaptive", PthreadMutex<Adaptive>.self, [.exclusive]),
