@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-// The benchmark: `workload` runs one case on whatever malloc its process has, `bench` runs the cases on each subject in
-// turn and compares. A package of its own, so that neither the library nor its tests depend on it.
+// The benchmarks, in pairs of a small program that runs one case in a process of its own, and a runner that lets the
+// subjects take turns and compares them: `workload` and `bench` for malloc, `token-workload` and `token-bench` for
+// locks. A package of its own, so that neither the library nor its tests depend on it.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -11,26 +12,58 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A small process that starts fast: what it has besides its subject is the same for every subject. Loops that differ in
+/// what they call only stay functions of their own, so that the calls are direct.
+func measured(_ name: String, _ dependencies: [Target.Dependency], linked: [LinkerSetting] = []) -> Target {
+  .executableTarget(
+    name: name, dependencies: ["CBench", "Instruments"] + dependencies,
+    swiftSettings: settings + [
+      .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xllvm", "-swiftmergefunc-threshold=0"])
+    ],
+    linkerSettings: [.unsafeFlags(["-static-stdlib"])] + linked)
+}
+
+// Locks that are not on every machine: the linker's flags for each, or nothing where it is to be left out. The
+// environment says it, and not a look at the file system, since SwiftPM keeps what it once read here.
+// `Scripts/bench-tokens` sets both.
+var peerDefines: [String] = []
+var peerLibraries: [String] = []
+for (variable, define) in [("ANAX_BENCH_ABSL", "BENCH_ABSL"), ("ANAX_BENCH_NSYNC", "BENCH_NSYNC")] {
+  guard let flags = Context.environment[variable], !flags.isEmpty else { continue }
+  peerDefines.append(define)
+  peerLibraries += flags.split(separator: " ").map(String.init)
+}
+
 let package = Package(
   name: "anax-benchmarks",
-  products: [
-    .executable(name: "workload", targets: ["workload"]),
-    .executable(name: "bench", targets: ["bench"]),
-  ],
+  products: ["workload", "bench", "token-workload", "token-bench"].map { .executable(name: $0, targets: [$0]) },
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.60.0"),
+    .package(name: "swift-anax", path: ".."),
   ],
   targets: [
     .systemLibrary(name: "CBench"),
+    // What the measuring processes share, and what the runners share.
+    .target(
+      name: "Instruments", dependencies: ["CBench"],
+      swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
+    .target(name: "Harness", dependencies: ["CBench"], swiftSettings: settings),
+    measured("workload", []),
+    .executableTarget(name: "bench", dependencies: ["CBench", "Harness", argumentParser], swiftSettings: settings),
+    .target(
+      name: "CPeers", cSettings: peerDefines.map { .define($0) }, cxxSettings: peerDefines.map { .define($0) }),
+    measured(
+      "token-workload",
+      [
+        "CPeers", .product(name: "Anax", package: "swift-anax"),
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+      ],
+      linked: peerLibraries.isEmpty ? [] : [.unsafeFlags(peerLibraries)]),
     .executableTarget(
-      name: "workload",
-      dependencies: ["CBench"],
-      swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"])],
-      // A small process that starts fast: what it has besides the allocator is the same for every allocator.
-      linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
-    .executableTarget(
-      name: "bench",
-      dependencies: ["CBench", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      swiftSettings: settings),
-  ]
+      name: "token-bench", dependencies: ["CBench", "Harness", argumentParser], swiftSettings: settings),
+  ],
+  cxxLanguageStandard: .cxx17
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the scripts share; sourced, never run. `complain` and `die` name the script that speaks; `need_packages` installs
-# Debian packages where it may; steps are timed and bounded, write to a log of their own, and are counted for the summary.
+# What the scripts share; sourced, never run. `complain` and `die` name the script that speaks; `need_packages` and
+# `want_packages` install Debian packages where they may; steps are timed and bounded, write to a log of their own, and are counted for the summary.
 # A step is a function `step_NAME` of the script that calls `run_steps`; it runs in a process of its own, so that
 # `set -e` holds in it and its limit ends all that it started. It ends with 0, with $skipped after printing the reason,
 # or with anything else: failed.
@@ -32,6 +32,19 @@ need_packages() {
   timeout 300 apt-get update -qq || complain "apt-get update failed; trying with the lists that are here"
   DEBIAN_FRONTEND=noninteractive timeout 600 apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
     die "apt-get could not install: $*"
+}
+
+# want_packages PACKAGE…: installs them where it may; what cannot be installed is said, and left out.
+want_packages() {
+  (($# > 0)) || return 0
+  if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+    echo "installing $*" >&2
+    if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } >&2; then
+      complain "$* could not be installed; what is missing is left out"
+    fi
+  else
+    complain "not installed, and so left out: $* (apt-get install $*)"
+  fi
 }
 
 # clock SECONDS: as 1:05.

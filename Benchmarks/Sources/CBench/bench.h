@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <gnu/libc-version.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/types.h>
 #include <time.h>
@@ -131,5 +133,14 @@ static inline int bench_trace_exit(pid_t child) {
 }
 
 static inline int bench_trace_continue(pid_t child) { return (int)ptrace(PTRACE_CONT, child, NULL, NULL); }
+
+/// A process that only burns processor time, and dies with the thread that called. -1 with errno.
+static inline pid_t bench_spawn_hog(void) {
+  pid_t parent = getpid();
+  pid_t child = fork();
+  if (child != 0) return child;
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(1);
+  for (;;) __asm__ volatile("");
+}
 
 #endif

@@ -4,6 +4,7 @@
 
 import ArgumentParser
 import Glibc
+import Harness
 
 @main
 struct Bench: ParsableCommand {
@@ -101,7 +102,7 @@ struct Bench: ParsableCommand {
   }
 
   private func report(
-    _ samples: Samples, _ rows: [Row], _ cells: [Cell], _ candidate: Int?, interrupted: Bool
+    _ samples: BenchSamples, _ rows: [Row], _ cells: [Cell], _ candidate: Int?, interrupted: Bool
   ) throws {
     let judgements = rows.filter { samples.rounds[$0.cell] != nil }
       .map { Judgement($0, samples, candidate: candidate) }
@@ -116,14 +117,15 @@ struct Bench: ParsableCommand {
     summaries.append(.peakMemory(measured, samples, bound: Goals.peakMemory, candidate: candidate))
     let present = summaries.compactMap { $0 }
     var table = Table(subjects: samples.subjects, candidate: candidate, spread: true)
-    if !spread, let width = Table.terminalWidth(), table.width() > width {
+    if !spread, let width = Console.width(), table.width() > width {
       table = Table(subjects: samples.subjects, candidate: candidate, spread: false)
     }
     print(table.render(judgements, present))
     let counts = samples.rounds.values.map(\.count)
     print("\(counts.max() ?? 0) rounds\(interrupted ? ", interrupted" : ""), seed \(seed).")
     if let json {
-      try Export(samples, judgements, present, candidate: candidate).write(to: json)
+      try JSONFile.write(
+        Export(samples, judgements, present, candidate: candidate), to: json, option: "--json")
     }
   }
 
@@ -193,13 +195,10 @@ struct Bench: ParsableCommand {
 
   /// `workload`, which is built beside this program.
   private func workloadPath() throws -> String {
-    guard let own = realpath("/proc/self/exe", nil) else { throw ValidationError("/proc/self/exe cannot be read") }
-    defer { free(own) }
-    let folder = String(cString: own).split(separator: "/").dropLast().joined(separator: "/")
-    let path = "/\(folder)/workload"
-    guard access(path, X_OK) == 0 else {
-      throw ValidationError("'\(path)' is not there: build the product 'workload' too")
+    do {
+      return try Child.sibling("workload")
+    } catch {
+      throw ValidationError(error.description)
     }
-    return path
   }
 }

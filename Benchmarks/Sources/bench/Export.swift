@@ -2,9 +2,7 @@
 //
 // The report as JSON: the machine, the subjects, every row with all its samples, the summaries.
 
-import CBench
-import FoundationEssentials
-import Glibc
+import Harness
 
 struct Export: Encodable {
   struct SubjectEntry: Encodable {
@@ -47,7 +45,7 @@ struct Export: Encodable {
   let rows: [Entry]
   let summaries: [SummaryEntry]
 
-  init(_ samples: Samples, _ judgements: [Judgement], _ summaries: [Summary], candidate: Int?) {
+  init(_ samples: BenchSamples, _ judgements: [Judgement], _ summaries: [Summary], candidate: Int?) {
     let names = samples.subjects.map(\.name)
     machine = Machine.facts()
     subjects = samples.subjects.map { SubjectEntry(name: $0.name, path: $0.path, environment: $0.environment) }
@@ -76,47 +74,4 @@ struct Export: Encodable {
     for (name, value) in zip(names, values) { table[name] = value }
     return table
   }
-
-  func write(to path: String) throws(Problem) {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    guard let data = try? encoder.encode(self) else { throw Problem("--json \(path): the samples cannot be encoded") }
-    guard let file = fopen(path, "w") else { throw Problem("--json \(path): \(reason(errno))") }
-    let bytes = [UInt8](data)
-    let written = fwrite(bytes, 1, bytes.count, file)
-    guard fclose(file) == 0, written == bytes.count else { throw Problem("--json \(path): \(reason(errno))") }
-  }
-}
-
-/// What a reader must know of the machine to judge the figures.
-enum Machine {
-  static func facts() -> [String: String] {
-    var system = utsname()
-    uname(&system)
-    let release = withUnsafeBytes(of: system.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    let model = readText("/proc/cpuinfo").split(separator: "\n").first { $0.hasPrefix("model name") }
-    let hugePages = readText("/sys/kernel/mm/transparent_hugepage/enabled")
-    return [
-      "kernel": release,
-      "libc": "glibc " + String(cString: gnu_get_libc_version()),
-      "processors": "\(bench_processors())",
-      "processor": model.map { String($0.split(separator: ":").last ?? "").trimmed } ?? "unknown",
-      "page": "\(bench_page_size())",
-      "hugePages": String(hugePages.split(separator: "[").last?.split(separator: "]").first ?? "unknown"),
-    ]
-  }
-
-  static func line() -> String {
-    let facts = facts()
-    return [
-      "\(facts["processors"]!) x \(facts["processor"]!)", "Linux \(facts["kernel"]!)", facts["libc"]!,
-      "huge pages: \(facts["hugePages"]!)",
-    ].joined(separator: ", ")
-  }
-}
-
-extension String {
-  fileprivate var trimmed: String { String(drop { $0 == " " || $0 == "\t" }) }
 }

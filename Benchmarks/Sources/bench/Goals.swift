@@ -2,6 +2,8 @@
 //
 // What each row must reach: the one place for the bounds. All metrics are better when lower.
 
+import Harness
+
 /// A bound of one row.
 enum Goal: Sendable {
   /// At most so many times the best peer of the row.

@@ -3,14 +3,7 @@
 // From samples to statements: which peer is the best of a row, how the candidate compares with it, and whether the
 // row's goal is met. Ratios are paired: both sides of a ratio come from the same round.
 
-/// What can be said about a goal. Met within noise: the middle is above the bound, but not significantly (95%).
-enum Verdict: String, Sendable {
-  case met
-  case metWithinNoise = "met (noise)"
-  case missed = "MISSED"
-  case failed = "FAILED"
-  case open = ""
-}
+import Harness
 
 struct Judgement: Sendable {
   let row: Row
@@ -24,7 +17,7 @@ struct Judgement: Sendable {
   let verdict: Verdict
   let disturbed: Double
 
-  init(_ row: Row, _ samples: Samples, candidate: Int?) {
+  init(_ row: Row, _ samples: BenchSamples, candidate: Int?) {
     self.row = row
     let values = samples.values(row.cell, row.metric)
     figures = values.map { list in
@@ -71,22 +64,17 @@ struct Judgement: Sendable {
     }
     switch goal {
     case .none: return .open
-    case .ratio(let bound): return ratios[candidate].map { judge($0, bound) } ?? .open
-    case .absolute(let bound): return judge(own, bound)
+    case .ratio(let bound): return ratios[candidate].map { Verdict.judge($0, atMost: bound) } ?? .open
+    case .absolute(let bound): return Verdict.judge(own, atMost: bound)
     case .absoluteOrRatio(let value, let bound):
-      return better(judge(own, value), ratios[candidate].map { judge($0, bound) } ?? .open)
+      return better(
+        Verdict.judge(own, atMost: value), ratios[candidate].map { Verdict.judge($0, atMost: bound) } ?? .open)
     case .absoluteOrRatioTo(let value, let name, let bound):
-      let ratio = against(name).map { judge(zip(own, $0).map { $0 / $1 }, bound) }
-      return better(judge(own, value), ratio ?? .open)
+      let ratio = against(name).map { Verdict.judge(zip(own, $0).map { $0 / $1 }, atMost: bound) }
+      return better(Verdict.judge(own, atMost: value), ratio ?? .open)
     case .overGlibc(let value):
-      return against("glibc").map { judge(zip(own, $0).map { $0 - $1 }, value) } ?? .open
+      return against("glibc").map { Verdict.judge(zip(own, $0).map { $0 - $1 }, atMost: value) } ?? .open
     }
-  }
-
-  /// Whether the median is at most `bound`, or not significantly above it.
-  static func judge(_ values: [Double], _ bound: Double) -> Verdict {
-    if Statistics.median(values) <= bound { return .met }
-    return Statistics.interval(values).lowerBound <= bound ? .metWithinNoise : .missed
   }
 
   private static func better(_ left: Verdict, _ right: Verdict) -> Verdict {
@@ -112,7 +100,7 @@ struct Summary: Sendable {
   }
 
   /// Geometric means of peak resident memory relative to glibc.
-  static func peakMemory(_ cells: [Cell], _ samples: Samples, bound: Double?, candidate: Int?) -> Summary? {
+  static func peakMemory(_ cells: [Cell], _ samples: BenchSamples, bound: Double?, candidate: Int?) -> Summary? {
     guard let glibc = samples.subjects.firstIndex(where: { $0.path == nil }) else { return nil }
     let lists: [[[Double]?]] = cells.filter(\.footprint).compactMap { cell in
       let values = samples.values(cell, "peak_kib")
@@ -141,6 +129,6 @@ struct Summary: Sendable {
     }
     return Summary(
       name: name, means: means, interval: Statistics.interval(perRound), bound: bound,
-      verdict: bound.map { Judgement.judge(perRound, $0) } ?? .open, rows: usable.count)
+      verdict: bound.map { Verdict.judge(perRound, atMost: $0) } ?? .open, rows: usable.count)
   }
 }

@@ -3,9 +3,7 @@
 // The order of things: rounds over all cells, in each cell the subjects one after another, first another one each time;
 // a run that foreign load disturbed is taken again, at most twice. Cells that sleep run on all subjects at once.
 
-import CBench
-import FoundationEssentials
-import Glibc
+import Harness
 
 struct Session {
   struct Plan {
@@ -25,11 +23,8 @@ struct Session {
   let plan: Plan
   let workload: String
 
-  private let started = bench_now()
-  private(set) var samples: Samples
-  /// Seconds spent on runs that were taken again.
-  private var repeated = 0.0
-  private(set) var interrupted = false
+  private(set) var samples: BenchSamples
+  private var takes: Takes
   /// Why a subject cannot be measured at all.
   private var unusable: [String?]
 
@@ -37,27 +32,28 @@ struct Session {
     (self.subjects, self.candidate, self.cells, self.plan) = (subjects, candidate, cells, plan)
     self.workload = workload
     samples = Samples(subjects: subjects)
+    takes = Takes(limit: plan.limit)
     unusable = subjects.map { _ in nil }
   }
 
-  private var elapsed: Double { Double(bench_now() - started) / 1e9 }
+  var interrupted: Bool { takes.interrupted }
 
   mutating func run() {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
     checkSubjects()
     for _ in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
-      progress("\(sleeping.count) sleeping cells at once")
+      Console.progress("\(sleeping.count) sleeping cells at once")
       runSleeping(sleeping)
     }
     for round in 0..<plan.rounds where !interrupted {
-      if round > 0, elapsed > plan.limit { break }
+      if round > 0, takes.elapsed > plan.limit { break }
       for (index, cell) in awake.enumerated() where !interrupted {
-        progress("round \(round + 1) of \(plan.rounds), \(index + 1) of \(awake.count): \(cell.name)")
+        Console.progress("round \(round + 1) of \(plan.rounds), \(index + 1) of \(awake.count): \(cell.name)")
         runCell(cell, round: round, first: (round + index) % subjects.count)
       }
     }
-    progress("")
+    Console.progress("")
   }
 
   /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library.
@@ -68,13 +64,14 @@ struct Session {
       if result.errors.contains("cannot be preloaded") { unusable[subject] = "not loaded" }
       if let message = unusable[subject] ?? (result.end == .exited(0) ? nil : "") {
         let line = result.errors.split(separator: "\n").first ?? ""
-        FileOutput.error("\(subjects[subject].name): \(message.isEmpty ? "\(result.end)" : message): \(line)\n")
+        Console.error("\(subjects[subject].name): \(message.isEmpty ? "\(result.end)" : message): \(line)\n")
       }
     }
   }
 
   private mutating func runCell(_ cell: Cell, round: Int, first: Int) {
     var outcomes = [Outcome](repeating: Outcome(), count: subjects.count)
+    let session = self
     for turn in subjects.indices {
       let subject = (first + turn) % subjects.count
       // Who failed once stays failed: no waiting for the same crash or the same hang again.
@@ -82,23 +79,13 @@ struct Session {
         outcomes[subject].failure = failure
         continue
       }
-      for attempt in 0..<3 {
-        let before = Load.now()
-        let from = elapsed
-        var outcome = measure(cell, subject, round)
-        let foreign = Load.now().foreign(since: before)
-        outcome.disturbed = Load.disturbs(foreign, wall: elapsed - from)
-        outcomes[subject] = outcome
-        if interrupted { return }
-        let mayRepeat = attempt < 2 && elapsed < plan.limit && repeated < 5 + elapsed / 5
-        if outcome.failure != nil || !outcome.disturbed || !mayRepeat { break }
-        repeated += elapsed - from
-      }
+      outcomes[subject] = takes.take { session.measure(cell, subject, round, &$0) }
+      if interrupted { return }
     }
     samples.add(outcomes, of: cell)
   }
 
-  private mutating func measure(_ cell: Cell, _ subject: Int, _ round: Int) -> Outcome {
+  private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
     if cell.warmed { warmHost() }
     switch cell.kind {
     case .start:
@@ -110,7 +97,7 @@ struct Session {
     case .workload:
       do {
         let child = try launch(cell, subject, round)
-        return outcome(child.wait(limit: 20 * max(plan.scale, 1)))
+        return takes.outcome(child.wait(limit: 20 * max(plan.scale, 1)))
       } catch {
         return Outcome(failure: error.description)
       }
@@ -139,7 +126,7 @@ struct Session {
           outcomes[cell][subject].failure = error.description
         }
       }
-      for (cell, subject, child) in running { outcomes[cell][subject] = outcome(child.wait(limit: 180)) }
+      for (cell, subject, child) in running { outcomes[cell][subject] = takes.outcome(child.wait(limit: 180)) }
     }
     guard !interrupted else { return }
     for cell in cells.indices {
@@ -173,36 +160,4 @@ struct Session {
   private func warmHost() {
     _ = try? Child.start(workload, ["warm"], Subject.glibc.variables([])).wait(limit: 30)
   }
-
-  private struct Line: Decodable { let metrics: [String: Double] }
-
-  private mutating func outcome(_ result: Child.Result) -> Outcome {
-    var outcome = Outcome(processorTime: result.processorTime, wall: result.wall)
-    switch result.end {
-    case .interrupted: interrupted = true
-    case .timedOut: outcome.failure = "timed out"
-    case .killed(let signal): outcome.failure = "signal \(signal)"
-    case .exited(0):
-      if let line = try? JSONDecoder().decode(Line.self, from: Data(result.output.utf8)) {
-        outcome.metrics = line.metrics
-      } else {
-        outcome.failure = "no result"
-      }
-    case .exited(let code): outcome.failure = "exit \(code)"
-    }
-    if outcome.failure != nil, let line = result.errors.split(separator: "\n").first {
-      progress("")
-      FileOutput.error("\(outcome.failure!): \(line)\n")
-    }
-    return outcome
-  }
-
-  private func progress(_ text: String) {
-    guard isatty(2) == 1 else { return }
-    FileOutput.error("\r\u{1B}[K\(text)")
-  }
-}
-
-enum FileOutput {
-  static func error(_ text: String) { _ = text.withCString { write(2, $0, strlen($0)) } }
 }

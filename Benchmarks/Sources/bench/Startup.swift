@@ -6,6 +6,7 @@
 
 import CBench
 import Glibc
+import Harness
 
 enum Startup {
   private static let program = "/bin/true"

@@ -3,6 +3,8 @@
 // What is run and what is shown: a cell is one run of one case on one subject, a row is one metric of a cell. Several
 // rows may come from one cell. The list here is the order of the table.
 
+import Harness
+
 /// One kind of run; equal cells are run once.
 struct Cell: Hashable, Sendable {
   enum Kind: Hashable, Sendable {
@@ -30,6 +32,8 @@ struct Cell: Hashable, Sendable {
     }
   }
 }
+
+typealias BenchSamples = Samples<Cell, Subject>
 
 struct Row: Sendable {
   let section: String

@@ -2,7 +2,7 @@
 //
 // The report on the terminal: one line a row, a column a subject; the best figure of a row carries a star.
 
-import Glibc
+import Harness
 
 struct Table {
   let subjects: [Subject]
@@ -88,33 +88,5 @@ struct Table {
     return text
   }
 
-  /// Columns of the terminal, or nil where the output is none.
-  static func terminalWidth() -> Int? {
-    var size = winsize()
-    guard isatty(1) == 1, ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-    return Int(size.ws_col)
-  }
-
   func width() -> Int { 43 + subjects.count * subjectWidth + (candidate == nil ? 0 : 62) }
-}
-
-private func pad(_ text: String, _ width: Int) -> String {
-  text + String(repeating: " ", count: max(width - text.count, 1))
-}
-
-private func padLeft(_ text: String, _ width: Int) -> String {
-  String(repeating: " ", count: max(width - text.count, 1)) + text
-}
-
-/// Three significant digits, at most two behind the point.
-func number(_ value: Double) -> String {
-  guard value.isFinite else { return "-" }
-  let size = abs(value)
-  let digits = size < 9.995 ? 2 : size < 99.95 ? 1 : 0
-  let scale = [1.0, 10.0, 100.0][digits]
-  let rounded = Int((size * scale).rounded())
-  let sign = value < 0 && rounded != 0 ? "-" : ""
-  guard digits > 0 else { return sign + "\(rounded)" }
-  let fraction = "\(rounded % Int(scale))"
-  return sign + "\(rounded / Int(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
 }

@@ -5,6 +5,7 @@
 
 import CBench
 import Glibc
+import Instruments
 
 /// What a case is given.
 struct Conditions {

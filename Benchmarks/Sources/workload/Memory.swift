@@ -1,26 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory of the workload itself: arrays straight from the kernel, so that the allocator under test sees only what a
-// case asks of it, and the readings of resident memory. Arrays are resident from the start and are never unmapped.
+// Blocks of the allocator under test, and the readings of resident memory.
 
-import CBench
 import Glibc
-
-/// A zeroed array of `count` values, resident, outside the allocator.
-func mapped<Value: BitwiseCopyable>(_ count: Int, of type: Value.Type) -> UnsafeMutablePointer<Value> {
-  let bytes = max(count * MemoryLayout<Value>.stride, 1)
-  let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
-  guard let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), base != MAP_FAILED else {
-    fail("no memory for an array of \(bytes) bytes of the workload")
-  }
-  return base.bindMemory(to: type, capacity: count)
-}
-
-func fail(_ message: String) -> Never {
-  let line = "workload: \(message)\n"
-  _ = line.withCString { write(2, $0, strlen($0)) }
-  exit(2)
-}
 
 /// A block of the allocator under test.
 typealias Block = UnsafeMutableRawPointer

@@ -4,6 +4,7 @@
 // table of slots for random exchange. All in mapped memory; a receiver owns what it took.
 
 import CBench
+import Instruments
 
 /// One sender, one receiver. Each side looks at the other's index only when its own copy of it says full or empty.
 struct Ring {

@@ -3,6 +3,7 @@
 // A thousand blocks of 64 bytes taken, then all given back: in the order they came, reversed, shuffled.
 
 import CBench
+import Instruments
 
 let batchCases: [Case] = [
   Case(name: "batch-ordered", about: "1000 x 64 B, then freed in the order of allocation") { batch($0, .ordered) },

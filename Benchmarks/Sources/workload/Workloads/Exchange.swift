@@ -4,6 +4,7 @@
 // and messages round a ring of four threads.
 
 import CBench
+import Instruments
 
 let exchangeCases: [Case] = [
   Case(name: "producer-consumer", about: "one thread takes 64 B blocks, another frees them") { producerConsumer($0) },

@@ -5,6 +5,7 @@
 
 import CBench
 import Glibc
+import Instruments
 
 let footprintCases: [Case] =
   [

@@ -4,6 +4,7 @@
 // thread, or a quarter of each group by another thread.
 
 import CBench
+import Instruments
 
 let groupCases: [Case] = [
   Case(name: "groups", about: "groups of 16384 blocks of one size, taken and freed together by one thread") {

@@ -3,6 +3,7 @@
 // Large blocks: 5 to 25 MB at random, cleared blocks that are used in full, and a block that grows.
 
 import CBench
+import Instruments
 
 let largeCases: [Case] = [
   Case(name: "large", about: "8 live blocks of 5 to 25 MB, a random one replaced, every page touched") { large($0) },

@@ -3,6 +3,7 @@
 // Blocks whose sizes and lifetimes both follow a power law: a wheel of time slots holds the lists of what ends when.
 
 import CBench
+import Instruments
 
 let lifetimeCases = [
   Case(name: "power-law", about: "sizes and lifetimes both of a power law, one thread or several") { powerLaw($0) }

@@ -3,6 +3,7 @@
 // A live set of 20000 blocks of random sizes, of which a random one is replaced again and again.
 
 import CBench
+import Instruments
 
 let liveSetCases: [Case] = [
   Case(name: "live-1k", about: "20000 live blocks of up to 1 KiB, replaced at random") { liveSet($0, 1024) },

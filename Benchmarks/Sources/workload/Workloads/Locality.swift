@@ -4,6 +4,7 @@
 // that Swift's arrays ask at every growth, malloc_usable_size.
 
 import CBench
+import Instruments
 
 let chaseSizes = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144]
 

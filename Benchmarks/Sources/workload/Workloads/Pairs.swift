@@ -3,6 +3,7 @@
 // malloc and free in turn, the hot path alone: no touch, one size. And what the loops cost by themselves.
 
 import CBench
+import Instruments
 
 let pairSizes = [16, 64, 256, 1024, 4096, 8192, 32768]
 

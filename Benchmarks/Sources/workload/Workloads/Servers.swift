@@ -5,6 +5,7 @@
 
 import CBench
 import Glibc
+import Instruments
 
 let serverCases: [Case] = [
   Case(name: "server", about: "threads replace random blocks of 10 to 500 B, die, and a new thread takes over") {

@@ -4,6 +4,7 @@
 
 import CBench
 import Glibc
+import Instruments
 
 let structureCases: [Case] = [
   Case(name: "tree", about: "a search tree of texts built and torn down") { tree($0) },

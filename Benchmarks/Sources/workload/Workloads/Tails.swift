@@ -4,6 +4,7 @@
 // itself costs the same for all; its share is reported by the case `overhead`.
 
 import CBench
+import Instruments
 
 let tailCases = [
   Case(name: "tails", about: "percentiles of malloc and of free, mixed sizes, some blocks freed by another thread") {

@@ -5,12 +5,12 @@
 import CBench
 import Glibc
 
-struct Load {
+package struct Load {
   private let busy: Double
   private let own: Double
 
   /// Now: processor seconds of the whole machine (stolen ones too) and of this program with its ended children.
-  static func now() -> Load {
+  package static func now() -> Load {
     var own = 0.0
     for who in [RUSAGE_SELF, RUSAGE_CHILDREN] {
       var usage = rusage()
@@ -21,11 +21,11 @@ struct Load {
   }
 
   /// Processor seconds that others used since `earlier`.
-  func foreign(since earlier: Load) -> Double { max(busy - earlier.busy - (own - earlier.own), 0) }
+  package func foreign(since earlier: Load) -> Double { max(busy - earlier.busy - (own - earlier.own), 0) }
 
   /// Whether so much foreign time disturbs a run of so many seconds: above 15% of the machine, and beyond what the
   /// kernel's coarse counting can tell.
-  static func disturbs(_ foreign: Double, wall: Double) -> Bool {
+  package static func disturbs(_ foreign: Double, wall: Double) -> Bool {
     foreign > max(0.15 * wall * Double(bench_processors()), 0.025)
   }
 
@@ -39,7 +39,7 @@ struct Load {
 }
 
 /// The text of a small file; empty where it cannot be read.
-func readText(_ path: String) -> String {
+package func readText(_ path: String) -> String {
   let file = open(path, O_RDONLY | O_CLOEXEC)
   guard file >= 0 else { return "" }
   defer { close(file) }

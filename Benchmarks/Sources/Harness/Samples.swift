@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What was measured: for each cell and subject one outcome a round. Only the session adds to it.
+// What was measured: for each cell and subject one outcome a round. Only a session adds to it.
 
 /// One run of one cell on one subject.
-struct Outcome: Sendable {
-  var metrics: [String: Double] = [:]
+package struct Outcome: Sendable {
+  package var metrics: [String: Double] = [:]
   /// What went wrong, in a few words; nil where the run ended well.
-  var failure: String?
+  package var failure: String?
   /// Foreign load disturbed it, and it could not be taken again.
-  var disturbed = false
+  package var disturbed = false
   /// Processor seconds and wall seconds of the process.
-  var processorTime = 0.0
-  var wall = 0.0
+  package var processorTime = 0.0
+  package var wall = 0.0
+
+  package init(metrics: [String: Double] = [:], failure: String? = nil) {
+    (self.metrics, self.failure) = (metrics, failure)
+  }
 }
 
-struct Samples: Sendable {
-  let subjects: [Subject]
+package struct Samples<Cell: Hashable & Sendable, Subject: Sendable>: Sendable {
+  package let subjects: [Subject]
   /// Rounds of a cell, each with one outcome a subject.
-  private(set) var rounds: [Cell: [[Outcome]]] = [:]
+  package private(set) var rounds: [Cell: [[Outcome]]] = [:]
 
-  init(subjects: [Subject]) { self.subjects = subjects }
+  package init(subjects: [Subject]) { self.subjects = subjects }
 
-  mutating func add(_ outcomes: [Outcome], of cell: Cell) { rounds[cell, default: []].append(outcomes) }
+  package mutating func add(_ outcomes: [Outcome], of cell: Cell) { rounds[cell, default: []].append(outcomes) }
 
   /// The values of a metric, a list a subject, of the same rounds; nil for a subject that failed or lacks the metric.
-  func values(_ cell: Cell, _ metric: String) -> [[Double]?] {
+  package func values(_ cell: Cell, _ metric: String) -> [[Double]?] {
     let rounds = rounds[cell] ?? []
     return subjects.indices.map { subject in
       let values = rounds.compactMap { $0[subject].failure == nil ? $0[subject].metrics[metric] : nil }
@@ -33,16 +37,16 @@ struct Samples: Sendable {
   }
 
   /// Processor seconds of each run, a list a subject.
-  func processorTimes(_ cell: Cell) -> [[Double]?] {
+  package func processorTimes(_ cell: Cell) -> [[Double]?] {
     subjects.indices.map { subject in (rounds[cell] ?? []).map { $0[subject].processorTime } }
   }
 
-  func failure(_ cell: Cell, _ subject: Int) -> String? {
+  package func failure(_ cell: Cell, _ subject: Int) -> String? {
     (rounds[cell] ?? []).compactMap { $0[subject].failure }.first
   }
 
   /// The share of runs of a cell that foreign load disturbed.
-  func disturbed(_ cell: Cell) -> Double {
+  package func disturbed(_ cell: Cell) -> Double {
     let all = (rounds[cell] ?? []).flatMap { $0 }
     return all.isEmpty ? 0 : Double(all.filter(\.disturbed).count) / Double(all.count)
   }

@@ -4,21 +4,21 @@
 
 import Glibc
 
-enum Statistics {
-  static func median(_ values: [Double]) -> Double {
+package enum Statistics {
+  package static func median(_ values: [Double]) -> Double {
     guard !values.isEmpty else { return .nan }
     let sorted = values.sorted()
     let middle = sorted.count / 2
     return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
   }
 
-  static func geometricMean(_ values: [Double]) -> Double {
+  package static func geometricMean(_ values: [Double]) -> Double {
     guard !values.isEmpty else { return .nan }
     return exp(values.reduce(0) { $0 + log(max($1, 1e-9)) } / Double(values.count))
   }
 
   /// The interval that holds the median in 95% of samples drawn again from `values`; the same for the same seed.
-  static func interval(_ values: [Double], seed: UInt64 = 1) -> ClosedRange<Double> {
+  package static func interval(_ values: [Double], seed: UInt64 = 1) -> ClosedRange<Double> {
     guard values.count > 1 else { return (values.first ?? .nan)...(values.first ?? .nan) }
     var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
     let draws = 2000

@@ -6,29 +6,39 @@
 import CBench
 import Glibc
 
-struct Child {
-  enum End: Equatable {
+package struct Child {
+  package enum End: Equatable {
     case exited(Int32)
     case killed(Int32)
     case timedOut
     case interrupted
   }
 
-  struct Result {
-    var end: End
-    var output: String
-    var errors: String
+  package struct Result {
+    package var end: End
+    package var output: String
+    package var errors: String
     /// Seconds of user and system time.
-    var processorTime: Double
-    var wall: Double
+    package var processorTime: Double
+    package var wall: Double
   }
 
   private let process: pid_t
   private let outputs: [CInt]
   private let started: UInt64
 
+  /// The path of a program that is built beside this one.
+  package static func sibling(_ name: String) throws(Problem) -> String {
+    guard let own = realpath("/proc/self/exe", nil) else { throw Problem("/proc/self/exe: \(reason(errno))") }
+    defer { free(own) }
+    let folder = String(cString: own).split(separator: "/").dropLast().joined(separator: "/")
+    let path = "/\(folder)/\(name)"
+    guard access(path, X_OK) == 0 else { throw Problem("'\(path)' is not there: build the product '\(name)' too") }
+    return path
+  }
+
   /// Starts a program; a message where that fails.
-  static func start(_ path: String, _ arguments: [String], _ variables: [String]) throws(Problem) -> Child {
+  package static func start(_ path: String, _ arguments: [String], _ variables: [String]) throws(Problem) -> Child {
     var pipes: [[CInt]] = []
     for _ in 0..<2 {
       var ends: [CInt] = [0, 0]
@@ -64,7 +74,7 @@ struct Child {
   }
 
   /// Listens until the program ends; kills it after `limit` seconds or when SIGINT came.
-  func wait(limit: Double) -> Result {
+  package func wait(limit: Double) -> Result {
     var texts: [[UInt8]] = [[], []]
     var open = [true, true]
     var forced: End?
@@ -93,7 +103,7 @@ struct Child {
 
   // MARK: - SIGINT
 
-  static func blockInterrupt() {
+  package static func blockInterrupt() {
     var set = sigset_t()
     sigemptyset(&set)
     sigaddset(&set, SIGINT)
@@ -101,7 +111,7 @@ struct Child {
     pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
-  static var interruptPending: Bool {
+  package static var interruptPending: Bool {
     var set = sigset_t()
     sigpending(&set)
     return sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1
@@ -109,20 +119,20 @@ struct Child {
 }
 
 /// What stops a run, in words.
-struct Problem: Error, CustomStringConvertible {
-  let description: String
-  init(_ description: String) { self.description = description }
+package struct Problem: Error, CustomStringConvertible {
+  package let description: String
+  package init(_ description: String) { self.description = description }
 }
 
-func reason(_ error: CInt) -> String { String(cString: strerror(error)) }
+package func reason(_ error: CInt) -> String { String(cString: strerror(error)) }
 
-func seconds(_ usage: rusage) -> Double {
+package func seconds(_ usage: rusage) -> Double {
   Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
     + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000_000
 }
 
 /// A null-terminated array of C strings for the time of a call.
-func withStrings<Value>(_ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Value) -> Value {
+package func withStrings<Value>(_ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Value) -> Value {
   let copies = texts.map { strdup($0) } + [nil]
   defer { for copy in copies { free(copy) } }
   return body(copies)

@@ -3,31 +3,31 @@
 // A histogram of durations in ticks of the cycle counter: 64 steps in each doubling, so a reading is right to 1.6%.
 // One writer at a time; in mapped memory.
 
-struct Histogram {
-  private static let steps = 64
-  private static let buckets = 64 * 40
-  private let counts: UnsafeMutablePointer<UInt32>
-  private let largest: UnsafeMutablePointer<UInt64>
+public struct Histogram: BitwiseCopyable {
+  @inlinable static var steps: Int { 64 }
+  @inlinable static var buckets: Int { 64 * 40 }
+  @usableFromInline let counts: UnsafeMutablePointer<UInt32>
+  @usableFromInline let largest: UnsafeMutablePointer<UInt64>
 
-  init() {
+  public init() {
     counts = mapped(Histogram.buckets, of: UInt32.self)
     largest = mapped(8, of: UInt64.self)
   }
 
-  @inline(__always) func add(_ ticks: UInt64) {
+  @inlinable @inline(__always) public func add(_ ticks: UInt64) {
     counts[Histogram.bucket(ticks)] &+= 1
     if ticks > largest.pointee { largest.pointee = ticks }
   }
 
-  func add(_ other: Histogram) {
+  public func add(_ other: Histogram) {
     for bucket in 0..<Histogram.buckets { counts[bucket] &+= other.counts[bucket] }
     if other.maximum > maximum { largest.pointee = other.maximum }
   }
 
-  var maximum: UInt64 { largest.pointee }
+  public var maximum: UInt64 { largest.pointee }
 
   /// The ticks that a share of all readings stay at or below.
-  func percentile(_ share: Double) -> Double {
+  public func percentile(_ share: Double) -> Double {
     var total = 0
     for bucket in 0..<Histogram.buckets { total += Int(counts[bucket]) }
     let rank = Int((Double(total) * share).rounded(.up))
@@ -39,7 +39,7 @@ struct Histogram {
     return Double(maximum)
   }
 
-  @inline(__always) private static func bucket(_ ticks: UInt64) -> Int {
+  @inlinable @inline(__always) static func bucket(_ ticks: UInt64) -> Int {
     if ticks < UInt64(steps) { return Int(ticks) }
     let doubling = 63 &- ticks.leadingZeroBitCount &- 6
     let index = (doubling &+ 1) &* steps &+ Int(truncatingIfNeeded: ticks &>> UInt64(doubling)) &- steps

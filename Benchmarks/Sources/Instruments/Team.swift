@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Threads of a workload: a team runs one body on each of its threads, started together, and tells the wall time from
-// the start to the last one's end. A team of one runs on the calling thread, as a single-threaded program does.
+// the start to the last one's end. A team of one runs on the calling thread, as a single-threaded program does, unless
+// the calling thread has something to do meanwhile.
 
 import CBench
 import Glibc
 
-enum Team {
+public enum Team {
   private final class Launch {
     let body: (Int) -> Void
     let index: Int
@@ -16,9 +17,10 @@ enum Team {
     }
   }
 
-  /// Runs `body` with 0, 1, … on `count` threads; the wall time in nanoseconds.
-  static func run(_ count: Int, _ body: @escaping (Int) -> Void) -> Double {
-    if count == 1 {
+  /// Runs `body` with 0, 1, … on `count` threads, and `meanwhile`, once they have started, on this one; the wall time in
+  /// nanoseconds.
+  public static func run(_ count: Int, meanwhile: (() -> Void)? = nil, _ body: @escaping (Int) -> Void) -> Double {
+    if count == 1, meanwhile == nil {
       let start = bench_now()
       body(0)
       return Double(bench_now() - start)
@@ -32,6 +34,7 @@ enum Team {
     while bench_load(state) < UInt64(count) { sched_yield() }
     let start = bench_now()
     bench_store(state + 8, 1)
+    meanwhile?()
     for thread in threads { pthread_join(thread, nil) }
     return Double(bench_load(state + 16) - start)
   }
@@ -60,13 +63,15 @@ enum Team {
 }
 
 /// Waits for another thread: a short spin, then the processor is given up.
-struct Patience {
-  private var tries = 0
+public struct Patience {
+  @usableFromInline var tries = 0
 
-  @inline(__always) mutating func wait() {
+  public init() {}
+
+  @inlinable @inline(__always) public mutating func wait() {
     tries &+= 1
     if tries < 64 { bench_pause() } else { sched_yield() }
   }
 
-  @inline(__always) mutating func done() { tries = 0 }
+  @inlinable @inline(__always) public mutating func done() { tries = 0 }
 }

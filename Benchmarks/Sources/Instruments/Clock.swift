@@ -5,10 +5,10 @@
 
 import CBench
 
-enum Clock {
+public enum Clock {
   /// The median over `chunks` of the nanoseconds that one operation took; the first chunk is warm-up and not counted.
-  @inline(__always)
-  static func median(chunks: Int, operations: Int, _ body: (Int) -> Void) -> Double {
+  @inlinable @inline(__always)
+  public static func median(chunks: Int, operations: Int, _ body: (Int) -> Void) -> Double {
     let times = mapped(chunks, of: Double.self)
     body(operations)
     for chunk in 0..<chunks {
@@ -19,14 +19,14 @@ enum Clock {
     return median(times, chunks)
   }
 
-  static func median(_ values: UnsafeMutablePointer<Double>, _ count: Int) -> Double {
+  public static func median(_ values: UnsafeMutablePointer<Double>, _ count: Int) -> Double {
     var buffer = UnsafeMutableBufferPointer(start: values, count: count)
     buffer.sort()
     return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2
   }
 
   /// Nanoseconds of one tick of the cycle counter, over at least 20 ms.
-  static func nanosecondsPerTick() -> Double {
+  public static func nanosecondsPerTick() -> Double {
     let (from, fromTicks) = (bench_now(), bench_ticks())
     while bench_now() - from < 20_000_000 {}
     return Double(bench_now() - from) / Double(bench_ticks() - fromTicks)

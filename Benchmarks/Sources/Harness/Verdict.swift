@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What can be said about a goal, from the figures of the rounds.
+
+/// Met within noise: the middle is beyond the bound, but not significantly (95%).
+package enum Verdict: String, Sendable {
+  case met
+  case metWithinNoise = "met (noise)"
+  case missed = "MISSED"
+  case failed = "FAILED"
+  case open = ""
+
+  /// Whether the median is at most `bound`, or not significantly above it.
+  package static func judge(_ values: [Double], atMost bound: Double) -> Verdict {
+    if Statistics.median(values) <= bound { return .met }
+    return Statistics.interval(values).lowerBound <= bound ? .metWithinNoise : .missed
+  }
+
+  /// Whether the median is at least `bound`, or not significantly below it.
+  package static func judge(_ values: [Double], atLeast bound: Double) -> Verdict {
+    judge(values.map { -$0 }, atMost: -bound)
+  }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is run: a cell is one case under one set of conditions. The judged cells are fixed here, beforehand; the full grid
+// is all that the factors give.
+
+import Harness
+
+/// One kind of run; equal cells are run once.
+struct Cell: Hashable, Sendable {
+  enum Kind: Hashable, Sendable {
+    /// Acquire and release that nobody else wants.
+    case pair
+    /// Threads that take one lock.
+    case contention
+    /// Threads that take two locks in opposite orders, for a time or for so many rounds.
+    case two(rounds: Int)
+  }
+
+  /// Work outside: so many nanoseconds, or so many times the section.
+  enum Think: Hashable, Sendable {
+    case nanoseconds(Double)
+    case sections(Double)
+  }
+
+  var kind = Kind.contention
+  var threads = 1
+  /// Nanoseconds of work inside.
+  var section = 0.0
+  var think = Think.nanoseconds(0)
+  /// Percent of the operations that share.
+  var shared = 0
+  var hog = false
+  /// Two seconds in which every wait is timed.
+  var long = false
+
+  var thinkTime: Double {
+    switch think {
+    case .nanoseconds(let time): time
+    case .sections(let count): section * count
+    }
+  }
+
+  /// Which subjects run it.
+  var part: String {
+    switch kind {
+    case .two: "two"
+    case .pair: "exclusive"
+    case .contention: shared > 0 ? "shared" : "exclusive"
+    }
+  }
+
+  var name: String {
+    if kind == .pair { return "uncontended" }
+    var parts = [threads == 1 ? "1 thread" : "\(threads) threads"]
+    if case .two(let rounds) = kind {
+      parts.append("two locks in opposite orders")
+      if rounds > 0 { return (parts + ["\(rounds) rounds"]).joined(separator: ", ") }
+    }
+    parts += ["section \(Cell.time(section))", "think \(Cell.time(thinkTime))"]
+    if shared > 0 { parts.append("\(shared)% shared") }
+    if hog { parts.append("hog") }
+    if long { parts.append("2 s") }
+    return parts.joined(separator: ", ")
+  }
+
+  private static func time(_ nanoseconds: Double) -> String {
+    nanoseconds < 1000 ? "\(Int(nanoseconds)) ns" : "\(number(nanoseconds / 1000).trimmedZeros) us"
+  }
+}
+
+extension String {
+  /// Without the zeros behind the point, and without the point where nothing is left behind it.
+  fileprivate var trimmedZeros: String {
+    guard contains(".") else { return self }
+    var text = self[...]
+    while text.last == "0" { text.removeLast() }
+    if text.last == "." { text.removeLast() }
+    return String(text)
+  }
+}
+
+enum Cells {
+  static let threads = [1, 2, 4, 8, 16]
+
+  /// Section and think of the judged cells; with each number of threads, 40 cells.
+  static let judgedWork: [(section: Double, think: Cell.Think)] = [
+    (0, .nanoseconds(0)),
+    (0, .nanoseconds(200)),
+    (10, .sections(4)),
+    (50, .nanoseconds(0)),
+    (50, .sections(4)),
+    (200, .sections(1)),
+    (1000, .sections(1)),
+    (1000, .sections(4)),
+  ]
+
+  static let judged = threads.flatMap { threads in
+    judgedWork.map { Cell(threads: threads, section: $0.section, think: $0.think) }
+  }
+
+  /// Where Swift's Mutex falls into its convoy.
+  static let short = Cell(threads: 8, section: 10, think: .sections(4))
+
+  /// Where a lock with two speeds would show both.
+  static let steady = judged.filter { $0.threads == 8 && $0.section <= 50 }
+
+  static let long = [50.0, 1000].map { section in
+    Cell(threads: 8, section: section, think: .sections(section < 1000 ? 4 : 1), long: true)
+  }
+
+  static func mostlyShared(_ threads: Int) -> [Cell] {
+    [50.0, 200.0].map { Cell(threads: threads, section: $0, think: .sections(1), shared: 99) }
+  }
+
+  static func two(_ threads: Int) -> Cell {
+    Cell(kind: .two(rounds: 0), threads: threads, section: 50, think: .sections(1))
+  }
+
+  /// Two threads and no pause between the rounds.
+  static func opposite(rounds: Int) -> Cell { Cell(kind: .two(rounds: rounds), threads: 2) }
+
+  /// All that the goals ask for.
+  static func goals(rounds: Int) -> [Cell] {
+    [Cell(kind: .pair)] + judged + long + mostlyShared(2) + mostlyShared(4) + [
+      two(2), two(4), opposite(rounds: rounds),
+    ]
+  }
+
+  /// All that the factors give, for one night.
+  static let grid: [Cell] = threads.flatMap { threads in
+    [0.0, 10, 50, 200, 1000, 5000, 20_000, 100_000].flatMap { section in
+      thinks(section).flatMap { think in
+        [0, 50, 90, 99].flatMap { shared in
+          [false, true].map { hog in
+            Cell(threads: threads, section: section, think: think, shared: shared, hog: hog)
+          }
+        }
+      }
+    }
+  }
+
+  private static func thinks(_ section: Double) -> [Cell.Think] {
+    let fixed: [Cell.Think] = [.nanoseconds(0), .nanoseconds(50), .nanoseconds(200)]
+    let relative: [Cell.Think] = [.sections(1), .sections(4), .sections(16)]
+    return section == 0 ? fixed : fixed + relative
+  }
+}
