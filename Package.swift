@@ -47,12 +47,12 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "AnaxCommand", "Machine", "Topology", "Tuner", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "Anax", "AnaxCommand", "Machine", "Topology", "Tuner", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
   .testTarget(name: "TunerTests", dependencies: ["Anax", "Topology", "Tuner"], swiftSettings: swiftSettings),
   // The Swift face.
-  .testTarget(name: "AnaxTests", dependencies: ["CAnax", "Anax"], swiftSettings: swiftSettings),
+  .testTarget(name: "AnaxTests", dependencies: ["CAnax", "Anax", "Topology"], swiftSettings: swiftSettings),
 ]
 
 // White-box tests of the engine, its models and its chaos: begin

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the verbs print: JSON that a parser takes, and the same facts in text.
+import Anax
 import Foundation
 import Machine
 import Testing

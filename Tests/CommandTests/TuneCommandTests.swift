@@ -4,9 +4,9 @@
 import ArgumentParser
 import Foundation
 import Testing
-import Tuner
 
 @testable import AnaxCommand
+@testable import Tuner
 
 @Suite struct TuneCommandTests {
   @Test func goodOptionsAreTaken() throws {

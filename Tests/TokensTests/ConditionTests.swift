@@ -38,7 +38,7 @@ import Tokens
     onThreads(6) { index in
       for round in 0..<200 {
         if index < 2 {
-          token.withToken { usleep(20) }
+          token.withToken { _ = usleep(20) }
           got.add()
         } else if (try? index == 5
           ? token.acquireShared(timeout: .microseconds(30))

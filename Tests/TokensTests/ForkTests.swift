@@ -72,7 +72,7 @@ private func use(_ token: Token) -> Bool {
       b.acquireShared()
       let status = inChild {
         guard a.isHeld, b.isHeld, a.word.isExclusive, b.word.sharedCount == 1 else { return 1 }
-        var blocked = true
+        nonisolated(unsafe) var blocked = true
         Worker { blocked = a.tryWithToken { true } != nil }.join()
         if blocked { return 2 }
         a.release()
@@ -208,7 +208,7 @@ private func use(_ token: Token) -> Bool {
       let hammer = Worker { while over.value == 0 { token.withToken {} } }
       for _ in 0..<100 {
         let status = inChild {
-          var wrong = false
+          nonisolated(unsafe) var wrong = false
           Worker {
             do throws(TokenError) {
               try token.acquire(timeout: .milliseconds(200))

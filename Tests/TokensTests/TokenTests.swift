@@ -65,7 +65,7 @@ private struct Unique: ~Copyable {
   @Test func thirtyTwoAtOnce() {
     let tokens = (0..<32).map { _ in Token() }
     for token in tokens { token.acquire() }
-    #expect(tokens.allSatisfy(\.isHeld))
+    #expect(tokens.allSatisfy { $0.isHeld })
     tokens[5].acquire()
     tokens[5].release()
     for token in tokens { token.release() }

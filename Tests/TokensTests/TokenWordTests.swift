@@ -4,7 +4,7 @@
 import Testing
 import Tokens
 
-private typealias Word = TokenWord
+typealias Word = TokenWord
 
 private let exclusive = Word.exclusive
 private let awake = Word.awake

@@ -12,8 +12,6 @@ import Tokens
 
 @testable import Anax
 
-private typealias Word = TokenWord
-
 /// One call of the futex.
 private struct Call: Equatable {
   var isWait: Bool
