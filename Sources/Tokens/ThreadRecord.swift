@@ -77,23 +77,11 @@ package func anaxTokenThreadEnded(_ thread: UnsafeMutablePointer<anax_token_thre
 /// may be named in a word before or after its hold is listed, and would come to life as the owner.
 @c(anax_token_forked) @_noLocks @_noAllocation
 package func anaxTokenForked() {
-  let state = anax_token_state()
-  let epoch = AtomicWord(anax_token_state_epoch_word(state)).add(1) &+ 1
+  let epoch = AtomicWord(anax_token_state_epoch_word(anax_token_state())).add(1) &+ 1
   let thread = anax_token_thread()
-  var number: UInt32 = 1
-  while number < TokenEngine.threads.end {
-    let record = ThreadRecord.record(number)
-    let lives = AtomicWord(anax_token_thread_epoch_word(record)).loadRelaxed()
-    if record == thread {
-      AtomicWord(anax_token_thread_epoch_word(record)).storeRelaxed(epoch)
-      record.pointee.kernel_id = UInt32(truncatingIfNeeded: Kernel.call(anax_sys_gettid))
-    } else if lives != 0, record.pointee.count == 0,
-      AtomicWord(anax_token_thread_waiting_word(record)).loadRelaxed() == 0
-    {
-      ThreadRecord.give(record)
-    }
-    number += 1
-  }
+  if anax_token_is_nobody(thread) { return }
+  AtomicWord(anax_token_thread_epoch_word(thread)).storeRelaxed(epoch)
+  thread.pointee.kernel_id = UInt32(truncatingIfNeeded: Kernel.call(anax_sys_gettid))
 }
 
 @c(anax_token_exiting) @_noLocks @_noAllocation

@@ -112,16 +112,19 @@ private struct Account: ~Copyable {
     let value = Serialized(0, policy: .fixed(tries: 0))
     let token = Token()
     let inside = Tally()
+    let seen = Tally()
     let holder = Worker {
       value.withValue { value in
         inside.add()
         #expect(eventually { token.word.isExclusive })
+        seen.add()
         #expect(eventually { !token.word.isExclusive }, "its holder waits for the value, and lets it go")
         value = 1
       }
     }
     #expect(eventually { inside.value == 1 })
     token.withToken {
+      #expect(eventually { seen.value == 1 })
       #expect(value.withValue { $0 } == 1)
       #expect(token.isHeld && token.lettings == 1)
     }
