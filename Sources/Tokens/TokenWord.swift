@@ -40,8 +40,8 @@
 // No wake-up is lost. A waiter sleeps only while the half is what it saw when the token was taken. If it saw `awake` clear, the next
 // release sets it and wakes. If it saw `awake` set, either a waiter that is awake stands behind it, which takes the token or clears
 // `awake` before it sleeps, and either way a later release wakes; or a release has set it and found nobody asleep: then `wakes` is
-// another than any that a waiter on its way to sleep had seen before, and that waiter finds the half changed, stays awake and takes
-// over `awake`. `wakes` comes round after 2^26 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
+// another than any that a waiter had seen before, and a waiter that sees that, at a look or because its sleep is refused, takes over
+// `awake`. `wakes` comes round after 2^26 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
 // A waiter whom the exclusive turn excludes does not stand behind `awake`: one that comes then does not set it, and who asks for the
 // turn takes over what the word says. Else a release would leave the token to one that may not take it.
 // A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up.
@@ -87,6 +87,7 @@ package struct TokenWord: Equatable {
   @inlinable package var hasTurn: Bool {
     @_noLocks @_noAllocation get { bits & (Self.exclusiveTurn | Self.sharedTurn) != 0 }
   }
+  @inlinable package var wakes: UInt64 { @_noLocks @_noAllocation get { bits & Self.wakesMask } }
   /// Nobody has it, in either mode.
   @inlinable package var isFree: Bool {
     @_noLocks @_noAllocation get { bits & (Self.exclusive | Self.shared) == 0 }

@@ -24,6 +24,8 @@ package struct Waiting {
   var slept = false
   /// The word's `awake` is this waiter's to clear before it sleeps.
   var awakeIsMine = false
+  /// The word's count of wake-ups at the last look.
+  var wakesSeen: UInt64 = 0
   var asked = false
   /// How often in a row, 10 ms apart, threads seemed to share it that do not exist in this process.
   var orphanSightings = 0
@@ -66,12 +68,16 @@ package struct Waiting {
       if word.compareExchange(&old, standing.bits) {
         awakeIsMine = standing.isAwake && !now.isAwake
         old = standing.bits
+        wakesSeen = standing.wakes
         break
       }
     }
     var spin = Spin(token)
     while true {
       let now = TokenWord(old)
+      // A release since the last look may have set `awake` and found nobody asleep: it meant this waiter.
+      if now.isAwake, now.wakes != wakesSeen { awakeIsMine = true }
+      wakesSeen = now.wakes
       if now.admitsExclusive(slept: slept) {
         if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) { return true }
         continue

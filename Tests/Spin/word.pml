@@ -7,7 +7,7 @@
 // A compare-and-swap that fails changes nothing and is tried again with what was read: so a loop of them is one step on the word
 // as it is. What is not one step: from the change of the word to the wake-up, and from it to the sleep.
 //
-// The count of wake-ups in the word is not a number here, which would come round: `stale` says of a thread on its way to sleep that
+// The count of wake-ups in the word is not a number here, which would come round: `stale` says of a waiter that does not sleep that
 // the count is another than it noted. A shared one that wakes by itself does not heed it, since the count starts anew where no
 // exclusive one waits.
 //
@@ -57,7 +57,7 @@ short word = 0;
 chan exclusive_queue = [THREADS] of { byte };
 chan shared_queue = [THREADS] of { byte };
 bit asleep[THREADS + 1];
-// On its way to sleep; and whether a release has counted a wake-up since.
+// Waits and does not sleep; and whether a release has counted a wake-up since it last looked.
 bit going[THREADS + 1];
 bit stale[THREADS + 1];
 byte owners = 0;
@@ -121,7 +121,7 @@ inline perform() {
   }
 }
 
-inline clear() { slept = 0; mine = 0; asked = 0; since = 0; late = 0 }
+inline clear() { slept = 0; mine = 0; asked = 0; since = 0; late = 0; going[_pid] = 0; stale[_pid] = 0 }
 
 // In one step with the change of the word that took it.
 inline enter_exclusive() {
@@ -203,23 +203,24 @@ inline ask(turn) {
 inline sleep(queue, polls) {
   atomic {
     if
-    :: HALF(word) == half && (polls || !stale[_pid]) -> queue!_pid; asleep[_pid] = 1
+    :: HALF(word) == half && (polls || !stale[_pid]) -> queue!_pid; asleep[_pid] = 1; going[_pid] = 0
     :: else ->
 #ifndef BROKEN_CHANGED_DOES_NOT_ADOPT
       mine = (word & AWAKE) != 0;
 #endif
       changed = 1
     fi;
-    going[_pid] = 0;
     stale[_pid] = 0;
     half = 0
   }
   if
   :: atomic { changed -> changed = 0 }
-  :: atomic { !changed && !asleep[_pid] -> slept = 1; mine = 1 }
-  :: atomic { asleep[_pid] && spurious > 0 -> spurious--; queue??eval(_pid); asleep[_pid] = 0; slept = 1; mine = 1 }
-  :: atomic { asleep[_pid] && polls -> queue??eval(_pid); asleep[_pid] = 0 }
-  :: atomic { asleep[_pid] && timed -> queue??eval(_pid); asleep[_pid] = 0; late = 1 }
+  :: atomic { !changed && !asleep[_pid] -> slept = 1; mine = 1; going[_pid] = 1 }
+  :: atomic {
+      asleep[_pid] && spurious > 0 -> spurious--; queue??eval(_pid); asleep[_pid] = 0; slept = 1; mine = 1; going[_pid] = 1
+    }
+  :: atomic { asleep[_pid] && polls -> queue??eval(_pid); asleep[_pid] = 0; going[_pid] = 1 }
+  :: atomic { asleep[_pid] && timed -> queue??eval(_pid); asleep[_pid] = 0; late = 1; going[_pid] = 1 }
   fi
 }
 
@@ -238,12 +239,14 @@ begin:
 #ifdef BROKEN_STANDS_AWAKE
         // Also where a turn keeps it from taking the token.
         mine = !(word & AWAKE);
-        word = (word + ONE_WAITING) | AWAKE
+        word = (word + ONE_WAITING) | AWAKE;
+        going[_pid] = 1
 #else
         if
         :: word & (AWAKE | ETURN) -> word = word + ONE_WAITING
         :: else -> mine = 1; word = (word + ONE_WAITING) | AWAKE
-        fi
+        fi;
+        going[_pid] = 1
 #endif
       fi
     }
@@ -261,6 +264,14 @@ again:
   :: !ADMITS_EXCLUSIVE(word, slept) && late -> goto gave_up
   :: atomic {
       !ADMITS_EXCLUSIVE(word, slept) && !late ->
+#ifndef BROKEN_LOOK_DOES_NOT_ADOPT
+      // A release since the last look may have found nobody asleep: it meant this waiter.
+      if
+      :: stale[_pid] && (word & AWAKE) -> mine = 1
+      :: else -> skip
+      fi;
+#endif
+      stale[_pid] = 0;
 #ifndef BROKEN_PARKS_AWAKE
       word = word & ~(mine -> AWAKE : 0);
 #endif
