@@ -135,11 +135,11 @@ extension Tunable {
           "A thread that returns pages of a silent process: 0 never, 1 always, 2 only where AnaxMalloc is linked in.")
       case .tokenSpin:
         TunableRow(
-          "lwkt.token_spin", .tries, 5, 0, 1_000_000, .live,
+          "lwkt.token_spin", .tries, 20, 0, 1_000_000, .live,
           "How often a contended token is tried before the thread blocks.")
       case .tokenDelay:
         TunableRow(
-          "lwkt.token_delay", .nanoseconds, 0, 0, 1_000_000, .live,
+          "lwkt.token_delay", .nanoseconds, 200, 0, 1_000_000, .live,
           "The wait between two tries of a contended token; 0 is one pause instruction.")
       case .tokenDelayMax:
         TunableRow(

@@ -17,7 +17,7 @@ import Topology
   }
 
   static func profile(
-    _ machine: MachineFingerprint = here, complete: Bool = true, values: [String: Int] = ["lwkt.token_spin": 20]
+    _ machine: MachineFingerprint = here, complete: Bool = true, values: [String: Int] = ["lwkt.token_spin": 31]
   ) -> TokenProfile {
     TokenProfile(machine: machine, isComplete: complete, values: values)
   }
@@ -36,7 +36,7 @@ import Topology
       cpuQuota: quota,
       kernel: "6.1")
     let profile = Self.profile(
-      machine, values: ["lwkt.token_spin": 20, "lwkt.token_delay": 0, "lwkt.token_backoff": 2])
+      machine, values: ["lwkt.token_spin": 31, "lwkt.token_delay": 0, "lwkt.token_backoff": 2])
     let path = try Self.file(profile.text(evidence: ["evidence": .array([.number(0.5)])]))
     #expect(try TokenProfile(path: path) == profile)
   }
@@ -69,12 +69,12 @@ import Topology
     #expect(try with("\"kernel\"", "\"kern\"") == "it has no machine.kernel")
     #expect(try with("\"cpu_quota\": null", "\"cpu_quota\": -1") == "machine.cpu_quota is -1.0")
     #expect(
-      try with("\"lwkt.token_spin\": 20", "\"lwkt.token_spin\": \"many\"")
+      try with("\"lwkt.token_spin\": 31", "\"lwkt.token_spin\": \"many\"")
         == "values.lwkt.token_spin is not a whole number")
     #expect(
-      try with("\"lwkt.token_spin\": 20", "\"lwkt.token_spin\": 1000001")
+      try with("\"lwkt.token_spin\": 31", "\"lwkt.token_spin\": 1000001")
         == "lwkt.token_spin = 1000001 is refused: wants 0...1000000 tries")
-    #expect(try with("\"lwkt.token_spin\": 20", "\"lwkt.token_spin\": -1").contains("is refused"))
+    #expect(try with("\"lwkt.token_spin\": 31", "\"lwkt.token_spin\": -1").contains("is refused"))
     #expect(try with("lwkt.token_spin", "lwkt.token_spun") == "values.lwkt.token_spun is not a live tunable of tokens")
     #expect(try with("lwkt.token_spin", "vm.page.decay") == "values.vm.page.decay is not a live tunable of tokens")
   }
@@ -160,9 +160,9 @@ import Topology
       let error = #expect(throws: TokenProfileError.self) { try TokenProfile.load(path: path) }
       #expect(
         error?.description.contains("is the token profile of another machine: processor Another CPU, here ") == true)
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 5)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
       try TokenProfile.load(path: path, force: true)
-      #expect(try Tunables.value(of: "lwkt.token_spin") == 20)
+      #expect(try Tunables.value(of: "lwkt.token_spin") == 31)
     }
   }
 
@@ -174,7 +174,7 @@ import Topology
   @Test func environmentsProfileIsTakenAtTheFirstToken() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_PROFILE", try Self.file(Self.profile(values: ["lwkt.token_spin": 44]).text()), 1)
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 5)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
       _ = Token()
       #expect(try Tunables.value(of: "lwkt.token_spin") == 44)
       // Once: what the program sets later stays.
@@ -205,7 +205,7 @@ import Topology
       setenv("ANAX_LWKT_TOKEN_SPIN", "5", 1)
       try Tunables.set("lwkt.token_delay", to: 66)
       _ = Token()
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 5)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
       #expect(try Tunables.value(of: "lwkt.token_delay") == 66)
       #expect(try Tunables.value(of: "lwkt.token_backoff") == 1)
     }
@@ -217,7 +217,7 @@ import Topology
       setenv("ANAX_PROFILE", "/nonexistent/profile", 1)
       _ = Token()
       _ = Token()
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 5)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
     }
     #expect(
       Self.lines(damaged) == ["anax: ANAX_PROFILE: /nonexistent/profile: No such file or directory; using the defaults"]
@@ -226,7 +226,7 @@ import Topology
     let foreign = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
       setenv("ANAX_PROFILE", try Self.foreign(), 1)
       _ = Token()
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 5)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
     }
     #expect(Self.lines(foreign).count == 1)
     #expect(Self.lines(foreign)[0].hasSuffix("; ANAX_PROFILE_FORCE=1 takes it all the same; using the defaults"))
@@ -235,7 +235,7 @@ import Topology
       setenv("ANAX_PROFILE", try Self.foreign(), 1)
       setenv("ANAX_PROFILE_FORCE", "1", 1)
       _ = Token()
-      #expect(try Tunables.value(of: "lwkt.token_spin") == 20)
+      #expect(try Tunables.value(of: "lwkt.token_spin") == 31)
     }
     #expect(Self.lines(forced) == [])
   }
