@@ -202,7 +202,7 @@ import Topology
       let values = ["lwkt.token_spin": 44, "lwkt.token_delay": 55, "lwkt.token_backoff": 1]
       setenv("ANAX_PROFILE", try Self.file(Self.profile(values: values).text()), 1)
       // Even where it says the default.
-      setenv("ANAX_LWKT_TOKEN_SPIN", "5", 1)
+      setenv("ANAX_LWKT_TOKEN_SPIN", "20", 1)
       try Tunables.set("lwkt.token_delay", to: 66)
       _ = Token()
       #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)

@@ -60,7 +60,7 @@ private func lines(_ bytes: [UInt8]) -> [String] {
         "ANAX_VM_PAGE_DECAY=abc", "ANAX_VM_PAGE_KEEP=1001", "ANAX_LWKT_TOKEN_SPIN=", "ANAX_RUNG=E", "ANAX_STATS=yes")
       expect(Tunable.pageDecay.value == 1000)
       expect(Tunable.pageKeep.value == 50)
-      expect(Tunable.tokenSpin.value == 5)
+      expect(Tunable.tokenSpin.value == 20)
       expect(Tunable.rung.value == 0)
       expect(Tunable.stats.value == 0)
       exit(0)
