@@ -63,6 +63,15 @@ struct Cell: Hashable, Sendable {
     return parts.joined(separator: ", ")
   }
 
+  /// What it is for: the word by which many cells are chosen at once.
+  var group: String {
+    switch kind {
+    case .pair: "uncontended"
+    case .two: "two"
+    case .contention: long ? "long" : Cells.judged.contains(self) ? "judged" : shared > 0 ? "shared" : "exclusive"
+    }
+  }
+
   private static func time(_ nanoseconds: Double) -> String {
     nanoseconds < 1000 ? "\(Int(nanoseconds)) ns" : "\(number(nanoseconds / 1000).trimmedZeros) us"
   }

@@ -45,7 +45,8 @@ struct Judge {
     }
     self.means = means
     let candidate = candidate
-    best = means.indices.filter { $0 != candidate && means[$0] != nil }.max { means[$0]! < means[$1]! }
+    best = means.indices.filter { $0 != candidate && means[$0] != nil && !samples.subjects[$0].isVariant }
+      .max { means[$0]! < means[$1]! }
   }
 
   func judgements() -> [Judgement] { Goals.all.compactMap(judgement) }

@@ -80,11 +80,13 @@ struct Session {
   private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
     do {
       let arguments = arguments(cell, subject, round, seconds: cell.long ? 2 : plan.seconds)
-      return takes.outcome(try Child.start(workload, arguments, Subject.environment).wait(limit: limit(cell)))
+      return takes.outcome(try Child.start(workload, arguments, environment(subject)).wait(limit: limit(cell)))
     } catch {
       return Outcome(failure: error.description)
     }
   }
+
+  private func environment(_ subject: Int) -> [String] { Subject.environment + subjects[subject].variables }
 
   /// Seconds after which a run is taken for hanging. A round of two locks costs some microseconds at worst.
   private func limit(_ cell: Cell) -> Double {
@@ -93,7 +95,7 @@ struct Session {
   }
 
   private func arguments(_ cell: Cell, _ subject: Int, _ round: Int, seconds: Double) -> [String] {
-    var list = [subjects[subject].name]
+    var list = [subjects[subject].program]
     switch cell.kind {
     case .pair: list.append("pair")
     case .contention: list.append("contention")
@@ -115,7 +117,7 @@ struct Session {
       var counts = [Double?](repeating: nil, count: subjects.count)
       for subject in subjects.indices where samples.failure(cell, subject) == nil && !interrupted {
         let run = counter.command(workload, arguments(cell, subject, 0, seconds: min(plan.seconds, 0.05)))
-        guard let child = try? Child.start(run.path, run.arguments, Subject.environment) else { continue }
+        guard let child = try? Child.start(run.path, run.arguments, environment(subject)) else { continue }
         let result = child.wait(limit: 20)
         let outcome = takes.outcome(result)
         guard let calls = counter.calls(result.errors), let operations = outcome.metrics["operations"] else { continue }

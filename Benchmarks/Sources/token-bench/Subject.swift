@@ -5,13 +5,28 @@
 import Harness
 
 struct Subject: Sendable {
-  let name: String
-  let about: String
+  var name: String
+  var about: String
   /// What it is compared in: exclusive, shared, two.
   let parts: [String]
 
+  /// What `token-workload` calls it.
+  let program: String
+  /// NAME=VALUE, beside the environment that all have.
+  var variables: [String] = []
+
   /// The subject that is judged.
   static let candidate = "token"
+
+  /// The token with other settings: neither judged nor a peer.
+  var isVariant: Bool { name != program }
+
+  func variant(_ name: String, _ variables: [String]) -> Subject {
+    var subject = self
+    (subject.name, subject.variables) = (name, variables)
+    subject.about += " with \(variables.joined(separator: " "))"
+    return subject
+  }
 
   static let environment = ["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"]
 
@@ -28,7 +43,7 @@ struct Subject: Sendable {
       if parts == ["absent"] {
         missing.append(fields[0])
       } else if parts != ["check"] {
-        found.append(Subject(name: fields[0], about: fields[2], parts: parts))
+        found.append(Subject(name: fields[0], about: fields[2], parts: parts, program: fields[0]))
       }
     }
     if !found.contains(where: { $0.name == candidate }) { missing.append(candidate) }

@@ -32,7 +32,7 @@ struct TokenBench: ParsableCommand {
   @Option(help: "Milliseconds of a run, 1 to 60000 (default: 60 with --quick, 500 with --full, else 100).")
   var milliseconds: Int?
 
-  @Option(help: "Only cells whose name contains one of these, separated by semicolons; with --full, of the whole grid.")
+  @Option(help: "Only cells of these groups, or whose names contain one of these, separated by semicolons; see --list.")
   var only: String?
 
   @Option(help: "Only these numbers of threads, separated by commas, each 1 to 1024.")
@@ -40,6 +40,13 @@ struct TokenBench: ParsableCommand {
 
   @Option(help: "Only these subjects, separated by commas.")
   var subjects: String?
+
+  @Option(
+    help: """
+      NAME=VARIABLE=VALUE[,VARIABLE=VALUE …]: the token with these variables of the environment beside it, as \
+      spin=ANAX_LWKT_TOKEN_SPIN=100; may be repeated.
+      """)
+  var variant: [String] = []
 
   @Option(help: "Start of the random numbers.")
   var seed: UInt64 = 1
@@ -57,6 +64,9 @@ struct TokenBench: ParsableCommand {
       throw ValidationError("--milliseconds \(milliseconds): must be from 1 to 60000")
     }
     _ = try threadCounts()
+    for entry in variant where entry.split(separator: "=").count < 3 {
+      throw ValidationError("--variant \(entry): must be NAME=VARIABLE=VALUE[,VARIABLE=VALUE …]")
+    }
   }
 
   private func threadCounts() throws -> [Int]? {
@@ -75,7 +85,7 @@ struct TokenBench: ParsableCommand {
     for name in missing { print("not measured: \(name), which this benchmark was built without") }
     if list {
       for subject in subjects { print("subject  \(pad(subject.name, 9))\(subject.about)") }
-      for cell in cells { print("\(Cells.judged.contains(cell) ? "judged" : "cell  ")  \(cell.name)") }
+      for cell in cells { print("cell     \(pad(cell.group, 12))\(cell.name)") }
       return
     }
     print(Machine.line())
@@ -135,19 +145,27 @@ struct TokenBench: ParsableCommand {
     if full { cells += Cells.grid.filter { !cells.contains($0) } }
     if let counts = try threadCounts() { cells = cells.filter { counts.contains($0.threads) } }
     if let patterns = only?.split(separator: ";").map(String.init) {
-      cells = cells.filter { cell in patterns.contains { cell.name.contains($0) } }
+      cells = cells.filter { cell in patterns.contains { cell.group == $0 || cell.name.contains($0) } }
     }
     if cells.isEmpty { throw ValidationError("--only and --threads leave no cell; --list shows them") }
     return cells
   }
 
   private func chosenSubjects(_ workload: String) throws -> (subjects: [Subject], missing: [String]) {
-    let (found, missing) = try Subject.all(workload)
+    var (found, missing) = try Subject.all(workload)
+    if let token = found.first(where: { $0.name == Subject.candidate }) { found += variants(of: token) }
     guard let wanted = subjects?.split(separator: ",").map(String.init) else { return (found, missing) }
     for name in wanted where !found.contains(where: { $0.name == name }) {
       throw ValidationError("--subjects \(name): there is no such subject; --list shows them")
     }
     return (found.filter { wanted.contains($0.name) }, missing.filter { wanted.contains($0) })
+  }
+
+  private func variants(of token: Subject) -> [Subject] {
+    variant.map { entry in
+      let name = entry.prefix { $0 != "=" }
+      return token.variant(String(name), entry.dropFirst(name.count + 1).split(separator: ",").map(String.init))
+    }
   }
 
   /// `token-workload`, which is built beside this program.
