@@ -12,7 +12,7 @@
 // | 5 | shared | threads have it shared; `holder` says how many |
 // | 6...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
-// | 48...63 | waiting | exclusive requests that wait, asleep or not; while there are any, new shared requests wait too |
+// | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
 // Zero is free without waiters: the fast paths know only 0 and "mine, nobody waits".
 //
 // | transition | by | order |
@@ -23,8 +23,7 @@
 // | free, exclusiveTurn → + exclusive, holder, − exclusiveTurn | a waiter that has slept, or that asked | acquire |
 // | not exclusive, no turn, waiting 0 → shared, holder + 1 | newcomer or waiter | acquire |
 // | not exclusive, no exclusiveTurn → shared, holder + 1, − sharedTurn | a shared waiter that has slept, or that asked | acquire |
-// | any → waiting + 1, awake | an exclusive request that begins to wait where nobody is awake, and no exclusiveTurn | relaxed |
-// | any → waiting + 1 | one that begins to wait where somebody is awake, or where the turn excludes it | relaxed |
+// | taken → waiting + 1 | an exclusive request that has spun in vain, before it sleeps | relaxed |
 // | taken → − awake | the awake waiter, before it sleeps | relaxed |
 // | taken → + sharedParked | a shared waiter, before it sleeps | relaxed |
 // | taken, no turn → + exclusiveTurn or sharedTurn | a waiter whose wait exceeds the bound, once per bound and token | relaxed |
@@ -42,14 +41,13 @@
 // `awake` before it sleeps, and either way a later release wakes; or a release has set it and found nobody asleep: then `wakes` is
 // another than any that a waiter had seen before, and a waiter that sees that, at a look or because its sleep is refused, takes over
 // `awake`. `wakes` comes round after 2^26 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
-// A waiter whom the exclusive turn excludes does not stand behind `awake`: one that comes then does not set it, and who asks for the
-// turn takes over what the word says. Else a release would leave the token to one that may not take it.
+// Only releases set `awake`, for one that is woken, and so is not excluded by a turn.
 // A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up.
 //
 // Why weaker orders suffice where the model is sequentially consistent: all transitions are read-modify-writes of one word, which
 // have one total order in every order mode; data are published by the release of the holder and the acquire of the taker on that
 // word; the kernel compares the half under the lock of its wait queue, which a waker takes too. `generation` and `last` are written
-// by holders only. `turn_due`, `spinners` and `policy` decide nothing but when to ask, spin and how long.
+// by holders only. `turn_due` and `policy` decide nothing but when to ask, spin and how long.
 
 import CAnax
 import LockFree
@@ -119,11 +117,9 @@ package struct TokenWord: Equatable {
     return TokenWord((left.waiting == 0 ? left.bits & ~Self.wakesMask : left.bits) | Self.held(by: id))
   }
 
-  /// The word when an exclusive request begins to wait. It stands for somebody awake only where it may take the token.
-  @inlinable @_noLocks @_noAllocation
-  package func standing() -> TokenWord {
-    TokenWord((bits &+ Self.oneWaiting) | (bits & Self.exclusiveTurn == 0 ? Self.awake : 0))
-  }
+  /// The word when an exclusive request is about to sleep.
+  @_noLocks @_noAllocation
+  package func standing() -> TokenWord { TokenWord(bits &+ Self.oneWaiting) }
 
   /// The word when a shared request takes it; `slept` also uses up the shared waiters' turn.
   @inlinable @_noLocks @_noAllocation

@@ -190,11 +190,7 @@ inline give_up(turn, is_shared) {
 inline ask(turn) {
   word = word | turn;
   asked = 1;
-  slept = 1;
-#ifndef BROKEN_TURN_LEAVES_AWAKE
-  // Whoever is awake may be one whom the turn excludes: what the word says of it is this waiter's now.
-  mine = 1
-#endif
+  slept = 1
 }
 
 #define MAY_ASK (since && !(word & (ETURN | STURN)) && !FREE(word))
@@ -240,14 +236,10 @@ begin:
         // Also where a turn keeps it from taking the token.
         mine = !(word & AWAKE);
         word = (word + ONE_WAITING) | AWAKE;
-        going[_pid] = 1
 #else
-        if
-        :: word & (AWAKE | ETURN) -> word = word + ONE_WAITING
-        :: else -> mine = 1; word = (word + ONE_WAITING) | AWAKE
-        fi;
-        going[_pid] = 1
+        word = word + ONE_WAITING;
 #endif
+        going[_pid] = 1
       fi
     }
   fi;

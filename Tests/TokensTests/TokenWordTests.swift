@@ -73,12 +73,9 @@ private let waiting = Word.oneWaiting
 
   @Test func standing() {
     let held = Word.held(by: 3)
-    #expect(Word(held).standing() == Word(held | waiting | awake))
+    #expect(Word(held).standing() == Word(held | waiting))
     #expect(Word(held | waiting | awake).standing() == Word(held | 2 * waiting | awake))
-    // One whom a turn excludes is nobody to rely on.
     #expect(Word(held | waiting | exclusiveTurn).standing() == Word(held | 2 * waiting | exclusiveTurn))
-    #expect(Word(held | waiting | exclusiveTurn | awake).standing() == Word(held | 2 * waiting | exclusiveTurn | awake))
-    #expect(Word(held | sharedTurn).standing() == Word(held | waiting | sharedTurn | awake))
   }
 
   /// Held word, word after the release, whom it wakes.
