@@ -26,13 +26,13 @@ package struct Spin {
     tries = anax_token_state().pointee.processors < 2 ? 0 : policy.tries
     growth = policy.growth
     pauses = Spin.pauses(inNanoseconds: policy.delay)
-    most = Spin.pauses(inNanoseconds: max(policy.longest, policy.delay))
+    most = growth == 0 ? pauses : Spin.pauses(inNanoseconds: max(policy.longest, policy.delay))
   }
 
   /// At least 1.
-  @_noLocks @_noAllocation
+  @inline(__always) @_noLocks @_noAllocation
   package static func pauses(inNanoseconds nanoseconds: UInt64) -> UInt64 {
-    nanoseconds == 0 ? 1 : max(1, nanoseconds &* 1000 / pausePicoseconds)
+    max(1, nanoseconds &* pausesPerNanosecond &>> 32)
   }
 
   /// The same for a thread that holds others meanwhile: an eighth of the tries. Two threads that want each other's tokens spin in vain.
@@ -62,6 +62,15 @@ package struct Spin {
     return true
   }
 
+  /// As a fraction of 2^32: a wait is made of it without a division.
+  @inline(__always)
+  static var pausesPerNanosecond: UInt64 {
+    @_noLocks @_noAllocation get {
+      let known = AtomicWord(anax_token_state_pauses_per_nanosecond_word(anax_token_state())).loadRelaxed()
+      return known != 0 ? known : (1000 &<< 32) / pausePicoseconds
+    }
+  }
+
   /// Of one PAUSE.
   package static var pausePicoseconds: UInt64 {
     @_noLocks @_noAllocation get {
@@ -86,6 +95,7 @@ package struct Spin {
       round += 1
     }
     let measured = max(least &* 1000 / 32, 1)
+    AtomicWord(anax_token_state_pauses_per_nanosecond_word(anax_token_state())).storeRelaxed((1000 &<< 32) / measured)
     AtomicWord(anax_token_state_pause_picoseconds_word(anax_token_state())).storeRelaxed(measured)
     return measured
   }

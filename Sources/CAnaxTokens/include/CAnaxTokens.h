@@ -85,6 +85,7 @@ struct anax_token_state {
   uint64_t statistics_top;
   uint64_t statistics_free;
   uint64_t pause_picoseconds;  // one PAUSE; 0: not yet calibrated
+  uint64_t pauses_per_nanosecond;  // times 2^32
   uint64_t processors;  // CPUs' worth of time this process has; below 2 nobody spins
   uint64_t ticks_then;  // cycle counter and clock at one moment: the counter's speed is the quotient of differences
   uint64_t clock_then;
@@ -155,6 +156,7 @@ ANAX_TOKEN_FIELD(token_state, uint64_t, thread_free)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_top)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_free)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pause_picoseconds)
+ANAX_TOKEN_FIELD(token_state, uint64_t, pauses_per_nanosecond)
 #undef ANAX_TOKEN_FIELD
 
 ANAX_INLINE void anax_token_set_hook(anax_token_hook _Nullable hook, void *_Nullable context) {
