@@ -79,7 +79,9 @@ package enum Requests {
   package static func sharedReleaseHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let hold = anax_token_holds(thread)
-    if thread.pointee.count != 1 || hold.pointee.token != token || hold.pointee.state != 1 | Hold.shared { return false }
+    if thread.pointee.count != 1 || hold.pointee.token != token || hold.pointee.state != 1 | Hold.shared {
+      return false
+    }
     var old = anax_load_relaxed(anax_token_word(token))
     while true {
       let now = TokenWord(old)

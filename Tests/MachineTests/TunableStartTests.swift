@@ -69,7 +69,7 @@ private func lines(_ bytes: [UInt8]) -> [String] {
       lines(result.standardErrorContent) == [
         "anax: ANAX_VM_PAGE_DECAY=abc is refused: wants 0...3600000 ms; using 1000 ms",
         "anax: ANAX_VM_PAGE_KEEP=1001 is refused: wants 0...1000 %; using 50 %",
-        "anax: ANAX_LWKT_TOKEN_SPIN= is refused: wants 0...1000000 tries; using 5 tries",
+        "anax: ANAX_LWKT_TOKEN_SPIN= is refused: wants 0...1000000 tries; using 20 tries",
         "anax: ANAX_RUNG=E is refused: wants A...D; using the best that this machine has",
         "anax: ANAX_STATS=yes is refused: wants 0...1; using 0",
       ])
