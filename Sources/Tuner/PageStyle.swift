@@ -30,7 +30,7 @@ enum PageStyle {
     th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:500}tbody th{font-weight:500}
     tr.dirty>*{color:var(--bad)}
     .maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:.6rem 1.4rem}
-    figure{margin:.4rem 0;max-width:30rem}figure.wide{max-width:44rem}
+    figure{margin:.4rem 0;max-width:30rem}figure.wide{max-width:36rem}
     figcaption{color:var(--soft);font-size:.85rem;margin-bottom:.2rem}
     svg{display:block;width:100%;height:auto}
     svg text{font:14px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink);text-anchor:middle}

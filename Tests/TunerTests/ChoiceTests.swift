@@ -3,6 +3,7 @@
 // What is chosen on machines whose truth is known: a planted optimum is found, noise is not taken for a gain, and the guard
 // rails and the validation have the last word.
 import Anax
+import Anax
 import Testing
 
 @testable import Tuner

@@ -2,6 +2,7 @@
 //
 // What is measured: the grids, what is held out, the stages; and the course of it: order, dirty cells, an end before its time.
 import Anax
+import Anax
 import Testing
 
 @testable import Tuner
