@@ -68,7 +68,7 @@ public final class Token: Sendable {
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     acquireShared()
-    defer { release() }
+    defer { if !Requests.sharedReleaseHit(state) { release() } }
     return try body()
   }
 
@@ -101,7 +101,7 @@ public final class Token: Sendable {
   /// Takes the token shared. Waits while another thread holds it exclusively, and while another waits for that, unless this thread
   /// holds the token already.
   @inlinable
-  public func acquireShared() { Requests.acquireShared(state) }
+  public func acquireShared() { if !Requests.sharedHit(state) { Requests.acquireShared(state) } }
 
   /// Takes the token exclusively if that can be done at once. False also where this thread holds it shared.
   @inlinable

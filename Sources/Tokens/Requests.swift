@@ -54,6 +54,45 @@ package enum Requests {
     return true
   }
 
+  /// The shared request that finds the token shared or free, and nobody waiting.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func sharedHit(_ token: TokenState) -> Bool {
+    let thread = anax_token_thread()
+    let count = thread.pointee.count
+    if count != 0 || thread.pointee.limit == 0 { return false }
+    var old = anax_load_relaxed(anax_token_word(token))
+    while TokenWord(old).admitsShared(slept: false) {
+      if anax_compare_exchange(anax_token_word(token), &old, TokenWord(old).takenShared(slept: false).bits) {
+        let hold = anax_token_holds(thread)
+        hold.pointee.token = token
+        hold.pointee.state = 1 | Hold.shared
+        thread.pointee.count = 1
+        if anax_load32_relaxed(anax_token_last(token)) != 0 { anax_store32_relaxed(anax_token_last(token), 0) }
+        return true
+      }
+    }
+    return false
+  }
+
+  /// The release of a shared hold that is the thread's only one, where nobody need be woken.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func sharedReleaseHit(_ token: TokenState) -> Bool {
+    let thread = anax_token_thread()
+    let hold = anax_token_holds(thread)
+    if thread.pointee.count != 1 || hold.pointee.token != token || hold.pointee.state != 1 | Hold.shared { return false }
+    var old = anax_load_relaxed(anax_token_word(token))
+    while true {
+      let now = TokenWord(old)
+      // The last one looks whom to wake; with nobody there, it leaves 0.
+      if now.sharedCount == 1, old != TokenWord.shared | TokenWord.oneHolder { return false }
+      let new = now.sharedCount == 1 ? 0 : old &- TokenWord.oneHolder
+      if anax_compare_exchange(anax_token_word(token), &old, new) {
+        thread.pointee.count = 0
+        return true
+      }
+    }
+  }
+
   /// As `hit`, for an access to a serialized value: until its end the fast paths are closed, so that every request is looked at.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func openHit(_ token: TokenState) -> Bool {

@@ -35,6 +35,13 @@ package struct Spin {
     nanoseconds == 0 ? 1 : max(1, nanoseconds &* 1000 / pausePicoseconds)
   }
 
+  /// The same for a thread that holds others meanwhile: an eighth of the tries. Two threads that want each other's tokens spin in vain.
+  @_noLocks @_noAllocation
+  package init(holdingOthers token: TokenState) {
+    self.init(token)
+    tries = tries / 8
+  }
+
   /// Waits once, and reads the word. False: no tries are left.
   @_noLocks @_noAllocation
   package mutating func wait(_ word: AtomicWord, _ seen: inout UInt64) -> Bool {

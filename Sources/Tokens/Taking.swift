@@ -23,13 +23,13 @@ package enum Taking {
     }
   }
 
-  /// Tries as often as the spin policy says, holding whatever the thread holds.
+  /// Tries as often as the spin policy says of a thread that holds others.
   @_noLocks @_noAllocation
   static func spinning(_ token: TokenState, shared: Bool, _ thread: Thread) -> Bool {
     if once(token, shared: shared, thread) { return true }
     let word = AtomicWord(anax_token_word(token))
     let begun = anax_ticks()
-    var spin = Spin(token)
+    var spin = Spin(holdingOthers: token)
     var seen = word.loadRelaxed()
     // Where others wait already, a turn at the token is not to be had by spinning.
     while TokenWord(seen).waiting < 2, !TokenWord(seen).hasTurn, spin.wait(word, &seen) {

@@ -23,6 +23,9 @@ package enum TokenEngine {
     state.pointee.statistics = reserve(statisticsStride * Int(ANAX_TOKEN_STATISTICS_MAX + 1))
     state.pointee.epoch = 1
     state.pointee.processors = CPULimit.processors()
+    // One for each two processors, few in any case: a lock's line bears no more. On two processors a spinner that is not on one of
+    // them must not keep the other thread from spinning.
+    state.pointee.spinners = UInt32(min(max(state.pointee.processors / 2, 2), 8))
     state.pointee.ticks_then = anax_ticks()
     state.pointee.clock_then = anax_clock()
     anax_token_watch()

@@ -26,6 +26,8 @@ package struct Waiting {
   var awakeIsMine = false
   /// The word's count of wake-ups at the last look.
   var wakesSeen: UInt64 = 0
+  /// Counted in the token's `spinners`.
+  var isCounted = false
   var asked = false
   /// How often in a row, 10 ms apart, threads seemed to share it that do not exist in this process.
   var orphanSightings = 0
@@ -57,13 +59,15 @@ package struct Waiting {
   @_noLocks @_noAllocation
   mutating func exclusively() -> Bool {
     var old = word.loadRelaxed()
-    // Take it, or stand among those who wait.
+    var spin = Spin(token)
+    // Take it, or stand among those who wait; first without a mark in the word, so that its holder can let it go as if nobody waited.
     while true {
       let now = TokenWord(old)
       if now.admitsExclusive(slept: false) {
         if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) { return true }
         continue
       }
+      if now.waiting == 0, !now.hasTurn, spin.wait(word, &old) { continue }
       let standing = now.standing()
       if word.compareExchange(&old, standing.bits) {
         awakeIsMine = standing.isAwake && !now.isAwake
@@ -72,7 +76,7 @@ package struct Waiting {
         break
       }
     }
-    var spin = Spin(token)
+    defer { leaveSpinners() }
     while true {
       let now = TokenWord(old)
       // A release since the last look may have set `awake` and found nobody asleep: it meant this waiter.
@@ -82,11 +86,8 @@ package struct Waiting {
         if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) { return true }
         continue
       }
-      if awakeIsMine || now.waiting <= anax_token_state().pointee.processors &- 1, !now.hasTurn || slept,
-        spin.wait(word, &old)
-      {
-        continue
-      }
+      if !now.hasTurn || slept, awakeIsMine || isAmongSpinners(), spin.wait(word, &old) { continue }
+      leaveSpinners()
       if ask(&old, TokenWord.exclusiveTurn) { continue }
       if let given = sleep(&old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: 0, .exclusive) { return given }
       spin = Spin(token)
@@ -108,6 +109,23 @@ package struct Waiting {
       if let given = sleep(&old, clearing: 0, setting: TokenWord.sharedParked, .shared) { return given }
       spin = Spin(token)
     }
+  }
+
+  /// Whether this waiter may spin beside the one that `awake` stands for: few may at a time.
+  @_noLocks @_noAllocation
+  mutating func isAmongSpinners() -> Bool {
+    if isCounted { return true }
+    let spinners = anax_token_spinners(token)
+    if anax_load32_relaxed(spinners) >= anax_token_state().pointee.spinners { return false }
+    anax_fetch_add32_release(spinners, 1)
+    isCounted = true
+    return true
+  }
+
+  @_noLocks @_noAllocation
+  mutating func leaveSpinners() {
+    if isCounted { anax_fetch_add32_release(anax_token_spinners(token), UInt32.max) }
+    isCounted = false
   }
 
   /// Asks for a turn where it is time. True: the word was changed or read anew.

@@ -41,7 +41,7 @@ struct anax_token {
   uint32_t last;        // holders only: record of the last exclusive holder; 0 after a shared one
   uint32_t condition;   // what sleepers on a condition sleep on
   uint64_t policy;      // a spin policy, packed; 0: the process's tunables
-  uint64_t turn_due;    // ticks: when a waiter may next ask for its turn
+  uint64_t turn_due;    // nanoseconds of the clock: when a waiter may next ask for its turn
   uint32_t spinners;    // threads that spin beyond the one that the word knows
   uint32_t statistics;  // number of a statistics record, 0 while there is none
   const char *_Nullable name;
@@ -86,6 +86,8 @@ struct anax_token_state {
   uint64_t statistics_free;
   uint64_t pause_picoseconds;  // one PAUSE; 0: not yet calibrated
   uint64_t processors;  // CPUs' worth of time this process has; below 2 nobody spins
+  uint32_t spinners;    // that one token may have beside the waiter that its word knows to be awake
+  uint32_t unused;
   uint64_t ticks_then;  // cycle counter and clock at one moment: the counter's speed is the quotient of differences
   uint64_t clock_then;
   uint64_t sanitized;   // 1: built for the race detector
@@ -120,6 +122,7 @@ ANAX_INLINE uint32_t *_Nonnull anax_token_condition(struct anax_token *_Nonnull 
 ANAX_INLINE uint64_t *_Nonnull anax_token_policy(struct anax_token *_Nonnull token) { return &token->policy; }
 ANAX_INLINE uint64_t *_Nonnull anax_token_turn_due(struct anax_token *_Nonnull token) { return &token->turn_due; }
 ANAX_INLINE uint64_t *_Nonnull anax_token_generation(struct anax_token *_Nonnull token) { return &token->generation; }
+ANAX_INLINE uint32_t *_Nonnull anax_token_spinners(struct anax_token *_Nonnull token) { return &token->spinners; }
 ANAX_INLINE uint32_t *_Nonnull anax_token_last(struct anax_token *_Nonnull token) { return &token->last; }
 ANAX_INLINE struct anax_token_statistics *_Nonnull anax_token_thread_pending(struct anax_token_thread *_Nonnull thread) {
   return &thread->pending;
