@@ -47,7 +47,8 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "Anax", "AnaxCommand", "Machine", "Topology", "Tuner", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "Anax", "AnaxCommand", "Machine", "Topology", "Tuner",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
   .testTarget(name: "TunerTests", dependencies: ["Anax", "Topology", "Tuner"], swiftSettings: swiftSettings),

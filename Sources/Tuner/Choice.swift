@@ -72,6 +72,13 @@ package struct Choice: Sendable {
       own.rounds > 1
     else { return .unfinished }
     let gain = Self.text(own.throughput)
+    let cells = samples.filter { $0.stage == .confirmation }
+    if cells.filter(\.reading.isDirty).count * 2 > cells.count {
+      return .keepDefault(
+        reason:
+          "\(name) comes to \(gain), but most cells of its confirmation were disturbed by others; measure again on an "
+          + "idle machine")
+    }
     if own.throughput.low <= 1 {
       return .keepDefault(reason: "no significant difference: \(name) comes to \(gain)")
     }

@@ -132,4 +132,11 @@ import Testing
     }
     #expect(reason(try machine.run(PlayedMachine.plan(program: ["server"]))).contains("fails its validation"))
   }
+
+  @Test func whatOthersDisturbedConfirmsNothing() throws {
+    let machine = PlayedMachine(seed: 13)
+    machine.throughput = { candidate, _ in Self.effect(candidate) }
+    machine.dirty = { _ in true }
+    #expect(reason(try machine.run()).contains("were disturbed by others"))
+  }
 }
