@@ -77,8 +77,8 @@ struct TuneCommand: ParsableCommand {
       grid: WorkloadGrid(
         sections: sections.map { Int($0) }, thinks: thinks.map { Int($0) }, threadsPerCPU: threadsPerCPU,
         shared: shares.map { $0 / 100 }),
-      tries: quick ? [0, 5, 40, 320] : [0, 1, 5, 20, 80, 320],
-      delays: quick ? [0, 100, 1000] : [0, 50, 200, 800, 3200],
+      tries: quick ? [0, 5, 20, 100] : [0, 1, 5, 20, 80, 320],
+      delays: quick ? [0, 200, 1000] : [0, 50, 200, 800, 3200],
       policies: [
         Candidate(.exponential2018, label: "exponential2018"),
         Candidate(SpinPolicy(tries: 12, delay: 50, longestDelay: 12_800, growth: .double), label: "doubling"),

@@ -13,6 +13,8 @@ package struct Candidate: Hashable, Sendable {
 
   package init(_ policy: SpinPolicy, label: String = "") {
     self.policy = policy
+    // Where the delay does not grow, what it may grow to is no difference.
+    if policy.growth == .none { self.policy.longestDelay = policy.delay }
     self.label = label
   }
 

@@ -22,11 +22,20 @@ package struct Choice: Sendable {
     self.rails = rails
   }
 
+  private func isRefused(_ comparison: Comparison, in stage: Stage.Name) -> Bool {
+    !violations(comparison, in: stage).isEmpty
+  }
+
+  private func violations(_ comparison: Comparison, in stage: Stage.Name) -> [String] {
+    let isEarly = stage == .sweep || stage == .narrowing
+    return comparison.violations(isEarly ? rails.lenient : rails, plan.workloads)
+  }
+
   /// The candidates besides the default that go on, best first. What a guard rail refuses comes behind all others.
   package func survivors(of stage: Stage, among active: [Int], _ samples: [Sample]) -> [Int] {
     let ranked = active.filter { $0 != 0 }.compactMap { candidate in
       Comparison(samples, stage: stage.name, candidate: candidate, workloads: plan.objective)
-    }.map { (comparison: $0, refused: !$0.violations(rails, plan.workloads).isEmpty) }
+    }.map { (comparison: $0, refused: isRefused($0, in: stage.name)) }
       .sorted { left, right in
         if left.refused != right.refused { return right.refused }
         return left.comparison.throughput.middle > right.comparison.throughput.middle
@@ -35,16 +44,25 @@ package struct Choice: Sendable {
     return better.prefix(stage.survivors).map(\.comparison.candidate)
   }
 
-  /// Why there is nothing to confirm after the finals.
-  package func reasonWithoutWinner(among finalists: [Int], _ samples: [Sample]) -> String {
-    let comparisons = finalists.filter { $0 != 0 }.compactMap {
-      Comparison(samples, stage: .finals, candidate: $0, workloads: plan.objective)
+  /// Why there is nothing to confirm after the finals. Names the fastest that a guard rail kept out, at whatever stage.
+  package func reasonWithoutWinner(_ samples: [Sample]) -> String {
+    var best: (stage: Stage.Name, comparison: Comparison)?
+    for candidate in plan.candidates.indices.dropFirst() {
+      for stage in [Stage.Name.finals, .narrowing, .sweep] {
+        guard let found = Comparison(samples, stage: stage, candidate: candidate, workloads: plan.objective) else {
+          continue
+        }
+        if isRefused(found, in: stage), found.throughput.middle > best?.comparison.throughput.middle ?? 1 {
+          best = (stage, found)
+        }
+        break
+      }
     }
-    guard let best = comparisons.max(by: { $0.throughput.middle < $1.throughput.middle }), best.throughput.middle > 1
-    else { return "nothing was faster than the default in the finals" }
-    let name = plan.candidates[best.candidate].name
-    return "\(name) was faster, but a guard rail refuses it: "
-      + best.violations(rails, plan.workloads).joined(separator: "; ")
+    guard let best else { return "nothing was faster than the default in the finals" }
+    return
+      "\(plan.candidates[best.comparison.candidate].name) comes to \(Text.change(best.comparison.throughput.middle)) in the "
+      + "\(best.stage.rawValue), but a guard rail refuses it: "
+      + best.comparison.violations(rails, plan.workloads).joined(separator: "; ")
   }
 
   /// The winner on its fresh runs.
@@ -54,6 +72,13 @@ package struct Choice: Sendable {
       own.rounds > 1
     else { return .unfinished }
     let gain = Self.text(own.throughput)
+    let cells = samples.filter { $0.stage == .confirmation }
+    if cells.filter(\.reading.isDirty).count * 2 > cells.count {
+      return .keepDefault(
+        reason:
+          "\(name) comes to \(gain), but most cells of its confirmation were disturbed by others; measure again on an "
+          + "idle machine")
+    }
     if own.throughput.low <= 1 {
       return .keepDefault(reason: "no significant difference: \(name) comes to \(gain)")
     }
@@ -75,13 +100,16 @@ package struct Choice: Sendable {
     return .chosen(winner)
   }
 
-  /// What a candidate does worse where it was not tuned: slower for sure, or by more than 5% in the middle, or refused by
-  /// a guard rail. nil where the cells are not there.
+  /// What a candidate does worse where it was not tuned: slower for sure on a workload, or by more than 5% over all, or
+  /// refused by a guard rail. nil where the cells are not there.
   package func validationFailures(_ candidate: Int, _ samples: [Sample]) -> [String]? {
     guard let other = Comparison(samples, stage: .confirmation, candidate: candidate, workloads: plan.heldOut)
     else { return nil }
-    var failures = other.parts.filter { $0.throughput.high < 1 || $0.throughput.middle < 0.95 }.map {
+    var failures = other.parts.filter { $0.throughput.high < 1 }.map {
       "\(Self.text($0.throughput)) with \(plan.workloads[$0.workload].name)"
+    }
+    if failures.isEmpty, other.throughput.middle < 0.95 {
+      failures.append("\(Self.text(other.throughput)) on what it was not tuned on")
     }
     failures += other.violations(rails, plan.workloads)
     return failures

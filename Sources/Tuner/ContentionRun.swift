@@ -59,7 +59,7 @@ package struct ContentionRun {
     Clock.sleep(seconds)
     stop.value = 1
     let wall = Clock.seconds - start
-    team.join()
+    try team.join()
 
     var waits = WaitHistogram()
     for tally in tallies { waits.add(tally.waits) }

@@ -16,7 +16,7 @@ struct IntervalPlot {
   var rows: [Row]
 
   private static let width = 430.0
-  private static let rowHeight = 46.0
+  private static let rowHeight = 42.0
 
   var svg: String {
     let ends = rows.flatMap { [$0.interval.low, $0.interval.high, $0.interval.middle] }.filter { $0 > 0 && $0.isFinite }

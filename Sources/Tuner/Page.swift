@@ -59,6 +59,7 @@ package struct Page {
       paragraph("Token tuning · \(report.date)", "eyebrow"), Markup.text("h1", [:], report.verdict),
       paragraph(report.reason),
     ]
+    if let warning = report.warning { parts.append(paragraph(warning, "warning")) }
     if case .chosen(let index) = record.outcome {
       let variables = plan.candidates[index].values.compactMap { Tunables.entry("\($0.tunable.row.name)")?.variable }
       parts.append(
@@ -150,7 +151,7 @@ package struct Page {
       from others, so it decides nothing.
       """)
       + Markup.table(
-        ["Workload", "Best wait", "Cost a wait", "With the default", "Blocking at once", "C"],
+        ["Workload", "Best wait", "Cost an acquisition", "With the default", "Blocking at once", "C"],
         report.optima.sorted { $0.key < $1.key }.map { index, optimum in
           [
             plan.workloads[index].name, Text.duration(optimum.budget), Text.duration(optimum.cost),

@@ -20,6 +20,7 @@ enum PageStyle {
     h2{font-size:1.25rem;margin:2.2rem 0 .6rem;padding-bottom:.3rem;border-bottom:1px solid var(--line)}
     h3{font-size:1rem;margin:1.4rem 0 .2rem}
     p{max-width:46rem;margin:.5rem 0}
+    .warning{color:var(--bad);font-weight:600}
     .eyebrow{color:var(--soft);font-size:.9rem;margin:0}
     pre{background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:.6rem .8rem;overflow-x:auto;font-size:.85rem}
     dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem 1.2rem;margin:1rem 0 0}
@@ -30,7 +31,7 @@ enum PageStyle {
     th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:500}tbody th{font-weight:500}
     tr.dirty>*{color:var(--bad)}
     .maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:.6rem 1.4rem}
-    figure{margin:.4rem 0;max-width:30rem}figure.wide{max-width:44rem}
+    figure{margin:.4rem 0;max-width:30rem}figure.wide{max-width:36rem}
     figcaption{color:var(--soft);font-size:.85rem;margin-bottom:.2rem}
     svg{display:block;width:100%;height:auto}
     svg text{font:14px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink);text-anchor:middle}

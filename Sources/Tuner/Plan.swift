@@ -50,7 +50,7 @@ package struct Plan: Sendable {
       self.budget = budget
     }
 
-    package static let quick = Effort(cell: 0.05, rounds: 5, budget: 48)
+    package static let quick = Effort(cell: 0.05, rounds: 5, budget: 45)
     package static let full = Effort(cell: 0.1, rounds: 7, budget: nil)
   }
 

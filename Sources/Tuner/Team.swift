@@ -35,14 +35,19 @@ struct Team {
     let body: @Sendable (Int) -> Void
     let ready: SharedWord
     let go: SharedWord
+    let ended: SharedWord
 
-    init(_ index: Int, _ ready: SharedWord, _ go: SharedWord, _ body: @escaping @Sendable (Int) -> Void) {
-      (self.index, self.ready, self.go, self.body) = (index, ready, go, body)
+    init(
+      _ index: Int, _ ready: SharedWord, _ go: SharedWord, _ ended: SharedWord,
+      _ body: @escaping @Sendable (Int) -> Void
+    ) {
+      (self.index, self.ready, self.go, self.ended, self.body) = (index, ready, go, ended, body)
     }
   }
 
   private var threads: [pthread_t] = []
   private let go = SharedWord()
+  private let ended = SharedWord()
 
   /// Starts the threads, and lets them go when all are there.
   init(count: Int, _ body: @escaping @Sendable (Int) -> Void) throws(CellFailure) {
@@ -63,11 +68,12 @@ struct Team {
           start.ready.add(1)
           while start.go.value == 0 { sched_yield() }
           if start.go.value == 1 { start.body(start.index) }
+          start.ended.add(1)
           return nil
-        }, Unmanaged.passRetained(Start(index, ready, go, body)).toOpaque())
+        }, Unmanaged.passRetained(Start(index, ready, go, ended, body)).toOpaque())
       guard error == 0 else {
         go.value = 2
-        join()
+        for thread in threads { pthread_join(thread, nil) }
         throw CellFailure("a thread could not be started: \(String(cString: strerror(error)))")
       }
       threads.append(thread)
@@ -76,7 +82,17 @@ struct Team {
     go.value = 1
   }
 
-  func join() {
+  /// Waits for all of them. Throws when they have not ended after `limit` seconds: then they are left as they are, and whoever
+  /// measures should say so and end.
+  func join(limit: Double = 60) throws(CellFailure) {
+    let start = Clock.seconds
+    while ended.value < UInt64(threads.count) {
+      if Clock.seconds - start > limit {
+        let missing = UInt64(threads.count) - ended.value
+        throw CellFailure("\(missing) of \(threads.count) threads did not end within \(Text.clock(limit))")
+      }
+      Clock.sleep(0.0002)
+    }
     for thread in threads { pthread_join(thread, nil) }
   }
 

@@ -76,6 +76,8 @@ package struct Tuning {
 
     for (index, stage) in plan.stages.enumerated() {
       let deadline = plan.budget.map { now() + ($0 - (now() - start)) * pace.share(of: index) }
+      // Beyond half of its time a stage redoes nothing, so that its rounds fit.
+      let redoUntil = deadline.map { (now() + $0) / 2 }
       for round in 0..<stage.rounds {
         let began = now()
         if let deadline, round >= stage.minimumRounds, began + pace.roundCost > deadline { break }
@@ -92,7 +94,7 @@ package struct Tuning {
                 left: pace.left(elapsed: now() - start, budget: plan.budget)))
             guard
               let reading = try cell(
-                plan.candidates[candidate], plan.workloads[workload], stage.seconds, deadline, &record.discarded)
+                plan.candidates[candidate], plan.workloads[workload], stage.seconds, redoUntil, &record.discarded)
             else {
               record.isInterrupted = true
               record.duration = now() - start
@@ -112,7 +114,7 @@ package struct Tuning {
         let survivors = choice.survivors(of: stage, among: active, record.samples)
         if stage.name == .finals {
           guard let winner = survivors.first else {
-            record.outcome = .keepDefault(reason: choice.reasonWithoutWinner(among: active, record.samples))
+            record.outcome = .keepDefault(reason: choice.reasonWithoutWinner(record.samples))
             break
           }
           record.winner = winner
@@ -125,13 +127,13 @@ package struct Tuning {
   }
 
   private func cell(
-    _ candidate: Candidate, _ workload: Workload, _ seconds: Double, _ deadline: Double?, _ discarded: inout Int
+    _ candidate: Candidate, _ workload: Workload, _ seconds: Double, _ redoUntil: Double?, _ discarded: inout Int
   ) throws(CellFailure) -> Reading? {
     var redone = 0
     while true {
       guard var reading = try measure(candidate, workload, seconds) else { return nil }
       reading.redone = redone
-      let isLate = deadline.map { now() > $0 } ?? false
+      let isLate = redoUntil.map { now() > $0 } ?? false
       if !reading.isDirty || redone + 1 == Self.attempts || isLate || isInterrupted() { return reading }
       redone += 1
       discarded += 1

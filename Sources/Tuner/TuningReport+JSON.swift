@@ -14,6 +14,7 @@ extension TuningReport {
   private var evidence: JSON.Members {
     var members: JSON.Members = [
       "verdict": .string(verdict), "reason": .string(reason),
+      "warning": .optional(warning, JSON.string),
       "made": .object([
         "date": .string(date), "command": .string(command), "seed": .string("\(plan.seed)"),
         "seconds": .number(record.duration),

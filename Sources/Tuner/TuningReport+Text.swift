@@ -21,6 +21,7 @@ extension TuningReport {
     line("cells", measureText)
     line("verdict", verdict)
     line("", reason)
+    if let warning { line("warning", warning) }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -83,7 +84,7 @@ extension TuningReport {
   }
 
   package func optimumText(_ optimum: SpinOptimum) -> String {
-    "wait \(Text.duration(optimum.budget)), then block (\(Text.duration(optimum.cost)) a wait; default "
+    "wait \(Text.duration(optimum.budget)), then block (\(Text.duration(optimum.cost)) an acquisition; default "
       + "\(Text.duration(optimum.costOfDefault)), blocking at once \(Text.duration(optimum.costOfBlocking)), "
       + "a block costs \(Text.duration(optimum.blockCost)))"
   }

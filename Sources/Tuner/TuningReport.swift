@@ -135,4 +135,12 @@ package struct TuningReport: Sendable {
     case .unfinished: return "What was measured until then is below; nothing was chosen."
     }
   }
+
+  /// What stands against all of the numbers; nil where nothing does.
+  package var warning: String? {
+    let dirty = record.dirty
+    guard dirty * 5 > record.samples.count else { return nil }
+    return "\(dirty) of \(record.samples.count) cells stayed dirty: others used the machine, so this says little. "
+      + "Measure again when it is idle."
+  }
 }

@@ -9,6 +9,7 @@ import Topology
 
 @Suite struct TokenProfileTests {
   static let here = MachineFingerprint.current()
+  static let initial = Tunables.entry("lwkt.token_spin")!.initial
 
   static func file(_ text: String) throws -> String {
     let path = NSTemporaryDirectory() + "anax-profile-\(UUID().uuidString).json"
@@ -160,7 +161,7 @@ import Topology
       let error = #expect(throws: TokenProfileError.self) { try TokenProfile.load(path: path) }
       #expect(
         error?.description.contains("is the token profile of another machine: processor Another CPU, here ") == true)
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == Self.initial)
       try TokenProfile.load(path: path, force: true)
       #expect(try Tunables.value(of: "lwkt.token_spin") == 31)
     }
@@ -174,7 +175,7 @@ import Topology
   @Test func environmentsProfileIsTakenAtTheFirstToken() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_PROFILE", try Self.file(Self.profile(values: ["lwkt.token_spin": 44]).text()), 1)
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == Self.initial)
       _ = Token()
       #expect(try Tunables.value(of: "lwkt.token_spin") == 44)
       // Once: what the program sets later stays.
@@ -202,10 +203,10 @@ import Topology
       let values = ["lwkt.token_spin": 44, "lwkt.token_delay": 55, "lwkt.token_backoff": 1]
       setenv("ANAX_PROFILE", try Self.file(Self.profile(values: values).text()), 1)
       // Even where it says the default.
-      setenv("ANAX_LWKT_TOKEN_SPIN", "20", 1)
+      setenv("ANAX_LWKT_TOKEN_SPIN", "\(Self.initial)", 1)
       try Tunables.set("lwkt.token_delay", to: 66)
       _ = Token()
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == Self.initial)
       #expect(try Tunables.value(of: "lwkt.token_delay") == 66)
       #expect(try Tunables.value(of: "lwkt.token_backoff") == 1)
     }
@@ -217,7 +218,7 @@ import Topology
       setenv("ANAX_PROFILE", "/nonexistent/profile", 1)
       _ = Token()
       _ = Token()
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == Self.initial)
     }
     #expect(
       Self.lines(damaged) == ["anax: ANAX_PROFILE: /nonexistent/profile: No such file or directory; using the defaults"]
@@ -226,7 +227,7 @@ import Topology
     let foreign = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
       setenv("ANAX_PROFILE", try Self.foreign(), 1)
       _ = Token()
-      #expect((try? Tunables.value(of: "lwkt.token_spin")) == 20)
+      #expect((try? Tunables.value(of: "lwkt.token_spin")) == Self.initial)
     }
     #expect(Self.lines(foreign).count == 1)
     #expect(Self.lines(foreign)[0].hasSuffix("; ANAX_PROFILE_FORCE=1 takes it all the same; using the defaults"))

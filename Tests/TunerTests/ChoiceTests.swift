@@ -3,12 +3,18 @@
 // What is chosen on machines whose truth is known: a planted optimum is found, noise is not taken for a gain, and the guard
 // rails and the validation have the last word.
 import Anax
+import Anax
 import Testing
 
 @testable import Tuner
 
 @Suite struct ChoiceTests {
   static let planted = Candidate(tries: 40, delay: 100)
+
+  /// Better than the default, which is better than all others.
+  static func effect(_ candidate: Candidate) -> Double {
+    candidate == planted ? 1.4 : (candidate == PlayedMachine.standard ? 1 : 0.8)
+  }
 
   private func reason(_ record: Record) -> String {
     if case .keepDefault(let reason) = record.outcome { reason } else { "\(record.outcome)" }
@@ -52,7 +58,7 @@ import Testing
 
   @Test func costlySpinningIsRefused() throws {
     let machine = PlayedMachine(seed: 5)
-    machine.throughput = { candidate, _ in candidate == Self.planted ? 1.4 : 0.8 }
+    machine.throughput = { candidate, _ in Self.effect(candidate) }
     machine.cpu = { candidate, _ in candidate == Self.planted ? 1.5 : 1 }
     let record = try machine.run()
     #expect(reason(record).contains("a guard rail refuses it") && reason(record).contains("CPU per operation +"))
@@ -62,7 +68,7 @@ import Testing
 
   @Test func costOnOneWorkloadAloneIsRefusedToo() throws {
     let machine = PlayedMachine(seed: 6)
-    machine.throughput = { candidate, _ in candidate == Self.planted ? 1.4 : 0.8 }
+    machine.throughput = { candidate, _ in Self.effect(candidate) }
     // Over all workloads it is cheap.
     machine.cpu = { candidate, workload in
       guard candidate == Self.planted, case .contention(let it) = workload else { return 1 }
@@ -73,14 +79,15 @@ import Testing
 
   @Test func unfairIsRefused() throws {
     let machine = PlayedMachine(seed: 7)
-    machine.throughput = { candidate, _ in candidate == Self.planted ? 1.4 : 0.8 }
+    machine.throughput = { candidate, _ in Self.effect(candidate) }
     machine.fairness = { candidate, _ in candidate == Self.planted ? 0.6 : 0.97 }
-    #expect(reason(try machine.run()).contains("fairness 0.60, wanted 0.9"))
+    let words = reason(try machine.run())
+    #expect(words.contains("fairness 0.60, wanted 0.9"), "\(words)")
   }
 
   @Test func asUnfairAsTheDefaultIsAllowed() throws {
     let machine = PlayedMachine(seed: 8)
-    machine.throughput = { candidate, _ in candidate == Self.planted ? 1.4 : 0.8 }
+    machine.throughput = { candidate, _ in Self.effect(candidate) }
     machine.fairness = { _, _ in 0.6 }
     #expect(try machine.run().outcome != .unfinished)
     guard case .chosen = try machine.run().outcome else { return #expect(Bool(false)) }
@@ -88,7 +95,7 @@ import Testing
 
   @Test func longTailIsRefused() throws {
     let machine = PlayedMachine(seed: 9)
-    machine.throughput = { candidate, _ in candidate == Self.planted ? 1.4 : 0.8 }
+    machine.throughput = { candidate, _ in Self.effect(candidate) }
     machine.tail = { candidate, _ in candidate == Self.planted ? 5 : 1 }
     #expect(reason(try machine.run()).contains("p99.9 of the wait"))
   }
@@ -124,5 +131,12 @@ import Testing
       return 0.6
     }
     #expect(reason(try machine.run(PlayedMachine.plan(program: ["server"]))).contains("fails its validation"))
+  }
+
+  @Test func whatOthersDisturbedConfirmsNothing() throws {
+    let machine = PlayedMachine(seed: 13)
+    machine.throughput = { candidate, _ in Self.effect(candidate) }
+    machine.dirty = { _ in true }
+    #expect(reason(try machine.run()).contains("were disturbed by others"))
   }
 }

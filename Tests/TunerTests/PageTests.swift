@@ -140,4 +140,15 @@ import Testing
       #expect(profile == TokenProfile(machine: report.machine, isComplete: report.isComplete, values: values))
     }
   }
+
+  @Test func dirtyCellsAreToldWhereTheyAreMany() throws {
+    #expect(try Self.report(Self.planted).warning == nil)
+    let report = try Self.report {
+      Self.planted($0)
+      $0.dirty = { _ in true }
+    }
+    let warning = try #require(report.warning)
+    #expect(
+      warning.contains("cells stayed dirty") && report.text.contains(warning) && Page(report).html.contains(warning))
+  }
 }

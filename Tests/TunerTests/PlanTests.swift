@@ -2,6 +2,7 @@
 //
 // What is measured: the grids, what is held out, the stages; and the course of it: order, dirty cells, an end before its time.
 import Anax
+import Anax
 import Testing
 
 @testable import Tuner
@@ -17,6 +18,9 @@ import Testing
     #expect(candidates.count == 1 + 9 + 1)
     let long = CandidateGrid(tries: [1000], delays: [0, 1000], standard: PlayedMachine.standard, policies: [])
       .candidates
+    // The default is in the grid once, whatever a delay that does not grow may grow to.
+    let standard = Candidate(SpinPolicy(tries: 5, delay: 0, longestDelay: 1000))
+    #expect(CandidateGrid(tries: [5], delays: [0], standard: standard, policies: []).candidates.count == 1)
     #expect(long == [PlayedMachine.standard, Candidate(tries: 1000, delay: 0)])
   }
 

@@ -40,6 +40,17 @@ import Testing
     #expect(abs(Double(token.shared) / Double(token.released) - share) < 0.1)
   }
 
+  @Test func threadsThatDoNotEndAreTold() throws {
+    let stop = SharedWord()
+    let team = try Team(count: 2) { index in
+      while index == 1, stop.value == 0 { Clock.sleep(0.001) }
+    }
+    let error = #expect(throws: CellFailure.self) { try team.join(limit: 0.05) }
+    #expect(error?.description.hasPrefix("1 of 2 threads did not end within ") == true)
+    stop.value = 1
+    try team.join()
+  }
+
   @Test func sectionsLastAsLongAsTheySay() {
     let steps = Int(200_000 * Self.clock.stepsPerNanosecond)
     let times = (0..<20).map { index in
