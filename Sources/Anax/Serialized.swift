@@ -24,6 +24,7 @@ public struct Serialized<Value: ~Copyable>: ~Copyable {
   /// Moves the value in.
   ///
   /// - Parameters:
+  ///   - value: What the token guards from now on.
   ///   - name: For statistics and last words.
   ///   - policy: How waiters spin; nil follows the process's tunables.
   public init(_ value: consuming sending Value, name: String = "", policy: SpinPolicy? = nil) {

@@ -139,7 +139,8 @@ package struct Page {
   // MARK: The machine, and what follows from it
 
   private var machine: String {
-    Markup.table(["", "here"], report.machineRows.map { [$0.label, $0.value] })
+    Markup.element(
+      "div", ["class": "facts"], Markup.table(["", "here"], report.machineRows.map { [$0.label, $0.value] }))
   }
 
   private var computed: String {

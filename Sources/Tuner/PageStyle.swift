@@ -29,6 +29,7 @@ enum PageStyle {
     table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
     th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
     th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:500}tbody th{font-weight:500}
+    .facts td{white-space:normal;text-align:left}.facts th{text-align:left}
     tr.dirty>*{color:var(--bad)}
     .maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:.6rem 1.4rem}
     figure{margin:.4rem 0;max-width:30rem}figure.wide{max-width:36rem}
