@@ -148,7 +148,7 @@ final class Torture: @unchecked Sendable {
 
   private func exclusive(_ place: Int, _ dice: inout Dice) {
     if plan.fault == .entersWithoutTaking, dice.roll(64) == 0 {
-      write(place)
+      write(place, lingers: true)
       return
     }
     tokens[place].withToken {
@@ -199,9 +199,11 @@ final class Torture: @unchecked Sendable {
 
   // MARK: What a section sees
 
-  private func write(_ place: Int) {
+  /// `lingers`: stays in the middle long enough for others to come, however many share a processor.
+  private func write(_ place: Int, lingers: Bool = false) {
     let field = fields[place]
     field.writers.add()
+    if lingers { usleep(500) }
     if field.writers.value != 1 || field.readers.value != 0 {
       Self.fail("token \(place): \(field.writers.value) writers and \(field.readers.value) readers at once")
     }
