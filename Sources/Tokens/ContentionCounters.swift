@@ -49,11 +49,11 @@ package enum ContentionCounters {
   @_noLocks @_noAllocation
   static func open(_ token: TokenState, _ thread: Thread) -> Counters {
     let number = number(of: token)
-    let life = number == 0 ? 0 : record(number).pointee.life
+    let life = Self.life(number)
     if thread.pointee.pending_number != number || thread.pointee.pending_life != life {
       flush(thread)
-      thread.pointee.pending_number = number
-      thread.pointee.pending_life = life
+      anax_store32_relaxed(anax_token_thread_pending_number_word(thread), number)
+      anax_store32_relaxed(anax_token_thread_pending_life_word(thread), life)
     }
     return anax_token_thread_pending(thread)
   }
@@ -62,14 +62,25 @@ package enum ContentionCounters {
   @_noLocks @_noAllocation
   static func number(of token: TokenState) -> UInt32 {
     let word = anax_token_statistics_number(token)
-    let known = anax_load32_relaxed(word)
+    let known = anax_load32_acquire(word)
     if known != 0 { return known }
     let fresh = TokenEngine.statistics.take()
     if fresh == 0 { return 0 }
-    record(fresh).pointee.life &+= 1
+    startLife(fresh)
     if anax_compare_exchange32(word, 0, fresh) { return fresh }
     TokenEngine.statistics.give(fresh)
     return anax_load32_relaxed(word)
+  }
+
+  /// Which token the record counts for, of those that have had it.
+  @_noLocks @_noAllocation
+  static func life(_ number: UInt32) -> UInt32 {
+    number == 0 ? 0 : anax_load32_relaxed(anax_token_statistics_life_word(record(number)))
+  }
+
+  @_noLocks @_noAllocation
+  static func startLife(_ number: UInt32) {
+    anax_store32_relaxed(anax_token_statistics_life_word(record(number)), life(number) &+ 1)
   }
 
   /// The token ends: its record goes to another.
@@ -78,7 +89,7 @@ package enum ContentionCounters {
     let number = anax_load32_relaxed(anax_token_statistics_number(token))
     if number == 0 { return }
     let counters = record(number)
-    counters.pointee.life &+= 1
+    startLife(number)
     eachWord(counters) { AtomicWord($0).storeRelaxed(0) }
     TokenEngine.statistics.give(number)
   }
@@ -90,7 +101,7 @@ package enum ContentionCounters {
     thread.pointee.pending_events = 0
     let pending = anax_token_thread_pending(thread)
     let number = thread.pointee.pending_number
-    if number != 0, record(number).pointee.life == thread.pointee.pending_life { addAll(pending, to: record(number)) }
+    if number != 0, life(number) == thread.pointee.pending_life { addAll(pending, to: record(number)) }
     addAll(pending, to: anax_token_total(anax_token_state()))
     eachWord(pending) { AtomicWord($0).storeRelaxed(0) }
   }
@@ -119,7 +130,8 @@ package enum ContentionCounters {
   /// Whether what a thread has collected belongs to the token that has this record now.
   @_noLocks @_noAllocation
   static func isPending(_ number: UInt32, in thread: Thread) -> Bool {
-    thread.pointee.pending_number == number && thread.pointee.pending_life == record(number).pointee.life
+    anax_load32_relaxed(anax_token_thread_pending_number_word(thread)) == number
+      && anax_load32_relaxed(anax_token_thread_pending_life_word(thread)) == life(number)
   }
 
   @_noLocks @_noAllocation

@@ -31,6 +31,7 @@ ANAX_INLINE bool anax_compare_exchange(uint64_t *_Nonnull word, uint64_t *_Nonnu
   return __atomic_compare_exchange_n(word, expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 ANAX_INLINE uint32_t anax_load32_relaxed(const uint32_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+ANAX_INLINE uint32_t anax_load32_acquire(const uint32_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 ANAX_INLINE void anax_store32_relaxed(uint32_t *_Nonnull word, uint32_t value) {
   __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
