@@ -20,8 +20,8 @@ import Tokens
 /// ```
 ///
 /// A thread may ask again for a token that it holds; each request needs its release, in any order. At most 32 tokens at once. A
-/// waiter spins as its ``SpinPolicy`` says and then sleeps. Newcomers may pass those who wait, but at most for about
-/// `lwkt.token_fair`.
+/// waiter spins as its ``SpinPolicy`` says and then sleeps. Newcomers may pass those who wait, but once per
+/// `lwkt.token_fair` the one that has slept longest is served next.
 ///
 /// Any thread. Not in signal handlers. A hold belongs to its thread, therefore closures are synchronous, and a token cannot be
 /// held over `await`. A thread that ends while it holds a token stops the process with a message. In the child of a fork the forking

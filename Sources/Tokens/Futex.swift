@@ -9,9 +9,36 @@ import Machine
 
 package enum Futex {
   package enum Sleepers {
-    case exclusive, shared
+    /// For a token exclusively, or on a condition.
+    case exclusive
+    case shared
+    /// Exclusive ones that are woken before the others.
+    case front
+    /// The exclusive one that has the turn.
+    case turn
 
-    var mask: Int { @_noLocks @_noAllocation get { self == .exclusive ? 1 : 2 } }
+    /// One bit each.
+    var mask: Int {
+      @_noLocks @_noAllocation get {
+        switch self {
+        case .exclusive: 1
+        case .shared: 2
+        case .front: 4
+        case .turn: 8
+        }
+      }
+    }
+
+    /// What a sleeper of the kind is woken by: who stands in front or has the turn is an exclusive one all the same.
+    var masks: Int {
+      @_noLocks @_noAllocation get {
+        switch self {
+        case .exclusive, .shared: mask
+        case .front: 1 | 4
+        case .turn: 1 | 4 | 8
+        }
+      }
+    }
   }
 
   package enum Result { case woken, changed, timedOut }
@@ -27,7 +54,7 @@ package enum Futex {
     let result = withUnsafeMutablePointer(to: &time) {
       Kernel.call(
         anax_sys_futex, Int(bitPattern: word), 9 | 128, Int(expected), deadline == .max ? 0 : Int(bitPattern: $0), 0,
-        sleepers.mask)
+        sleepers.masks)
     }
     return result == 0 ? .woken : result == -Int(ETIMEDOUT) ? .timedOut : .changed
   }

@@ -29,6 +29,8 @@ package enum Releasing {
         switch wake {
         case .nobody: break
         case .oneExclusive: Futex.wake(half, .exclusive, count: 1)
+        case .oneInFront: if Futex.wake(half, .front, count: 1) == 0 { Futex.wake(half, .exclusive, count: 1) }
+        case .whoseTurnItIs: Futex.wake(half, .turn, count: 1)
         case .allShared: Futex.wake(half, .shared, count: Int(Int32.max))
         }
         return

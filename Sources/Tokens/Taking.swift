@@ -14,7 +14,7 @@ package enum Taking {
     var old = word.loadRelaxed()
     while true {
       let now = TokenWord(old)
-      if shared ? !now.admitsShared(slept: false) : !now.admitsExclusive(slept: false) { return false }
+      if shared ? !now.admitsShared(slept: false) : !now.admitsExclusive(itsTurn: false) { return false }
       let new = shared ? now.takenShared(slept: false) : now.takenExclusively(by: thread.pointee.id)
       if word.compareExchange(&old, new.bits) {
         noteTaken(token, shared: shared, thread)

@@ -6,11 +6,12 @@
 // |---|---|---|
 // | 0 | exclusive | one thread has it; `holder` says who |
 // | 1 | awake | some exclusive waiter that may take it is awake and will try before it sleeps: a release need not wake one |
-// | 2 | exclusiveTurn | when free, only a waiter that was woken may take it, exclusively; newcomers wait |
-// | 3 | sharedTurn | the same for shared waiters |
+// | 2 | exclusiveTurn | when free, only the exclusive waiter that set this may take it; everybody else waits |
+// | 3 | sharedTurn | when free, only shared waiters that have slept, or asked, may take it; newcomers wait |
 // | 4 | sharedParked | shared waiters may be asleep |
 // | 5 | shared | threads have it shared; `holder` says how many |
-// | 6...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
+// | 6 | front | an exclusive waiter that was woken and passed may sleep again: it is woken before the others |
+// | 7...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
 // Zero is free without waiters: the fast paths know only 0 and "mine, nobody waits".
@@ -20,14 +21,15 @@
 // | 0 → exclusive, holder | newcomer, fast path | acquire |
 // | mine → 0 | holder, fast path; fails as soon as anybody waits | release |
 // | free, no turn → + exclusive, holder | newcomer or waiter (a waiter also: − waiting, − awake) | acquire |
-// | free, exclusiveTurn → + exclusive, holder, − exclusiveTurn | a waiter that has slept, or that asked | acquire |
+// | free, exclusiveTurn → + exclusive, holder, − exclusiveTurn, − awake, waiting − 1 | the waiter that asked | acquire |
 // | not exclusive, no turn, waiting 0 → shared, holder + 1 | newcomer or waiter | acquire |
 // | not exclusive, no exclusiveTurn → shared, holder + 1, − sharedTurn | a shared waiter that has slept, or that asked | acquire |
 // | taken → waiting + 1 | an exclusive request that has spun in vain, before it sleeps | relaxed |
-// | taken → − awake | the awake waiter, before it sleeps | relaxed |
+// | taken, or another's turn → − awake, and + front where it was woken before | the awake waiter, before it sleeps | relaxed |
 // | taken → + sharedParked | a shared waiter, before it sleeps | relaxed |
 // | taken, no turn → + exclusiveTurn or sharedTurn | a waiter whose wait exceeds the bound, once per bound and token | relaxed |
-// | taken → free, + awake, wakes + 1; then one exclusive sleeper is woken | last holder, where some wait and none is awake | release |
+// | taken → free, + awake, − front, wakes + 1; then one exclusive sleeper is woken, one in front first | last holder, where some wait and none is awake | release |
+// | taken → free; then the one that has the exclusive turn is woken | last holder, where there is that turn | release |
 // | taken → free | last holder, where one is awake | release |
 // | taken → free, − sharedParked; then all shared sleepers are woken | last holder, where no exclusive one waits, or shared ones have the turn | release |
 // | holder − 1 | a sharer that is not the last | release |
@@ -40,9 +42,18 @@
 // release sets it and wakes. If it saw `awake` set, either a waiter that is awake stands behind it, which takes the token or clears
 // `awake` before it sleeps, and either way a later release wakes; or a release has set it and found nobody asleep: then `wakes` is
 // another than any that a waiter had seen before, and a waiter that sees that, at a look or because its sleep is refused, takes over
-// `awake`. `wakes` comes round after 2^26 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
-// Only releases set `awake`, for one that is woken, and so is not excluded by a turn.
-// A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up.
+// `awake`. `wakes` comes round after 2^25 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
+// Only releases set `awake`, and none while there is an exclusive turn, which would exclude the one it stands for.
+// A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up. Under an exclusive turn
+// a free token stays free until the one whose turn it is takes it: so the half that it has noted cannot come back behind a release,
+// and either it sees the release, or its sleep is refused, or it sleeps and is woken.
+// `front` is a hint about the order: a release that finds nobody in front wakes the first of the others.
+//
+// Who is served. The kernel wakes in the order of arrival. Whoever was woken and passed by a newcomer sleeps again in front, so the
+// next wake-up is its own: the waiter that is woken again and again is the one that has slept longest. When it has waited
+// for `lwkt.token_fair`, and no turn was asked for within as long, it asks. So once per bound the oldest sleeper is served next, whatever
+// newcomers do, and the k-th to fall asleep waits for at most k times: the bound, two sections and two wake-ups. A
+// sleep that a signal breaks, or that was refused because the word changed, counts from when it begins again.
 //
 // Why weaker orders suffice where the model is sequentially consistent: all transitions are read-modify-writes of one word, which
 // have one total order in every order mode; data are published by the release of the holder and the acquire of the taker on that
@@ -65,8 +76,9 @@ package struct TokenWord: Equatable {
   @inlinable package static var sharedTurn: UInt64 { @_noLocks @_noAllocation get { 8 } }
   @inlinable package static var sharedParked: UInt64 { @_noLocks @_noAllocation get { 16 } }
   @inlinable package static var shared: UInt64 { @_noLocks @_noAllocation get { 32 } }
-  @inlinable package static var oneWake: UInt64 { @_noLocks @_noAllocation get { 1 << 6 } }
-  @inlinable package static var wakesMask: UInt64 { @_noLocks @_noAllocation get { 0xffff_ffc0 } }
+  @inlinable package static var front: UInt64 { @_noLocks @_noAllocation get { 64 } }
+  @inlinable package static var oneWake: UInt64 { @_noLocks @_noAllocation get { 1 << 7 } }
+  @inlinable package static var wakesMask: UInt64 { @_noLocks @_noAllocation get { 0xffff_ff80 } }
   @inlinable package static var oneHolder: UInt64 { @_noLocks @_noAllocation get { 1 << 32 } }
   @inlinable package static var holderMask: UInt64 { @_noLocks @_noAllocation get { 0xffff << 32 } }
   @inlinable package static var oneWaiting: UInt64 { @_noLocks @_noAllocation get { 1 << 48 } }
@@ -93,10 +105,10 @@ package struct TokenWord: Equatable {
   /// What waiters sleep on.
   @inlinable package var half: UInt32 { @_noLocks @_noAllocation get { UInt32(truncatingIfNeeded: bits) } }
 
-  /// May an exclusive request take it now? `slept`: it was woken, or asked for its turn.
+  /// May an exclusive request take it now? `itsTurn`: it has set the exclusive turn.
   @inlinable @_noLocks @_noAllocation
-  package func admitsExclusive(slept: Bool) -> Bool {
-    isFree && bits & Self.sharedTurn == 0 && (slept || bits & Self.exclusiveTurn == 0)
+  package func admitsExclusive(itsTurn: Bool) -> Bool {
+    isFree && bits & Self.sharedTurn == 0 && (itsTurn || bits & Self.exclusiveTurn == 0)
   }
 
   /// May a shared request take it now?
@@ -114,7 +126,7 @@ package struct TokenWord: Equatable {
   @inlinable @_noLocks @_noAllocation
   package func takenByWaiter(_ id: UInt32) -> TokenWord {
     let left = TokenWord((bits & ~(Self.awake | Self.exclusiveTurn)) &- Self.oneWaiting)
-    return TokenWord((left.waiting == 0 ? left.bits & ~Self.wakesMask : left.bits) | Self.held(by: id))
+    return TokenWord((left.waiting == 0 ? left.bits & ~(Self.wakesMask | Self.front) : left.bits) | Self.held(by: id))
   }
 
   /// The word when an exclusive request is about to sleep.
@@ -140,7 +152,7 @@ package struct TokenWord: Equatable {
   }
 
   /// Whom a change that lets others go on must wake.
-  package enum Wake { case nobody, oneExclusive, allShared }
+  package enum Wake { case nobody, oneExclusive, oneInFront, whoseTurnItIs, allShared }
 
   /// The word after one holder let it go, and who is to be woken then.
   @_noLocks @_noAllocation
@@ -158,14 +170,17 @@ package struct TokenWord: Equatable {
     if parked && (waiting == 0 && bits & Self.exclusiveTurn == 0 || mine) {
       return (TokenWord(bits & ~Self.sharedParked), .allShared)
     }
-    if waiting == 0 { return (TokenWord(bits & ~(Self.awake | Self.exclusiveTurn | Self.wakesMask)), .nobody) }
-    if isFree && !isAwake && !mine { return (awakened(), .oneExclusive) }
-    return (self, .nobody)
+    if waiting == 0 {
+      return (TokenWord(bits & ~(Self.awake | Self.exclusiveTurn | Self.front | Self.wakesMask)), .nobody)
+    }
+    if !isFree || mine { return (self, .nobody) }
+    if bits & Self.exclusiveTurn != 0 { return (self, .whoseTurnItIs) }
+    return isAwake ? (self, .nobody) : (awakened(), bits & Self.front != 0 ? .oneInFront : .oneExclusive)
   }
 
   /// With `awake` set for a waiter that is to be woken.
   @_noLocks @_noAllocation
   func awakened() -> TokenWord {
-    TokenWord(bits & ~Self.wakesMask | (bits &+ Self.oneWake) & Self.wakesMask | Self.awake)
+    TokenWord(bits & ~(Self.wakesMask | Self.front) | (bits &+ Self.oneWake) & Self.wakesMask | Self.awake)
   }
 }

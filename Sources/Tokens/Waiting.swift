@@ -2,11 +2,8 @@
 // Waiting for one token until it can be taken, or until a deadline: spin, then sleep. The thread holds nothing meanwhile, but for the
 // tokens that it takes in the order of their addresses (HeldSet). TokenWord.swift has the transitions.
 //
-// Fairness: newcomers may take a free token before those who wait (a lock handed to a sleeper is a convoy). But at most once per
-// `lwkt.token_fair` and token, a waiter that has waited for that long asks for its turn: the next release leaves the token to
-// somebody who has slept, in the order in which the kernel wakes, which is that of going to sleep. Who has waited for eight bounds asks
-// whenever it is awake. So each release with a turn serves one of the oldest waiters, and a waiter's wait is bounded by eight
-// bounds, and then one section and one wake-up for each that sleeps before it.
+// Newcomers may take a free token before those who wait (a lock handed to a sleeper is a convoy), but for turns: at most once per
+// `lwkt.token_fair` and token. TokenWord.swift has who is served when, and the bound.
 
 import CAnax
 import CAnaxTokens
@@ -20,12 +17,13 @@ package struct Waiting {
   /// Nanoseconds of the clock; `.max`: none.
   let deadline: UInt64
   let word: AtomicWord
-  /// Has been woken, or asked for its turn.
+  /// Has been woken: a shared one may use the shared turn, an exclusive one sleeps in front.
   var slept = false
   /// The word's `awake` is this waiter's to clear before it sleeps.
   var awakeIsMine = false
   /// The word's count of wake-ups at the last look.
   var wakesSeen: UInt64 = 0
+  /// Has set a turn in the word.
   var asked = false
   /// How often in a row, 10 ms apart, threads seemed to share it that do not exist in this process.
   var orphanSightings = 0
@@ -52,6 +50,7 @@ package struct Waiting {
     note.storeRelaxed(0)
     if taken {
       Taking.noteTaken(token, shared: shared, thread)
+      if asked { ContentionCounters.count(.turn, token, thread) }
       ContentionCounters.waited(token, thread, ticks: anax_ticks() &- begun, slept: asleepSince != 0)
     }
     return taken
@@ -65,7 +64,7 @@ package struct Waiting {
     // in nobody's way; then stand among those who sleep.
     while true {
       let now = TokenWord(old)
-      if now.admitsExclusive(slept: false) {
+      if now.admitsExclusive(itsTurn: false) {
         if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) { return true }
         continue
       }
@@ -81,13 +80,18 @@ package struct Waiting {
       // A release since the last look may have set `awake` and found nobody asleep: it meant this waiter.
       if now.isAwake, now.wakes != wakesSeen { awakeIsMine = true }
       wakesSeen = now.wakes
-      if now.admitsExclusive(slept: slept) {
+      // In a forked child the turn of one that does not exist is taken away, and with it, perhaps, this one's.
+      if asked, old & TokenWord.exclusiveTurn == 0 { asked = false }
+      if now.admitsExclusive(itsTurn: asked) {
         if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) { return true }
         continue
       }
-      if !now.hasTurn || slept, spin.wait(word, &old) { continue }
+      if !now.hasTurn || asked, spin.wait(word, &old) { continue }
       if ask(&old, TokenWord.exclusiveTurn) { continue }
-      if let given = sleep(&old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: 0, .exclusive) { return given }
+      let given = sleep(
+        &old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: slept && !asked ? TokenWord.front : 0,
+        asked ? .turn : slept ? .front : .exclusive)
+      if let given { return given }
       spin = Spin(token)
     }
   }
@@ -115,16 +119,14 @@ package struct Waiting {
     if asleepSince == 0 || TokenWord(old).hasTurn || TokenWord(old).isFree { return false }
     let bound = UInt64(Tunable.tokenFair.value)
     let now = anax_clock()
-    let waited = now &- asleepSince
     let due = AtomicWord(anax_token_turn_due(token))
-    if waited < bound || now < due.loadRelaxed() && waited < bound &* 8 { return false }
+    if now &- asleepSince < bound || now < due.loadRelaxed() { return false }
     let new = old | turn
     if word.compareExchange(&old, new) {
       old = new
       due.storeRelaxed(now &+ bound)
-      ContentionCounters.count(.turn, token, thread)
       asked = true
-      slept = true
+      if shared { slept = true }
     }
     return true
   }
@@ -181,7 +183,7 @@ package struct Waiting {
       if orphanSightings == 10 { TokenStop.orphan(token, owner: 0) }
     }
     Orphans.clean(token)
-    slept = true
+    if shared { slept = true }
   }
 
   /// Leaves the waiters. Whoever could not go on because of this one is woken.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A token's word as Sources/Tokens has it: TokenWord.swift's table, Waiting.swift, Releasing.swift, and the kernel's futex: the
-// word is compared under the queue's lock, sleepers are woken in the order of arrival, may wake for no reason, and a wake-up
-// comes some time after the change that asked for it. Threads may stop for ever between two requests, so a sleeper whom nobody
+// word is compared under the queue's lock, sleepers of a kind are woken in the order of arrival (a wake-up for any exclusive one
+// takes the first of any kind of them: more than the kernel does), may wake for no reason, and a wake-up comes some time after
+// the change that asked for it. Threads may stop for ever between two requests, so a sleeper whom nobody
 // will wake is an invalid end state.
 //
 // A compare-and-swap that fails changes nothing and is tried again with what was read: so a loop of them is one step on the word
@@ -44,22 +45,31 @@
 #define SHARED_MASK 224
 #define IS_SHARED(w) (((w) & SHARED_MASK) != 0)
 // The half has one bit for "shared"; how many share is in the upper half.
-#define HALF(w) (((w) & 31) | (IS_SHARED(w) << 5))
+#define HALF(w) (((w) & 31) | (IS_SHARED(w) << 5) | (((w) & FRONT) >> 8))
 #define ONE_OWNER 256
 #define OWNER_MASK 1792
 #define ONE_WAITING 2048
-#define WAITING(w) ((w) >> 11)
+#define WAITING(w) (((w) >> 11) & 7)
+#define FRONT 16384
 #define FREE(w) (((w) & (EXCL | SHARED_MASK)) == 0)
-#define ADMITS_EXCLUSIVE(w, slept) (FREE(w) && !((w) & STURN) && (slept || !((w) & ETURN)))
+#ifdef BROKEN_TURN_OF_ANYBODY
+#define ADMITS_EXCLUSIVE(w, its_turn) (FREE(w) && !((w) & STURN) && (its_turn || slept || !((w) & ETURN)))
+#else
+#define ADMITS_EXCLUSIVE(w, its_turn) (FREE(w) && !((w) & STURN) && (its_turn || !((w) & ETURN)))
+#endif
 #define ADMITS_SHARED(w, slept) (!((w) & (EXCL | ETURN)) && (slept || (!((w) & STURN) && WAITING(w) == 0)))
 
 short word = 0;
 chan exclusive_queue = [THREADS] of { byte };
+chan front_queue = [THREADS] of { byte };
+chan turn_queue = [THREADS] of { byte };
 chan shared_queue = [THREADS] of { byte };
 bit asleep[THREADS + 1];
 // Waits and does not sleep; and whether a release has counted a wake-up since it last looked.
 bit going[THREADS + 1];
 bit stale[THREADS + 1];
+// Whose the exclusive turn is: nobody else is served before it.
+byte turn_of = 0;
 byte owners = 0;
 byte sharers = 0;
 byte spurious = SPURIOUS;
@@ -67,6 +77,8 @@ byte spurious = SPURIOUS;
 #define NOBODY 0
 #define ONE_EXCLUSIVE 1
 #define ALL_SHARED 2
+#define ONE_IN_FRONT 3
+#define WHOSE_TURN 4
 
 // `next` becomes settled, `wake` says whom to wake.
 inline settle() {
@@ -80,9 +92,15 @@ inline settle() {
       wake = ALL_SHARED
     :: else ->
       if
-      :: WAITING(next) == 0 -> next = next & ~(AWAKE | ETURN)
-      :: WAITING(next) > 0 && FREE(next) && !(next & AWAKE) && !(next & STURN) ->
-        next = next | AWAKE;
+      :: WAITING(next) == 0 -> next = next & ~(AWAKE | ETURN | FRONT)
+#ifdef BROKEN_TURN_WAKES_ANY
+      :: WAITING(next) > 0 && FREE(next) && (next & ETURN) && !(next & STURN) -> wake = ONE_EXCLUSIVE
+#else
+      :: WAITING(next) > 0 && FREE(next) && (next & ETURN) && !(next & STURN) -> wake = WHOSE_TURN
+#endif
+      :: WAITING(next) > 0 && FREE(next) && !(next & (AWAKE | ETURN | STURN)) ->
+        wake = (next & FRONT -> ONE_IN_FRONT : ONE_EXCLUSIVE);
+        next = (next | AWAKE) & ~FRONT;
 #ifndef BROKEN_NO_COUNT
         other = 1;
         do
@@ -92,7 +110,7 @@ inline settle() {
         od;
         other = 0;
 #endif
-        wake = ONE_EXCLUSIVE
+        skip
       :: else -> skip
       fi
     fi
@@ -100,13 +118,38 @@ inline settle() {
 }
 
 inline perform() {
+  // The first of two calls of the kernel, where nobody was in front.
+  if
+  :: atomic {
+      wake == ONE_IN_FRONT && empty(front_queue) && empty(turn_queue) ->
+#ifndef BROKEN_FRONT_ONLY
+      wake = ONE_EXCLUSIVE
+#else
+      wake = NOBODY
+#endif
+    }
+  :: atomic { wake != ONE_IN_FRONT || nempty(front_queue) || nempty(turn_queue) -> skip }
+  fi;
   atomic {
 #ifndef BROKEN_NO_WAKE
     if
     :: wake == ONE_EXCLUSIVE ->
       if
       :: exclusive_queue?other -> asleep[other] = 0
-      :: empty(exclusive_queue) -> skip
+      :: front_queue?other -> asleep[other] = 0
+      :: turn_queue?other -> asleep[other] = 0
+      :: empty(exclusive_queue) && empty(front_queue) && empty(turn_queue) -> skip
+      fi
+    :: wake == ONE_IN_FRONT ->
+      if
+      :: front_queue?other -> asleep[other] = 0
+      :: turn_queue?other -> asleep[other] = 0
+      :: empty(front_queue) && empty(turn_queue) -> skip
+      fi
+    :: wake == WHOSE_TURN ->
+      if
+      :: turn_queue?other -> asleep[other] = 0
+      :: empty(turn_queue) -> skip
       fi
     :: wake == ALL_SHARED ->
       do
@@ -125,13 +168,22 @@ inline clear() { slept = 0; mine = 0; asked = 0; since = 0; late = 0; going[_pid
 
 // In one step with the change of the word that took it.
 inline enter_exclusive() {
+  assert(owners == 0 && sharers == 0 && (turn_of == 0 || turn_of == _pid));
+  owners = 1;
+  turn_of = 0;
+  clear()
+}
+
+// The only sharer was served before it is alone: no turn stands against it.
+inline upgrade() {
+  sharers--;
   assert(owners == 0 && sharers == 0);
   owners = 1;
   clear()
 }
 
 inline enter_shared() {
-  assert(owners == 0);
+  assert(owners == 0 && turn_of == 0);
   sharers++;
   clear()
 }
@@ -173,7 +225,7 @@ inline give_up(turn, is_shared) {
     fi;
 #ifndef BROKEN_GIVE_UP_KEEPS_TURN
     if
-    :: asked -> next = next & ~turn
+    :: asked -> next = next & ~turn; turn_of = (turn_of == _pid -> 0 : turn_of)
     :: else -> skip
     fi;
 #endif
@@ -189,8 +241,27 @@ inline give_up(turn, is_shared) {
 
 inline ask(turn) {
   word = word | turn;
+  turn_of = (turn == ETURN -> _pid : 0);
   asked = 1;
-  slept = 1
+  slept = (turn == STURN -> 1 : slept)
+}
+
+inline enqueue(queue) {
+  if
+  :: queue == 0 && asked -> turn_queue!_pid
+  :: queue == 0 && !asked && slept -> front_queue!_pid
+  :: queue == 0 && !asked && !slept -> exclusive_queue!_pid
+  :: queue == 1 -> shared_queue!_pid
+  fi
+}
+
+inline dequeue() {
+  if
+  :: turn_queue??[eval(_pid)] -> turn_queue??eval(_pid)
+  :: front_queue??[eval(_pid)] -> front_queue??eval(_pid)
+  :: exclusive_queue??[eval(_pid)] -> exclusive_queue??eval(_pid)
+  :: shared_queue??[eval(_pid)] -> shared_queue??eval(_pid)
+  fi
 }
 
 #define MAY_ASK (since && !(word & (ETURN | STURN)) && !FREE(word))
@@ -199,7 +270,7 @@ inline ask(turn) {
 inline sleep(queue, polls) {
   atomic {
     if
-    :: HALF(word) == half && (polls || !stale[_pid]) -> queue!_pid; asleep[_pid] = 1; going[_pid] = 0
+    :: HALF(word) == half && (polls || !stale[_pid]) -> enqueue(queue); asleep[_pid] = 1; going[_pid] = 0
     :: else ->
 #ifndef BROKEN_CHANGED_DOES_NOT_ADOPT
       mine = (word & AWAKE) != 0;
@@ -213,10 +284,10 @@ inline sleep(queue, polls) {
   :: atomic { changed -> changed = 0 }
   :: atomic { !changed && !asleep[_pid] -> slept = 1; mine = 1; going[_pid] = 1 }
   :: atomic {
-      asleep[_pid] && spurious > 0 -> spurious--; queue??eval(_pid); asleep[_pid] = 0; slept = 1; mine = 1; going[_pid] = 1
+      asleep[_pid] && spurious > 0 -> spurious--; dequeue(); asleep[_pid] = 0; slept = 1; mine = 1; going[_pid] = 1
     }
-  :: atomic { asleep[_pid] && polls -> queue??eval(_pid); asleep[_pid] = 0; going[_pid] = 1 }
-  :: atomic { asleep[_pid] && timed -> queue??eval(_pid); asleep[_pid] = 0; late = 1; going[_pid] = 1 }
+  :: atomic { asleep[_pid] && polls -> dequeue(); asleep[_pid] = 0; going[_pid] = 1 }
+  :: atomic { asleep[_pid] && timed -> dequeue(); asleep[_pid] = 0; late = 1; going[_pid] = 1 }
   fi
 }
 
@@ -232,13 +303,7 @@ begin:
       if
       :: ADMITS_EXCLUSIVE(word, 0) -> word = word | EXCL | (_pid * ONE_OWNER); enter_exclusive(); goto taken
       :: else ->
-#ifdef BROKEN_STANDS_AWAKE
-        // Also where a turn keeps it from taking the token.
-        mine = !(word & AWAKE);
-        word = (word + ONE_WAITING) | AWAKE;
-#else
         word = word + ONE_WAITING;
-#endif
         going[_pid] = 1
       fi
     }
@@ -246,16 +311,17 @@ begin:
 again:
   if
   :: atomic {
-      ADMITS_EXCLUSIVE(word, slept) ->
+      ADMITS_EXCLUSIVE(word, asked) ->
       word = ((word & ~(AWAKE | ETURN)) - ONE_WAITING) | EXCL | (_pid * ONE_OWNER);
+      word = (WAITING(word) == 0 -> word & ~FRONT : word);
       enter_exclusive()
     }
     goto taken
-  :: atomic { !ADMITS_EXCLUSIVE(word, slept) && MAY_ASK -> ask(ETURN) }
+  :: atomic { !ADMITS_EXCLUSIVE(word, asked) && MAY_ASK -> ask(ETURN) }
     goto again
-  :: !ADMITS_EXCLUSIVE(word, slept) && late -> goto gave_up
+  :: !ADMITS_EXCLUSIVE(word, asked) && late -> goto gave_up
   :: atomic {
-      !ADMITS_EXCLUSIVE(word, slept) && !late ->
+      !ADMITS_EXCLUSIVE(word, asked) && !late ->
 #ifndef BROKEN_LOOK_DOES_NOT_ADOPT
       // A release since the last look may have found nobody asleep: it meant this waiter.
       if
@@ -265,14 +331,14 @@ again:
 #endif
       stale[_pid] = 0;
 #ifndef BROKEN_PARKS_AWAKE
-      word = word & ~(mine -> AWAKE : 0);
+      word = (word & ~(mine -> AWAKE : 0)) | (slept && !asked -> FRONT : 0);
 #endif
       half = HALF(word);
       going[_pid] = 1;
       mine = 0;
       since = 1
     }
-    sleep(exclusive_queue, 0);
+    sleep(0, 0);
     goto again
   fi;
 taken:
@@ -287,7 +353,8 @@ taken:
       settle();
       word = next;
       next = 0;
-      enter_shared()
+      sharers++;
+      clear()
     }
     perform();
     release_shared();
@@ -331,7 +398,7 @@ again:
       mine = 0;
       since = 1
     }
-    sleep(shared_queue, SHARED_POLLS);
+    sleep(1, SHARED_POLLS);
     goto again
   fi;
 taken:
@@ -341,9 +408,8 @@ taken:
   :: skip
   :: atomic {
       (word & SHARED_MASK) == ONE_SHARED ->
-      sharers--;
       word = (word - ONE_SHARED) | EXCL | (_pid * ONE_OWNER);
-      enter_exclusive()
+      upgrade()
     }
     release_exclusive();
     goto begin

@@ -35,8 +35,12 @@ import Tokens
     let token = Token(policy: .fixed(tries: 0))
     let got = Tally()
     let late = Tally()
+    let done = Tally()
+    let end = ContinuousClock.now + .seconds(60)
     onThreads(6) { index in
-      for round in 0..<200 {
+      var round = 0
+      // Until enough have given up, however the machine runs these threads.
+      while index < 2 ? round < 200 || late.value < 50 && .now < end : done.value < 2 {
         if index < 2 {
           token.withToken { _ = usleep(20) }
           got.add()
@@ -49,9 +53,11 @@ import Tokens
         } else {
           late.add()
         }
+        round += 1
       }
+      if index < 2 { done.add() }
     }
-    #expect(got.value == 400 && late.value > 0)
+    #expect(got.value >= 400 && late.value >= 50)
     #expect(token.word.bits == 0)
   }
 

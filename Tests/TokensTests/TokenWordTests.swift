@@ -11,6 +11,7 @@ private let awake = Word.awake
 private let exclusiveTurn = Word.exclusiveTurn
 private let sharedTurn = Word.sharedTurn
 private let parked = Word.sharedParked
+private let front = Word.front
 /// Shared by one thread.
 private let one = Word.shared | Word.oneHolder
 private let two = Word.shared | 2 * Word.oneHolder
@@ -19,7 +20,7 @@ private let waiting = Word.oneWaiting
 
 @Suite struct TokenWordTests {
   @Test func fieldsDoNotOverlap() {
-    let bits = [exclusive, awake, exclusiveTurn, sharedTurn, parked, Word.shared]
+    let bits = [exclusive, awake, exclusiveTurn, sharedTurn, parked, front, Word.shared]
     #expect(Set(bits).count == bits.count && bits.allSatisfy { $0.nonzeroBitCount == 1 && $0 < wake })
     let all = bits.reduce(0, |)
     #expect(all & Word.wakesMask == 0 && all | Word.wakesMask == 0xffff_ffff && Word.holderMask == 0xffff << 32)
@@ -31,8 +32,8 @@ private let waiting = Word.oneWaiting
     #expect(Word(exclusiveTurn).hasTurn && Word(sharedTurn).hasTurn && !Word(parked | awake).hasTurn)
   }
 
-  /// State, and whether it admits: an exclusive newcomer, an exclusive waiter that has slept, a shared newcomer, a shared
-  /// waiter that has slept.
+  /// State, and whether it admits: an exclusive request without the turn, the one that has it, a shared newcomer, a shared waiter
+  /// that has slept.
   static let admissions: [(UInt64, Bool, Bool, Bool, Bool)] = [
     (0, true, true, true, true),
     (Word.held(by: 7), false, false, false, false),
@@ -50,10 +51,10 @@ private let waiting = Word.oneWaiting
   ]
 
   @Test(arguments: admissions)
-  func admission(_ bits: UInt64, _ newcomer: Bool, _ slept: Bool, _ sharedNewcomer: Bool, _ sharedSlept: Bool) {
+  func admission(_ bits: UInt64, _ other: Bool, _ itsTurn: Bool, _ sharedNewcomer: Bool, _ sharedSlept: Bool) {
     let word = Word(bits)
-    #expect(word.admitsExclusive(slept: false) == newcomer)
-    #expect(word.admitsExclusive(slept: true) == slept)
+    #expect(word.admitsExclusive(itsTurn: false) == other)
+    #expect(word.admitsExclusive(itsTurn: true) == itsTurn)
     #expect(word.admitsShared(slept: false) == sharedNewcomer)
     #expect(word.admitsShared(slept: true) == sharedSlept)
   }
@@ -64,7 +65,8 @@ private let waiting = Word.oneWaiting
     #expect(
       Word(2 * waiting | marks | parked | wake).takenByWaiter(9) == Word(waiting | parked | wake | Word.held(by: 9)))
     // The count of wake-ups starts anew where nobody is left who could have noted it.
-    #expect(Word(waiting | marks | 3 * wake).takenByWaiter(9) == Word(Word.held(by: 9)))
+    #expect(Word(waiting | marks | front | 3 * wake).takenByWaiter(9) == Word(Word.held(by: 9)))
+    #expect(Word(2 * waiting | front).takenByWaiter(9) == Word(waiting | front | Word.held(by: 9)))
     #expect(Word(sharedTurn | one).takenShared(slept: true) == Word(two))
     #expect(Word(one).takenShared(slept: false) == Word(two))
     #expect(Word(parked).takenShared(slept: false) == Word(parked | one))
@@ -85,8 +87,11 @@ private let waiting = Word.oneWaiting
     (2 * waiting | 6 * wake, 2 * waiting | awake | 7 * wake, .oneExclusive),
     (waiting | Word.wakesMask, waiting | awake, .oneExclusive),
     (waiting | awake | wake, waiting | awake | wake, .nobody),
-    (waiting | exclusiveTurn, waiting | exclusiveTurn | awake | wake, .oneExclusive),
-    (waiting | exclusiveTurn | awake, waiting | exclusiveTurn | awake, .nobody),
+    (waiting | front, waiting | awake | wake, .oneInFront),
+    (waiting | front | awake, waiting | front | awake, .nobody),
+    // Whose turn it is may be asleep though another is awake.
+    (waiting | exclusiveTurn, waiting | exclusiveTurn, .whoseTurnItIs),
+    (waiting | exclusiveTurn | awake | front, waiting | exclusiveTurn | awake | front, .whoseTurnItIs),
     (parked, 0, .allShared),
     (parked | waiting, parked | waiting | awake | wake, .oneExclusive),
     (parked | waiting | sharedTurn, waiting | sharedTurn, .allShared),
@@ -96,7 +101,7 @@ private let waiting = Word.oneWaiting
     (sharedTurn, sharedTurn, .nobody),
     // Marks of who gave up are of no use to anybody.
     (awake | wake, 0, .nobody),
-    (exclusiveTurn | 2 * wake, 0, .nobody),
+    (exclusiveTurn | front | 2 * wake, 0, .nobody),
   ]
 
   @Test(arguments: releases)
@@ -137,12 +142,15 @@ private let waiting = Word.oneWaiting
 
   /// In every state a release leaves the token to somebody who is awake or is woken, or nobody waits.
   @Test func noReleaseForgetsAWaiter() {
-    for marks in stride(from: 0, to: 32, by: 2) as StrideTo<UInt64> where Word(marks).bits & 12 != 12 {
+    for marks in stride(from: 0, to: 128, by: 2) as StrideTo<UInt64> where marks & 12 != 12 && marks & Word.shared == 0
+    {
       for count in 0...2 as ClosedRange<UInt64> {
         let (word, wakes) = Word(marks | Word.held(by: 5) | count * waiting).released()
         #expect(word.isFree && word.owner == 0 && word.waiting == count)
-        if count > 0, marks & sharedTurn == 0 { #expect(word.isAwake) }
-        if wakes == .oneExclusive { #expect(count > 0 && marks & awake == 0) }
+        if count > 0, marks & sharedTurn == 0 {
+          #expect(marks & exclusiveTurn == 0 ? word.isAwake : wakes == .whoseTurnItIs)
+        }
+        if wakes == .oneExclusive || wakes == .oneInFront { #expect(count > 0 && marks & awake == 0) }
         if marks & parked != 0, count == 0 && marks & exclusiveTurn == 0 || marks & sharedTurn != 0 {
           #expect(wakes == .allShared && word.bits & parked == 0)
         }

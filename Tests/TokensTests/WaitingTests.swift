@@ -86,13 +86,16 @@ private let awake = Word.awake
       answers = [
         { -Int(EINTR) }, { 0 }, { -Int(EINTR) }, { 0 },
         {
-          #expect(stage.bits == held | waiting)
+          #expect(stage.bits == held | waiting | Word.front)
           stage.release()
           return 0
         },
       ]
       stage.token.acquire()
-      #expect(stage.sleeps == Array(repeating: Call(isWait: true, value: 1, mask: 1), count: 5))
+      // From the first wake-up on it sleeps in front.
+      let inFront = Call(isWait: true, value: 1 | Word.front, mask: 5)
+      let first = Call(isWait: true, value: 1, mask: 1)
+      #expect(stage.sleeps == [first, first, inFront, inFront, inFront])
       #expect(stage.token.isHeld && stage.token.word.waiting == 0)
       stage.token.release()
       #expect(stage.bits == 0)
@@ -100,7 +103,7 @@ private let awake = Word.awake
   }
 
   /// A newcomer takes the token between the wake-up and the try.
-  @Test func aWaiterThatIsPassedSleepsAgainAndClearsAwake() async {
+  @Test func aWaiterThatIsPassedSleepsInFrontAndClearsAwake() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held)
       answers = [
@@ -112,13 +115,15 @@ private let awake = Word.awake
         },
         {
           #expect(stage.bits & awake == 0, "it sleeps: the next release must wake it")
+          #expect(stage.token.word.released().wake == .oneInFront, "and it before any other")
           stage.release()
           return 0
         },
       ]
       stage.token.acquire()
       // The second sleep notes another count of wake-ups.
-      #expect(stage.sleeps.map(\.value) == [1, 1 | Word.oneWake])
+      #expect(stage.sleeps.map(\.value) == [1, 1 | Word.oneWake | Word.front])
+      #expect(stage.sleeps.map(\.mask) == [1, 5])
       stage.token.release()
       #expect(stage.bits == 0)
     }
@@ -174,6 +179,18 @@ private let awake = Word.awake
     }
   }
 
+  /// The one in front has gone, and its mark is left: the first of the others is woken.
+  @Test func aReleaseThatFindsNobodyInFrontWakesAnother() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(0)
+      stage.token.acquire()
+      stage.set(stage.bits | waiting | Word.front)
+      stage.token.release()
+      #expect(stage.wakes == [Call(isWait: false, value: 1, mask: 4), Call(isWait: false, value: 1, mask: 1)])
+      stage.set(0)
+    }
+  }
+
   /// Whoever could not go on because of the one that gives up is woken.
   @Test func givingUpWakesWhomItHeldUp() async {
     await #expect(processExitsWith: .success) {
@@ -194,6 +211,7 @@ private let awake = Word.awake
     }
   }
 
+  /// It has slept for longer than the bound, a newcomer has passed it, and then it is the next: nobody else, awake or not.
   @Test func asksForItsTurnAndTakesIt() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held, fair: 10_000)
@@ -206,14 +224,44 @@ private let awake = Word.awake
           #expect(stage.bits == held | waiting | Word.exclusiveTurn, "it has slept for longer than the bound")
           stage.release()
           let free = stage.token.word
-          #expect(!free.admitsExclusive(slept: false) && !free.admitsShared(slept: true) && free.isAwake)
+          #expect(!free.admitsExclusive(itsTurn: false) && !free.admitsShared(slept: true))
           return 0
         },
       ]
       stage.token.acquire()
+      #expect(stage.sleeps.map(\.mask) == [1, 13])
       #expect(!stage.token.word.hasTurn && stage.token.statistics.turns == 1)
       stage.token.release()
       #expect(stage.bits == 0)
+    }
+  }
+
+  /// At most one turn within the bound: who comes second waits for it, however long it has waited.
+  @Test func turnsAreABoundApart() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held, fair: 10_000_000)
+      func setDue(_ time: UInt64) { AtomicWord(anax_token_turn_due(stage.token.state)).storeRelaxed(time) }
+      setDue(.max)
+      let begun = anax_clock()
+      answers = [
+        {
+          usleep(30_000)
+          return 0
+        },
+        {
+          #expect(!stage.token.word.hasTurn, "another's turn was less than a bound ago")
+          setDue(0)
+          return 0
+        },
+        {
+          #expect(stage.token.word.hasTurn)
+          stage.release()
+          return 0
+        },
+      ]
+      stage.token.acquire()
+      #expect(AtomicWord(anax_token_turn_due(stage.token.state)).loadRelaxed() >= begun + 40_000_000)
+      stage.token.release()
     }
   }
 
@@ -227,32 +275,27 @@ private let awake = Word.awake
         },
         {
           #expect(stage.bits & Word.exclusiveTurn != 0)
-          stage.release()
           usleep(5000)
-          // Somebody has it again.
-          stage.set(stage.bits | held)
           return -Int(ETIMEDOUT)
         },
       ]
       #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(3)) }
       #expect(stage.bits & Word.exclusiveTurn == 0 && stage.token.word.waiting == 1)
       // The next release wakes the other.
-      stage.set(stage.bits & ~awake)
-      let released = stage.token.word.released()
-      #expect(released.wake == .oneExclusive)
+      #expect(stage.token.word.released().wake == .oneExclusive)
       stage.set(0)
     }
   }
 
-  /// A newcomer that another's turn keeps out must not count as awake: the release would rely on it.
-  @Test func aNewcomerUnderATurnIsNotReliedOn() async {
+  /// A waiter that another's turn keeps out sleeps, though the token is free, and a release wakes the one whose turn it is.
+  @Test func underAnothersTurnAFreeTokenIsLeft() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held | waiting | Word.exclusiveTurn)
       answers = [
         {
           #expect(stage.bits == held | 2 * waiting | Word.exclusiveTurn)
           let released = stage.token.word.released()
-          #expect(released.wake == .oneExclusive)
+          #expect(released.wake == .whoseTurnItIs)
           stage.set(released.word.bits)
           return -Int(EAGAIN)
         },
