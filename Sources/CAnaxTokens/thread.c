@@ -9,6 +9,7 @@
 struct anax_token_state anax_token_state_storage;
 struct anax_token_thread anax_token_nobody;
 struct anax_token anax_token_pool_storage[ANAX_TOKEN_POOL] __attribute__((aligned(64)));
+struct anax_token_spinner_line anax_token_spinners_storage[ANAX_TOKEN_SPINNER_LINES] __attribute__((aligned(64)));
 __thread struct anax_token_thread *anax_token_thread_pointer = &anax_token_nobody;
 
 _Static_assert(sizeof(struct anax_token) == 64, "a token is one line");

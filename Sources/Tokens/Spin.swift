@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One waiter's spinning: how many tries are left and how long it pauses before the next. On its own stack; nobody else sees it.
+// One waiter's spinning: how many tries are left and how long it pauses before the next. On its own stack; others see only that one
+// more spins there (Spinners), until its end.
 //
 // PAUSE is not a unit of time: 10 cycles on one processor, 140 on another. So delays are given in nanoseconds, and one PAUSE is
 // measured at the first contention. Bursts of PAUSE stay below the window (4096 cycles, KVM's default) beyond which a hypervisor
@@ -11,7 +12,10 @@ import LockFree
 import Machine
 
 package struct Spin {
+  let token: TokenState
   var tries: UInt64
+  /// Tries before it is counted; `.max`: it is.
+  var free = Spinners.free
   var pauses: UInt64
   let most: UInt64
   let growth: UInt64
@@ -22,6 +26,7 @@ package struct Spin {
   /// Begins with the policy in force for the token. No tries where spinning cannot help: less than two processors' worth of time.
   @_noLocks @_noAllocation
   package init(_ token: TokenState) {
+    self.token = token
     let policy = PackedPolicy.inForce(token)
     tries = anax_token_state().pointee.processors < 2 ? 0 : policy.tries
     growth = policy.growth
@@ -42,11 +47,32 @@ package struct Spin {
     tries = tries / 8
   }
 
-  /// Waits once, and reads the word. False: no tries are left.
-  @_noLocks @_noAllocation
-  package mutating func wait(_ word: AtomicWord, _ seen: inout UInt64) -> Bool {
+  /// Before its thread sleeps, and when it has the token: it spins no longer.
+  @inline(__always) @_noLocks @_noAllocation
+  mutating func end() {
+    if free == .max { Spinners.leave(token) }
+    free = 0
+    tries = 0
+  }
+
+  /// Whether it may try once more: no tries are left, or too many spin for long.
+  @inline(__always) @_noLocks @_noAllocation
+  mutating func mayGoOn() -> Bool {
     if tries == 0 { return false }
     tries &-= 1
+    if free == .max { return true }
+    if free > 0 {
+      free &-= 1
+      return true
+    }
+    if Spinners.enter(token) { free = .max } else { tries = 0 }
+    return free == .max
+  }
+
+  /// Waits once, and reads the word. False: it may not.
+  @_noLocks @_noAllocation
+  package mutating func wait(_ word: AtomicWord, _ seen: inout UInt64) -> Bool {
+    if !mayGoOn() { return false }
     var left = pauses
     while left > 0 {
       var count = min(left, Spin.burst)

@@ -30,6 +30,7 @@ package enum Taking {
     let word = AtomicWord(anax_token_word(token))
     let begun = anax_ticks()
     var spin = Spin(holdingOthers: token)
+    defer { spin.end() }
     var seen = word.loadRelaxed()
     // Where others wait already, a turn at the token is not to be had by spinning.
     while TokenWord(seen).waiting < 2, !TokenWord(seen).hasTurn, spin.wait(word, &seen) {

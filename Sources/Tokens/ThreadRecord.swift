@@ -78,6 +78,7 @@ package func anaxTokenThreadEnded(_ thread: UnsafeMutablePointer<anax_token_thre
 @c(anax_token_forked) @_noLocks @_noAllocation
 package func anaxTokenForked() {
   let epoch = AtomicWord(anax_token_state_epoch_word(anax_token_state())).add(1) &+ 1
+  Spinners.reset()
   let thread = anax_token_thread()
   if anax_token_is_nobody(thread) { return }
   AtomicWord(anax_token_thread_epoch_word(thread)).storeRelaxed(epoch)

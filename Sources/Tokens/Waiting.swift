@@ -60,6 +60,7 @@ package struct Waiting {
   mutating func exclusively() -> Bool {
     var old = word.loadRelaxed()
     var spin = Spin(token)
+    defer { spin.end() }
     // Spin without a mark in the word, so that its holder can let it go as if nobody waited, and a spinner that loses its processor is
     // in nobody's way; then stand among those who sleep.
     while true {
@@ -75,6 +76,7 @@ package struct Waiting {
         break
       }
     }
+    spin.end()
     while true {
       let now = TokenWord(old)
       // A release since the last look may have set `awake` and found nobody asleep: it meant this waiter.
@@ -87,6 +89,7 @@ package struct Waiting {
         continue
       }
       if !now.hasTurn || asked, spin.wait(word, &old) { continue }
+      spin.end()
       if ask(&old, TokenWord.exclusiveTurn) { continue }
       let given = sleep(
         &old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: slept && !asked ? TokenWord.front : 0,
@@ -99,6 +102,7 @@ package struct Waiting {
   @_noLocks @_noAllocation
   mutating func sharedly() -> Bool {
     var spin = Spin(token)
+    defer { spin.end() }
     var old = word.loadRelaxed()
     while true {
       let now = TokenWord(old)
@@ -107,6 +111,7 @@ package struct Waiting {
         continue
       }
       if now.waiting <= Waiting.deep, !now.hasTurn || slept, spin.wait(word, &old) { continue }
+      spin.end()
       if ask(&old, TokenWord.sharedTurn) { continue }
       if let given = sleep(&old, clearing: 0, setting: TokenWord.sharedParked, .shared) { return given }
       spin = Spin(token)

@@ -18,6 +18,7 @@ enum {
   ANAX_TOKEN_STATISTICS_MAX = 65536,
   ANAX_TOKEN_BUCKETS = 40,
   ANAX_TOKEN_POOL = 4096,
+  ANAX_TOKEN_SPINNER_LINES = 64,
 };
 
 /// What contention costs: written by waiters only. Times are in ticks of the cycle counter.
@@ -46,6 +47,12 @@ struct anax_token {
   uint32_t statistics;  // number of a statistics record, 0 while there is none
   const char *_Nullable name;
   uint64_t unused;
+};
+
+/// A line for a count of spinners.
+struct anax_token_spinner_line {
+  uint64_t count;
+  uint64_t unused[7];
 };
 
 /// One token that a thread holds.
@@ -103,10 +110,16 @@ enum {
 extern struct anax_token_state anax_token_state_storage;
 extern struct anax_token_thread anax_token_nobody;
 extern struct anax_token anax_token_pool_storage[ANAX_TOKEN_POOL];
+extern struct anax_token_spinner_line anax_token_spinners_storage[ANAX_TOKEN_SPINNER_LINES];
 extern __thread struct anax_token_thread *_Nonnull anax_token_thread_pointer __attribute__((tls_model("initial-exec")));
 
 ANAX_INLINE struct anax_token_state *_Nonnull anax_token_state(void) { return &anax_token_state_storage; }
 ANAX_INLINE struct anax_token *_Nonnull anax_token_pool(void) { return anax_token_pool_storage; }
+ANAX_INLINE uint64_t *_Nonnull anax_token_spinner_line(intptr_t line) { return &anax_token_spinners_storage[line].count; }
+/// The count of those who spin at the token: of its line in memory, mixed.
+ANAX_INLINE uint64_t *_Nonnull anax_token_spinners(const struct anax_token *_Nonnull token) {
+  return anax_token_spinner_line((intptr_t)(((uint64_t)(uintptr_t)token >> 6) * 0x9E3779B97F4A7C15u >> 58));
+}
 /// The calling thread's record; a shared one with limit 0 before the thread's first slow path.
 ANAX_INLINE struct anax_token_thread *_Nonnull anax_token_thread(void) { return anax_token_thread_pointer; }
 ANAX_INLINE bool anax_token_is_nobody(const struct anax_token_thread *_Nonnull thread) {
