@@ -61,7 +61,7 @@ package enum BlockingPoints {
   @_noLocks @_noAllocation
   package static func sleep(_ token: TokenState, until deadline: UInt64) -> Bool {
     let thread = anax_token_thread()
-    if Hold.place(token, in: thread) < 0 { TokenStop.notHeld(token) }
+    if Hold.place(token, in: thread) < 0 { TokenStop.notHeld(token, "sleep on") }
     let condition = anax_token_condition(token)
     let seen = anax_load32_relaxed(condition)
     HeldSet.letGo(thread, at: "Token.sleep")

@@ -264,7 +264,7 @@ package enum Requests {
   package static func downgrade(_ token: TokenState) {
     let thread = anax_token_thread()
     let place = Hold.place(token, in: thread)
-    if place < 0 { TokenStop.notHeld(token) }
+    if place < 0 { TokenStop.notHeld(token, "downgrade of") }
     let hold = anax_token_holds(thread) + place
     if Hold.isShared(hold.pointee.state) || Hold.depth(hold.pointee.state) != 1 { TokenStop.downgradeOfNested(token) }
     hold.pointee.state |= Hold.shared
@@ -279,7 +279,7 @@ package enum Requests {
   package static func tryUpgrade(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let place = Hold.place(token, in: thread)
-    if place < 0 { TokenStop.notHeld(token) }
+    if place < 0 { TokenStop.notHeld(token, "upgrade of") }
     let hold = anax_token_holds(thread) + place
     if !Hold.isShared(hold.pointee.state) { return true }
     let word = AtomicWord(anax_token_word(token))
