@@ -67,7 +67,7 @@ package enum Requests {
         hold.pointee.token = token
         hold.pointee.state = 1 | Hold.shared
         thread.pointee.count = 1
-        if anax_load32_relaxed(anax_token_last(token)) != 0 { anax_store32_relaxed(anax_token_last(token), 0) }
+        Taking.noteShared(token, thread)
         return true
       }
     }
@@ -269,7 +269,6 @@ package enum Requests {
     if Hold.isShared(hold.pointee.state) || Hold.depth(hold.pointee.state) != 1 { TokenStop.downgradeOfNested(token) }
     hold.pointee.state |= Hold.shared
     if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, false) }
-    anax_store32_relaxed(anax_token_last(token), 0)
     Releasing.downgrade(token)
     if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_taken(token, true) }
   }

@@ -41,14 +41,20 @@ package enum Taking {
     return false
   }
 
+  /// A sharer that is not the last exclusive holder itself. Several may store the same 0.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  static func noteShared(_ token: TokenState, _ thread: Thread) {
+    let last = anax_load32_relaxed(anax_token_last(token))
+    if last != 0, last != thread.pointee.id { anax_store32_relaxed(anax_token_last(token), 0) }
+  }
+
   /// After every change of the word that gave the token to this thread. `generation` changes when another thread had it since this
   /// one did: exclusively (`last` is another's) or shared (`last` is 0).
   @_noLocks @_noAllocation
   package static func noteTaken(_ token: TokenState, shared: Bool, _ thread: Thread) {
     let last = anax_token_last(token)
     if shared {
-      // Several sharers may store the same 0.
-      if anax_load32_relaxed(last) != 0 { anax_store32_relaxed(last, 0) }
+      noteShared(token, thread)
     } else if anax_load32_relaxed(last) != thread.pointee.id {
       anax_store32_relaxed(last, thread.pointee.id)
       let generation = AtomicWord(anax_token_generation(token))

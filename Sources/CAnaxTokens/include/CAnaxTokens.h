@@ -38,7 +38,7 @@ struct anax_token_statistics {
 struct anax_token {
   uint64_t word;        // Tokens/TokenWord.swift
   uint64_t generation;  // holders only: one more whenever another thread had it in between
-  uint32_t last;        // holders only: record of the last exclusive holder; 0 after a shared one
+  uint32_t last;        // holders only: record of the last exclusive holder; 0 after another has shared it
   uint32_t condition;   // what sleepers on a condition sleep on
   uint64_t policy;      // a spin policy, packed; 0: the process's tunables
   uint64_t turn_due;    // nanoseconds of the clock: when a waiter may next ask for its turn
