@@ -34,7 +34,7 @@ package enum Taking {
     // Where others wait already, a turn at the token is not to be had by spinning.
     while TokenWord(seen).waiting < 2, !TokenWord(seen).hasTurn, spin.wait(word, &seen) {
       if once(token, shared: shared, thread) {
-        ContentionCounters.waited(token, thread, ticks: anax_ticks() &- begun, slept: false)
+        ContentionCounters.waited(token, thread, ticks: TokenEngine.ticks(since: begun), slept: false)
         return true
       }
     }
@@ -43,7 +43,7 @@ package enum Taking {
 
   /// A sharer that is not the last exclusive holder itself. Several may store the same 0.
   @inlinable @inline(__always) @_noLocks @_noAllocation
-  static func noteShared(_ token: TokenState, _ thread: Thread) {
+  package static func noteShared(_ token: TokenState, _ thread: Thread) {
     let last = anax_load32_relaxed(anax_token_last(token))
     if last != 0, last != thread.pointee.id { anax_store32_relaxed(anax_token_last(token), 0) }
   }

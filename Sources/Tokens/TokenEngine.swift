@@ -63,12 +63,18 @@ package enum TokenEngine {
   }
 
   /// Nanoseconds of a span of the cycle counter. The counter's speed is known from the time since the start.
+  /// At most 2^63 - 1.
   @_noLocks @_noAllocation
   package static func nanoseconds(ofTicks ticks: UInt64) -> UInt64 {
     let state = anax_token_state()
     if AtomicWord(anax_token_state_started_word(state)).loadAcquire() != 2 { return 0 }
-    let passedTicks = Double(anax_ticks() &- state.pointee.ticks_then)
-    let passed = Double(anax_clock() &- state.pointee.clock_then)
-    return passedTicks <= 0 ? 0 : UInt64(Double(ticks) * passed / passedTicks)
+    let passedTicks = Double(Self.ticks(since: state.pointee.ticks_then))
+    let passed = Double(max(Int64(bitPattern: anax_clock() &- state.pointee.clock_then), 0))
+    let nanoseconds = passedTicks == 0 ? 0 : Double(ticks) * passed / passedTicks
+    return nanoseconds < 0x1p63 ? UInt64(nanoseconds) : UInt64(Int64.max)
   }
+
+  /// Ticks of the cycle counter from then to now. The counters of two processors may differ: never less than none.
+  @inline(__always) @_noLocks @_noAllocation
+  package static func ticks(since then: UInt64) -> UInt64 { UInt64(max(Int64(bitPattern: anax_ticks() &- then), 0)) }
 }

@@ -52,7 +52,7 @@ package struct Waiting {
     note.storeRelaxed(0)
     if taken {
       Taking.noteTaken(token, shared: shared, thread)
-      ContentionCounters.waited(token, thread, ticks: anax_ticks() &- begun, slept: asleepSince != 0)
+      ContentionCounters.waited(token, thread, ticks: TokenEngine.ticks(since: begun), slept: asleepSince != 0)
     }
     return taken
   }

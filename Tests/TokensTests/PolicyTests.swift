@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spin policies, and what contention costs as statistics tell it.
 
+import CAnaxTokens
 import Glibc
 import Machine
 import Testing
@@ -146,6 +147,22 @@ import Tokens
       token.release()
       waiter.join()
       #expect(seen.value == 3)
+    }
+  }
+
+  /// Counters of two processors may disagree: a wait may seem to have begun after its end, and sums may be absurd.
+  @Test func ticksThatMakeNoSenseAreBorne() async {
+    await #expect(processExitsWith: .success) {
+      Token().withShared {}
+      for ticks in [0, 1, 1 << 40, 1 << 63, .max] as [UInt64] {
+        let first = TokenEngine.nanoseconds(ofTicks: ticks)
+        #expect(first <= UInt64(Int64.max) && (ticks > 0 || first == 0))
+      }
+      // The start lies in the future.
+      anax_token_state().pointee.clock_then = .max / 2
+      #expect(TokenEngine.nanoseconds(ofTicks: 1000) == 0)
+      anax_token_state().pointee.ticks_then = .max / 2
+      #expect(TokenEngine.nanoseconds(ofTicks: 1000) == 0)
     }
   }
 
