@@ -77,6 +77,12 @@ package func anaxTokenThreadEnded(_ thread: UnsafeMutablePointer<anax_token_thre
 /// may be named in a word before or after its hold is listed, and would come to life as the owner.
 @c(anax_token_forked) @_noLocks @_noAllocation
 package func anaxTokenForked() {
+  let started = AtomicWord(anax_token_state_started_word(anax_token_state()))
+  if started.loadRelaxed() != 2 {
+    // Another thread was in the middle of it.
+    started.storeRelaxed(0)
+    return
+  }
   let epoch = AtomicWord(anax_token_state_epoch_word(anax_token_state())).add(1) &+ 1
   let thread = anax_token_thread()
   if anax_token_is_nobody(thread) { return }

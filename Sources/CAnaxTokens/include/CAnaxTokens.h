@@ -182,7 +182,7 @@ ANAX_INLINE uint64_t anax_clock(void) {
 /// Return addresses of the calling thread's stack, innermost first; how many. The first call of a process may allocate.
 static inline int anax_backtrace(void *_Nullable *_Nonnull frames, int count) { return backtrace(frames, count); }
 
-/// Has the thread's end, the process's and forks watched; once a process, and `anax_token_watch_thread` once a thread.
+/// Has the thread's end and the process's watched; once a process, and `anax_token_watch_thread` once a thread.
 void anax_token_watch(void) ANAX_ENGINE;
 void anax_token_watch_thread(struct anax_token_thread *_Nonnull thread) ANAX_ENGINE;
 
