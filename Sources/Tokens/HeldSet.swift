@@ -30,7 +30,7 @@ package enum HeldSet {
     var place = Int(thread.pointee.count)
     while place > 0 {
       place -= 1
-      holds[place].state &+= Hold.oneLetting
+      anax_token_hold_set_state(holds + place, holds[place].state &+ Hold.oneLetting)
       Releasing.letGo(holds[place].token!, shared: Hold.isShared(holds[place].state))
     }
   }

@@ -70,17 +70,22 @@ package enum Orphans {
     var count: UInt64 = 0
     var number: UInt32 = 1
     while number < TokenEngine.threads.end {
-      if ThreadRecord.isAlive(number) {
-        let thread = ThreadRecord.record(number)
-        var place = 0
-        while place < Int(thread.pointee.count) {
-          let hold = anax_token_holds(thread)[place]
-          if hold.token == token, Hold.isShared(hold.state) { count &+= 1 }
-          place += 1
-        }
-      }
+      if ThreadRecord.isAlive(number), isShared(token, by: ThreadRecord.record(number)) { count &+= 1 }
       number += 1
     }
     return count
+  }
+
+  /// Whether the thread's record lists the token as held shared.
+  @_noLocks @_noAllocation
+  static func isShared(_ token: TokenState, by thread: Thread) -> Bool {
+    let holds = anax_token_holds(thread)
+    let count = min(Int(anax_token_thread_read_count(thread)), Int(ANAX_TOKENS_HELD_MAX))
+    var place = 0
+    while place < count {
+      if anax_token_hold_token(holds + place) == token, Hold.isShared(anax_token_hold_state(holds + place)) { return true }
+      place += 1
+    }
+    return false
   }
 }

@@ -25,9 +25,8 @@ package enum Requests {
       return false
     }
     let hold = anax_token_holds(thread) + Int(count)
-    hold.pointee.token = token
-    hold.pointee.state = 1
-    thread.pointee.count = count &+ 1
+    anax_token_hold_set(hold, token, 1)
+    anax_token_thread_set_count(thread, count &+ 1)
     if token.pointee.last != thread.pointee.id { noteOther(token, thread) }
     return true
   }
@@ -50,7 +49,7 @@ package enum Requests {
     {
       return false
     }
-    thread.pointee.count = UInt32(truncatingIfNeeded: place)
+    anax_token_thread_set_count(thread, UInt32(truncatingIfNeeded: place))
     return true
   }
 
@@ -64,9 +63,8 @@ package enum Requests {
     while TokenWord(old).admitsShared(slept: false) {
       if anax_compare_exchange(anax_token_word(token), &old, TokenWord(old).takenShared(slept: false).bits) {
         let hold = anax_token_holds(thread)
-        hold.pointee.token = token
-        hold.pointee.state = 1 | Hold.shared
-        thread.pointee.count = 1
+        anax_token_hold_set(hold, token, 1 | Hold.shared)
+        anax_token_thread_set_count(thread, 1)
         Taking.noteShared(token, thread)
         return true
       }
@@ -89,7 +87,7 @@ package enum Requests {
       if now.sharedCount == 1, old != TokenWord.shared | TokenWord.oneHolder { return false }
       let new = now.sharedCount == 1 ? 0 : old &- TokenWord.oneHolder
       if anax_compare_exchange(anax_token_word(token), &old, new) {
-        thread.pointee.count = 0
+        anax_token_thread_set_count(thread, 0)
         return true
       }
     }
@@ -100,7 +98,7 @@ package enum Requests {
   package static func openHit(_ token: TokenState) -> Bool {
     if !hit(token) { return false }
     let thread = anax_token_thread()
-    anax_token_holds(thread)[Int(thread.pointee.count) &- 1].state = 1 | Hold.pinned
+    anax_token_hold_set_state(anax_token_holds(thread) + (Int(thread.pointee.count) &- 1), 1 | Hold.pinned)
     thread.pointee.pinned = 1
     thread.pointee.limit = 0
     return true
@@ -119,7 +117,7 @@ package enum Requests {
     {
       return false
     }
-    thread.pointee.count = UInt32(truncatingIfNeeded: place)
+    anax_token_thread_set_count(thread, UInt32(truncatingIfNeeded: place))
     thread.pointee.pinned = 0
     thread.pointee.limit = UInt32(ANAX_TOKENS_HELD_MAX)
     return true
@@ -200,7 +198,7 @@ package enum Requests {
   static func deepen(_ place: Int, shared: Bool, _ thread: Thread) {
     let hold = anax_token_holds(thread) + place
     if Hold.isShared(hold.pointee.state), !shared { TokenStop.exclusiveInShared(hold.pointee.token!) }
-    hold.pointee.state &+= 1
+    anax_token_hold_set_state(hold, hold.pointee.state &+ 1)
   }
 
   // MARK: Accesses to serialized values
@@ -225,7 +223,7 @@ package enum Requests {
     let thread = anax_token_thread()
     let hold = anax_token_holds(thread) + Hold.place(token, in: thread)
     if Hold.depth(hold.pointee.state) != 1 { TokenStop.accessedTwice(token) }
-    hold.pointee.state |= Hold.pinned
+    anax_token_hold_set_state(hold, hold.pointee.state | Hold.pinned)
     thread.pointee.pinned += 1
     ThreadRecord.openFastPath(thread)
   }
@@ -251,7 +249,7 @@ package enum Requests {
     if place < 0 { TokenStop.notHeld(token) }
     let hold = anax_token_holds(thread) + place
     if Hold.depth(hold.pointee.state) > 1 {
-      hold.pointee.state &-= 1
+      anax_token_hold_set_state(hold, hold.pointee.state &- 1)
       return
     }
     let shared = Hold.isShared(hold.pointee.state)
@@ -267,7 +265,7 @@ package enum Requests {
     if place < 0 { TokenStop.notHeld(token, "downgrade of") }
     let hold = anax_token_holds(thread) + place
     if Hold.isShared(hold.pointee.state) || Hold.depth(hold.pointee.state) != 1 { TokenStop.downgradeOfNested(token) }
-    hold.pointee.state |= Hold.shared
+    anax_token_hold_set_state(hold, hold.pointee.state | Hold.shared)
     if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, false) }
     Releasing.downgrade(token)
     if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_taken(token, true) }
@@ -286,7 +284,7 @@ package enum Requests {
     while TokenWord(old).sharedCount == 1 {
       if word.compareExchange(&old, TokenWord(old).upgraded(to: thread.pointee.id).bits) {
         if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, true) }
-        hold.pointee.state &= ~Hold.shared
+        anax_token_hold_set_state(hold, hold.pointee.state & ~Hold.shared)
         Taking.noteTaken(token, shared: false, thread)
         return true
       }

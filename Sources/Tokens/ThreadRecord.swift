@@ -25,7 +25,7 @@ package enum ThreadRecord {
     let thread = record(number)
     thread.pointee.id = number
     thread.pointee.mine = TokenWord.held(by: number)
-    thread.pointee.count = 0
+    anax_token_thread_set_count(thread, 0)
     thread.pointee.pinned = 0
     thread.pointee.kernel_id = UInt32(truncatingIfNeeded: Kernel.call(anax_sys_gettid))
     AtomicWord(anax_token_thread_waiting_word(thread)).storeRelaxed(0)

@@ -116,6 +116,27 @@ ANAX_INLINE void anax_token_thread_set(struct anax_token_thread *_Nonnull thread
 ANAX_INLINE struct anax_token_hold *_Nonnull anax_token_holds(struct anax_token_thread *_Nonnull thread) {
   return thread->holds;
 }
+// What a thread has is written by itself alone, and read by others in the child of a fork: relaxed.
+ANAX_INLINE void anax_token_thread_set_count(struct anax_token_thread *_Nonnull thread, uint32_t count) {
+  __atomic_store_n(&thread->count, count, __ATOMIC_RELAXED);
+}
+ANAX_INLINE uint32_t anax_token_thread_read_count(const struct anax_token_thread *_Nonnull thread) {
+  return __atomic_load_n(&thread->count, __ATOMIC_RELAXED);
+}
+ANAX_INLINE void anax_token_hold_set(
+    struct anax_token_hold *_Nonnull hold, struct anax_token *_Null_unspecified token, uint64_t state) {
+  __atomic_store_n(&hold->token, token, __ATOMIC_RELAXED);
+  __atomic_store_n(&hold->state, state, __ATOMIC_RELAXED);
+}
+ANAX_INLINE void anax_token_hold_set_state(struct anax_token_hold *_Nonnull hold, uint64_t state) {
+  __atomic_store_n(&hold->state, state, __ATOMIC_RELAXED);
+}
+ANAX_INLINE struct anax_token *_Null_unspecified anax_token_hold_token(const struct anax_token_hold *_Nonnull hold) {
+  return __atomic_load_n(&hold->token, __ATOMIC_RELAXED);
+}
+ANAX_INLINE uint64_t anax_token_hold_state(const struct anax_token_hold *_Nonnull hold) {
+  return __atomic_load_n(&hold->state, __ATOMIC_RELAXED);
+}
 ANAX_INLINE uint64_t *_Nonnull anax_token_word(struct anax_token *_Nonnull token) { return &token->word; }
 ANAX_INLINE uint32_t *_Nonnull anax_token_condition(struct anax_token *_Nonnull token) { return &token->condition; }
 ANAX_INLINE uint64_t *_Nonnull anax_token_policy(struct anax_token *_Nonnull token) { return &token->policy; }
