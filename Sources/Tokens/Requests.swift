@@ -155,20 +155,28 @@ package enum Requests {
     if Orphans.owner(of: token) != nil { return .orphaned }
     let state = Hold.fresh(shared: shared)
     if count == 0 {
-      if !Taking.once(token, shared: shared, thread), !Waiting.forToken(token, shared: shared, thread, until: deadline)
-      {
-        return .timedOut
+      if Taking.once(token, shared: shared, thread) {
+        Orphans.tidy(token)
+      } else if !Waiting.forToken(token, shared: shared, thread, until: deadline) {
+        return late(token, shared: shared)
       }
       Hold.append(token, state, to: thread)
       return .taken
     }
     if Taking.spinning(token, shared: shared, thread) {
+      Orphans.tidy(token)
       Hold.append(token, state, to: thread)
       return .taken
     }
     HeldSet.letGo(thread)
     Hold.append(token, state, to: thread)
-    return HeldSet.take(thread, first: count, until: deadline) ? .taken : .timedOut
+    return HeldSet.take(thread, first: count, until: deadline) ? .taken : late(token, shared: shared)
+  }
+
+  /// Why a request's time was up.
+  @_noLocks @_noAllocation
+  static func late(_ token: TokenState, shared: Bool) -> Outcome {
+    Orphans.owner(of: token) != nil || !shared && Orphans.share(token) ? .orphaned : .timedOut
   }
 
   /// One try; never lets anything go.
@@ -189,6 +197,7 @@ package enum Requests {
       Orphans.clean(token)
       if !Taking.once(token, shared: shared, thread) { return false }
     }
+    Orphans.tidy(token)
     Hold.append(token, Hold.fresh(shared: shared), to: thread)
     return true
   }

@@ -58,6 +58,13 @@ package enum ThreadRecord {
     AtomicWord(anax_token_thread_epoch_word(record(number))).loadAcquire() == epoch
   }
 
+  /// Whether the record's thread lived in a process that this one was forked from.
+  @_noLocks @_noAllocation
+  static func isOfParent(_ number: UInt32) -> Bool {
+    let born = AtomicWord(anax_token_thread_epoch_word(record(number))).loadAcquire()
+    return born != 0 && born != epoch
+  }
+
   @_noLocks @_noAllocation
   static func give(_ thread: Thread) {
     AtomicWord(anax_token_thread_epoch_word(thread)).storeRelease(0)
