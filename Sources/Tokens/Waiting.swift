@@ -27,6 +27,8 @@ package struct Waiting {
   /// The word's count of wake-ups at the last look.
   var wakesSeen: UInt64 = 0
   var asked = false
+  /// It took the token by a turn.
+  var wasServedNext = false
   /// How often in a row, 10 ms apart, threads seemed to share it that do not exist in this process.
   var orphanSightings = 0
   /// When it first went to sleep.
@@ -50,10 +52,10 @@ package struct Waiting {
     note.storeRelaxed(UInt64(UInt(bitPattern: token)) | (shared ? 0 : 1))
     let taken = shared ? sharedly() : exclusively()
     note.storeRelaxed(0)
-    if taken {
-      Taking.noteTaken(token, shared: shared, thread)
-      ContentionCounters.waited(token, thread, ticks: TokenEngine.ticks(since: begun), slept: asleepSince != 0)
-    }
+    if taken { Taking.noteTaken(token, shared: shared, thread) }
+    if wasServedNext { ContentionCounters.count(.turn, token, thread) }
+    ContentionCounters.waited(
+      token, thread, ticks: TokenEngine.ticks(since: begun), slept: asleepSince != 0, expired: !taken)
     return taken
   }
 
@@ -82,7 +84,10 @@ package struct Waiting {
       if now.isAwake, now.wakes != wakesSeen { awakeIsMine = true }
       wakesSeen = now.wakes
       if now.admitsExclusive(slept: slept) {
-        if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) { return true }
+        if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) {
+          wasServedNext = now.hasTurn
+          return true
+        }
         continue
       }
       if !now.hasTurn || slept, spin.wait(word, &old) { continue }
@@ -99,7 +104,10 @@ package struct Waiting {
     while true {
       let now = TokenWord(old)
       if now.admitsShared(slept: slept) {
-        if word.compareExchange(&old, now.takenShared(slept: slept).bits) { return true }
+        if word.compareExchange(&old, now.takenShared(slept: slept).bits) {
+          wasServedNext = now.hasTurn
+          return true
+        }
         continue
       }
       if now.waiting <= Waiting.deep, !now.hasTurn || slept, spin.wait(word, &old) { continue }
@@ -122,7 +130,6 @@ package struct Waiting {
     if word.compareExchange(&old, new) {
       old = new
       due.storeRelaxed(now &+ bound)
-      ContentionCounters.count(.turn, token, thread)
       asked = true
       slept = true
     }

@@ -22,10 +22,11 @@ enum {
 
 /// What contention costs: written by waiters only. Times are in ticks of the cycle counter.
 struct anax_token_statistics {
-  uint64_t collisions;   // requests that found the token taken
-  uint64_t spun;         // of these, got without sleeping
+  uint64_t collisions;   // waits: for a token that was asked for, or let go and to be taken again, and found taken
+  uint64_t spun;         // of these, it was got without sleeping
+  uint64_t expired;      // of these, the deadline passed
   uint64_t parked;       // sleeps
-  uint64_t turns;        // requests that were served next, by the bound on fairness
+  uint64_t turns;        // waits that ended by the bound on fairness: served next
   uint64_t passes;       // rounds in which several tokens were tried and given back
   uint64_t longest;      // wait, in ticks
   uint64_t total;        // waits, in ticks
@@ -163,6 +164,7 @@ ANAX_INLINE uint64_t *_Nonnull anax_token_buckets(struct anax_token_statistics *
   }
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, collisions)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, spun)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, expired)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, parked)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, turns)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, passes)
