@@ -163,7 +163,7 @@ package enum Requests {
       Hold.append(token, state, to: thread)
       return .taken
     }
-    if Taking.spinning(token, shared: shared, thread) {
+    if Taking.spinning(token, shared: shared, thread, until: deadline) {
       Orphans.tidy(token)
       Hold.append(token, state, to: thread)
       return .taken

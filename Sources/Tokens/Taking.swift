@@ -25,11 +25,11 @@ package enum Taking {
 
   /// Tries as often as the spin policy says of a thread that holds others.
   @_noLocks @_noAllocation
-  static func spinning(_ token: TokenState, shared: Bool, _ thread: Thread) -> Bool {
+  static func spinning(_ token: TokenState, shared: Bool, _ thread: Thread, until deadline: UInt64 = .max) -> Bool {
     if once(token, shared: shared, thread) { return true }
     let word = AtomicWord(anax_token_word(token))
     let begun = anax_ticks()
-    var spin = Spin(holdingOthers: token)
+    var spin = Spin(holdingOthers: token, thread, until: deadline)
     var seen = word.loadRelaxed()
     // Where others wait already, a turn at the token is not to be had by spinning.
     while TokenWord(seen).waiting < 2, !TokenWord(seen).hasTurn, spin.wait(word, &seen) {

@@ -10,11 +10,12 @@ import Machine
 package enum TokenEngine {
   @_noLocks @_noAllocation
   package static func start() {
-    let started = AtomicWord(anax_token_state_started_word(anax_token_state()))
+    let address = anax_token_state_started_word(anax_token_state())
+    let started = AtomicWord(address)
     if started.loadAcquire() == 2 { return }
     var none: UInt64 = 0
     if !started.compareExchange(&none, 1) {
-      let half = UnsafeMutableRawPointer(started.address).assumingMemoryBound(to: UInt32.self)
+      let half = UnsafeMutableRawPointer(address).assumingMemoryBound(to: UInt32.self)
       while started.loadAcquire() != 2 { _ = Futex.wait(half, 1, .exclusive, until: anax_clock() &+ 1_000_000) }
       return
     }

@@ -27,6 +27,8 @@ package struct Waiting {
   /// The word's count of wake-ups at the last look.
   var wakesSeen: UInt64 = 0
   var asked = false
+  /// Something has happened since it went to sleep; whose sleep ended by itself does not spin anew.
+  var maySpin = false
   /// It took the token by a turn.
   var wasServedNext = false
   /// How often in a row, 10 ms apart, threads seemed to share it that do not exist in this process.
@@ -62,7 +64,7 @@ package struct Waiting {
   @_noLocks @_noAllocation
   mutating func exclusively() -> Bool {
     var old = word.loadRelaxed()
-    var spin = Spin(token)
+    var spin = Spin(token, thread, until: deadline)
     // Spin without a mark in the word, so that its holder can let it go as if nobody waited, and a spinner that loses its processor is
     // in nobody's way; then stand among those who sleep.
     while true {
@@ -72,6 +74,7 @@ package struct Waiting {
         continue
       }
       if now.waiting <= Waiting.deep, !now.hasTurn, spin.wait(word, &old) { continue }
+      if isLate() { return false }
       if word.compareExchange(&old, now.standing().bits) {
         old = now.standing().bits
         wakesSeen = now.wakes
@@ -93,13 +96,13 @@ package struct Waiting {
       if !now.hasTurn || slept, spin.wait(word, &old) { continue }
       if ask(&old, TokenWord.exclusiveTurn) { continue }
       if let given = sleep(&old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: 0, .exclusive) { return given }
-      spin = Spin(token)
+      if maySpin { spin = Spin(token, thread, until: deadline) }
     }
   }
 
   @_noLocks @_noAllocation
   mutating func sharedly() -> Bool {
-    var spin = Spin(token)
+    var spin = Spin(token, thread, until: deadline)
     var old = word.loadRelaxed()
     while true {
       let now = TokenWord(old)
@@ -113,9 +116,13 @@ package struct Waiting {
       if now.waiting <= Waiting.deep, !now.hasTurn || slept, spin.wait(word, &old) { continue }
       if ask(&old, TokenWord.sharedTurn) { continue }
       if let given = sleep(&old, clearing: 0, setting: TokenWord.sharedParked, .shared) { return given }
-      spin = Spin(token)
+      if maySpin { spin = Spin(token, thread, until: deadline) }
     }
   }
+
+  /// Whether the deadline has passed, of a waiter that has left no mark in the word.
+  @_noLocks @_noAllocation
+  func isLate() -> Bool { deadline != .max && anax_clock() >= deadline }
 
   /// Asks for a turn where it is time. True: the word was changed or read anew.
   @_noLocks @_noAllocation
@@ -154,6 +161,8 @@ package struct Waiting {
     awakeIsMine = false
     if asleepSince == 0 { asleepSince = now }
     ContentionCounters.count(.parked, token, thread)
+    thread.pointee.pauses = 0
+    maySpin = true
     switch Futex.wait(Futex.half(of: token), TokenWord(new).half, sleepers, until: wakeTime(now)) {
     case .woken:
       slept = true
@@ -164,6 +173,7 @@ package struct Waiting {
       old = word.loadRelaxed()
       if !shared, TokenWord(old).isAwake { awakeIsMine = true }
     case .timedOut:
+      maySpin = false
       if Orphans.arePossible { lookForOrphans() }
       old = word.loadRelaxed()
     }

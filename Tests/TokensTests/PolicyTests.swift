@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spin policies, and what contention costs as statistics tell it.
 
+import CAnax
 import CAnaxTokens
 import Glibc
+import LockFree
 import Machine
 import Testing
 import Tokens
@@ -178,6 +180,39 @@ import Tokens
       anax_token_state().pointee.ticks_then = .max / 2
       #expect(TokenEngine.nanoseconds(ofTicks: 1000) == 0)
     }
+  }
+
+  /// Whatever the policy, and across tries: so that a hypervisor sees no loop of them.
+  @Test func noMoreThanSixteenPausesFollowEachOther() {
+    let thread = ThreadRecord.current()
+    let token = Token()
+    token.acquire()
+    defer { token.release() }
+    let word = AtomicWord(anax_token_word(token.state))
+    var most: UInt32 = 0
+    for policy in [
+      SpinPolicy.standard, .dragonfly2011, .exponential2018, .fixed(tries: 40), .fixed(tries: 7, delay: 5000),
+    ] {
+      token.policy = policy
+      for _ in 0..<3 {
+        var spin = Spin(token.state, thread)
+        var seen = word.loadRelaxed()
+        var before = thread.pointee.pauses
+        while spin.wait(word, &seen) {
+          #expect(thread.pointee.pauses != before || policy.delay > 0, "each try pauses")
+          before = thread.pointee.pauses
+          most = max(most, before)
+        }
+      }
+    }
+    #expect(most == Spin.burst)
+    #if arch(x86_64)
+      for _ in 0..<100 {
+        let begun = anax_ticks()
+        Spin.gap()
+        #expect(anax_ticks() - begun > 128)
+      }
+    #endif
   }
 
   @Test func aPauseIsMeasured() {

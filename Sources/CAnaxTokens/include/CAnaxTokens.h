@@ -66,6 +66,8 @@ struct anax_token_thread {
   uint64_t epoch;      // process it lives in; 0: the record is free
   uint32_t link;       // in the stack of free records
   uint32_t kernel_id;  // for messages
+  uint32_t pauses;     // PAUSEs since it last did something else
+  uint32_t unused;
   uint64_t waiting;    // address of the token it waits for; bit 0: exclusively
   uint32_t pending_number;  // the statistics that `pending` belongs to, and their life
   uint32_t pending_life;
@@ -87,6 +89,7 @@ struct anax_token_state {
   uint64_t statistics_free;
   uint64_t pause_picoseconds;  // one PAUSE; 0: not yet calibrated
   uint64_t pauses_per_nanosecond;  // times 2^32
+  uint64_t gap_pauses;  // so many PAUSEs are as long as the time without them after a burst
   uint64_t processors;  // CPUs' worth of time this process has; below 2 nobody spins
   uint64_t ticks_then;  // cycle counter and clock at one moment: the counter's speed is the quotient of differences
   uint64_t clock_then;
@@ -183,6 +186,7 @@ ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_top)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_free)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pause_picoseconds)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pauses_per_nanosecond)
+ANAX_TOKEN_FIELD(token_state, uint64_t, gap_pauses)
 #undef ANAX_TOKEN_FIELD
 
 ANAX_INLINE void anax_token_set_hook(anax_token_hook _Nullable hook, void *_Nullable context) {
