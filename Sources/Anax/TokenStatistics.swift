@@ -13,13 +13,16 @@ public struct TokenStatistics: Hashable, Sendable {
     public var count: Int
   }
 
-  /// Requests that found the token taken.
+  /// Waits for a token that was found taken. A thread that holds others may wait several times for one request, also for those that
+  /// it let go and takes again: each is a wait for its token.
   public var collisions: Int
-  /// Of these, those that got it by spinning alone.
+  /// Of these, those that ended by spinning alone.
   public var spun: Int
+  /// Of these, those whose deadline passed.
+  public var expired: Int
   /// Sleeps; one request may sleep several times.
   public var parked: Int
-  /// Requests that were served next by the bound on fairness.
+  /// Waits that ended by the bound on fairness: served next.
   public var turns: Int
   /// Passes in which several tokens were tried and given back.
   public var passes: Int
@@ -32,6 +35,7 @@ public struct TokenStatistics: Hashable, Sendable {
     var counters = counters
     collisions = Int(counters.collisions)
     spun = Int(counters.spun)
+    expired = Int(counters.expired)
     parked = Int(counters.parked)
     turns = Int(counters.turns)
     passes = Int(counters.passes)

@@ -21,11 +21,15 @@ static void ended(void *thread) {
   anax_token_thread_pointer = &anax_token_nobody;
 }
 
+// When the process is loaded: a fork may come in the middle of the tokens' start, which then begins anew in the child.
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, anax_token_forked); }
+
 void anax_token_watch(void) {
   pthread_key_create(&key, ended);
-  pthread_atfork(NULL, NULL, anax_token_forked);
 #ifdef DEBUG
-  atexit(anax_token_exiting);
+  static bool watched;
+  if (!watched) atexit(anax_token_exiting);
+  watched = true;
 #endif
 }
 

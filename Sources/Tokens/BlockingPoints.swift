@@ -39,7 +39,7 @@ package enum BlockingPoints {
       aside.holds[place] = anax_token_holds(thread)[place]
       place += 1
     }
-    thread.pointee.count = 0
+    anax_token_thread_set_count(thread, 0)
     return true
   }
 
@@ -49,10 +49,10 @@ package enum BlockingPoints {
     if thread.pointee.count > 0 { TokenStop.heldAfterBlocking(thread) }
     var place = 0
     while place < Int(aside.count) {
-      anax_token_holds(thread)[place] = aside.holds[place]
+      anax_token_hold_set(anax_token_holds(thread) + place, aside.holds[place].token, aside.holds[place].state)
       place += 1
     }
-    thread.pointee.count = aside.count
+    anax_token_thread_set_count(thread, aside.count)
     HeldSet.take(thread)
   }
 
@@ -61,7 +61,7 @@ package enum BlockingPoints {
   @_noLocks @_noAllocation
   package static func sleep(_ token: TokenState, until deadline: UInt64) -> Bool {
     let thread = anax_token_thread()
-    if Hold.place(token, in: thread) < 0 { TokenStop.notHeld(token) }
+    if Hold.place(token, in: thread) < 0 { TokenStop.notHeld(token, "sleep on") }
     let condition = anax_token_condition(token)
     let seen = anax_load32_relaxed(condition)
     HeldSet.letGo(thread, at: "Token.sleep")

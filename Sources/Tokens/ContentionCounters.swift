@@ -19,19 +19,23 @@ package enum ContentionCounters {
   /// What is counted by ones.
   package enum Event { case parked, turn, pass }
 
-  /// A request that had to wait got its token after `ticks`.
+  /// A wait ended after `ticks`: the thread has the token, or its deadline has passed.
   @_noLocks @_noAllocation
-  package static func waited(_ token: TokenState, _ thread: Thread, ticks: UInt64, slept: Bool) {
+  package static func waited(_ token: TokenState, _ thread: Thread, ticks: UInt64, slept: Bool, expired: Bool = false) {
     let pending = open(token, thread)
     add(anax_token_statistics_collisions_word(pending), 1)
-    if !slept { add(anax_token_statistics_spun_word(pending), 1) }
+    if expired {
+      add(anax_token_statistics_expired_word(pending), 1)
+    } else if !slept {
+      add(anax_token_statistics_spun_word(pending), 1)
+    }
     add(anax_token_statistics_total_word(pending), ticks)
     if ticks > pending.pointee.longest { AtomicWord(anax_token_statistics_longest_word(pending)).storeRelaxed(ticks) }
     let bucket = min(63 &- max(ticks, 1).leadingZeroBitCount, Int(ANAX_TOKEN_BUCKETS) - 1)
     add(anax_token_buckets(pending) + bucket, 1)
     thread.pointee.pending_events &+= 1
     if slept || thread.pointee.pending_events >= 256 { flush(thread) }
-    anax_token_call_hook(token, ticks, slept)
+    if !expired { anax_token_call_hook(token, ticks, slept) }
   }
 
   @_noLocks @_noAllocation
@@ -165,6 +169,7 @@ package enum ContentionCounters {
   static func eachWord(_ counters: Counters, _ body: (UnsafeMutablePointer<UInt64>) -> Void) {
     body(anax_token_statistics_collisions_word(counters))
     body(anax_token_statistics_spun_word(counters))
+    body(anax_token_statistics_expired_word(counters))
     body(anax_token_statistics_parked_word(counters))
     body(anax_token_statistics_turns_word(counters))
     body(anax_token_statistics_passes_word(counters))

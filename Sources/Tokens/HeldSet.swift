@@ -30,7 +30,7 @@ package enum HeldSet {
     var place = Int(thread.pointee.count)
     while place > 0 {
       place -= 1
-      holds[place].state &+= Hold.oneLetting
+      anax_token_hold_set_state(holds + place, holds[place].state &+ Hold.oneLetting)
       Releasing.letGo(holds[place].token!, shared: Hold.isShared(holds[place].state))
     }
   }
@@ -59,7 +59,7 @@ package enum HeldSet {
           continue
         }
       }
-      let failed = takeOthers(thread, than: blocker)
+      let failed = takeOthers(thread, than: blocker, asked, deadline)
       if failed < 0 { return first == -1 || asked != -1 }
       blocker = failed
       passes += 1
@@ -75,12 +75,14 @@ package enum HeldSet {
 
   /// Takes all but `had` in program order by spinning. -1, or the place of the one that could not be had: then none is held.
   @_noLocks @_noAllocation
-  static func takeOthers(_ thread: Thread, than had: Int) -> Int {
+  static func takeOthers(_ thread: Thread, than had: Int, _ asked: Int, _ deadline: UInt64) -> Int {
     let holds = anax_token_holds(thread)
     let count = Int(thread.pointee.count)
     var place = 0
     while place < count {
-      if place != had, !Taking.spinning(holds[place].token!, shared: Hold.isShared(holds[place].state), thread) {
+      let hold = holds[place]
+      let until = place == asked ? deadline : .max
+      if place != had, !Taking.spinning(hold.token!, shared: Hold.isShared(hold.state), thread, until: until) {
         giveBack(thread, below: place, and: had)
         return place
       }

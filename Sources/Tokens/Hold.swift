@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread's holds: which tokens it has, in the order it asked for them, in its own record. Only the thread itself reads and writes
-// them, so no field is atomic. The order is the program order in which several tokens are taken again; a release may take any
+// A thread's holds: which tokens it has, in the order it asked for them, in its own record. Only the thread itself writes
+// them; others read them in the child of a fork (Orphans.swift), so every write is atomic, relaxed. The order is the program order in which several tokens are taken again; a release may take any
 // of them out of the middle.
 //
 // | bits of a hold's state | mean |
@@ -52,9 +52,8 @@ package enum Hold {
   @_noLocks @_noAllocation
   package static func append(_ token: TokenState, _ state: UInt64, to thread: Thread) {
     let count = Int(thread.pointee.count)
-    anax_token_holds(thread)[count].token = token
-    anax_token_holds(thread)[count].state = state
-    thread.pointee.count = UInt32(count + 1)
+    anax_token_hold_set(anax_token_holds(thread) + count, token, state)
+    anax_token_thread_set_count(thread, UInt32(count + 1))
   }
 
   /// Takes the hold at `place` out; those behind it move up, so that the order stays.
@@ -64,9 +63,9 @@ package enum Hold {
     let last = Int(thread.pointee.count) - 1
     var at = place
     while at < last {
-      holds[at] = holds[at + 1]
+      anax_token_hold_set(holds + at, holds[at + 1].token, holds[at + 1].state)
       at += 1
     }
-    thread.pointee.count = UInt32(last)
+    anax_token_thread_set_count(thread, UInt32(last))
   }
 }

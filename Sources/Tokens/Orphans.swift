@@ -29,7 +29,30 @@ package enum Orphans {
     return word.sharedCount > 0 && word.sharedCount > sharers(of: token)
   }
 
-  /// Takes away the marks of waiters that do not exist here. Called by a thread that is awake and tries next. That somebody is awake
+  /// Whether threads of the parent have it shared: they seem to, and one of their records, which nobody changes here, lists it.
+  /// Wrong only where such a thread was between its word and its list when the process was forked, and one of this process is now.
+  @_noLocks @_noAllocation
+  static func share(_ token: TokenState) -> Bool {
+    if !seemToShare(token) { return false }
+    var number: UInt32 = 1
+    while number < TokenEngine.threads.end {
+      if ThreadRecord.isOfParent(number), isShared(token, by: ThreadRecord.record(number)) { return true }
+      number += 1
+    }
+    return false
+  }
+
+  /// Takes away what waiters that do not exist here left in the word of a token that this thread has just taken: with it the fast
+  /// paths would not serve again.
+  @_noLocks @_noAllocation
+  static func tidy(_ token: TokenState) {
+    if !arePossible { return }
+    let word = TokenWord(AtomicWord(anax_token_word(token)).loadRelaxed())
+    if word.waiting > 0, word.waiting > waiters(of: token) { clean(token) }
+  }
+
+  /// Takes away the marks of waiters that do not exist here. Called by a thread that is awake and tries next,
+  /// or has just taken it. That somebody is awake
   /// or has a turn goes in any case: it is a hint, and where it stood for a living waiter, that one is awake or is woken by a
   /// later release. One try: the count of waiters belongs to the word that was read before.
   @_noLocks @_noAllocation
@@ -70,17 +93,22 @@ package enum Orphans {
     var count: UInt64 = 0
     var number: UInt32 = 1
     while number < TokenEngine.threads.end {
-      if ThreadRecord.isAlive(number) {
-        let thread = ThreadRecord.record(number)
-        var place = 0
-        while place < Int(thread.pointee.count) {
-          let hold = anax_token_holds(thread)[place]
-          if hold.token == token, Hold.isShared(hold.state) { count &+= 1 }
-          place += 1
-        }
-      }
+      if ThreadRecord.isAlive(number), isShared(token, by: ThreadRecord.record(number)) { count &+= 1 }
       number += 1
     }
     return count
+  }
+
+  /// Whether the thread's record lists the token as held shared.
+  @_noLocks @_noAllocation
+  static func isShared(_ token: TokenState, by thread: Thread) -> Bool {
+    let holds = anax_token_holds(thread)
+    let count = min(Int(anax_token_thread_read_count(thread)), Int(ANAX_TOKENS_HELD_MAX))
+    var place = 0
+    while place < count {
+      if anax_token_hold_token(holds + place) == token, Hold.isShared(anax_token_hold_state(holds + place)) { return true }
+      place += 1
+    }
+    return false
   }
 }

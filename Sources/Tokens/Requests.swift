@@ -25,9 +25,8 @@ package enum Requests {
       return false
     }
     let hold = anax_token_holds(thread) + Int(count)
-    hold.pointee.token = token
-    hold.pointee.state = 1
-    thread.pointee.count = count &+ 1
+    anax_token_hold_set(hold, token, 1)
+    anax_token_thread_set_count(thread, count &+ 1)
     if token.pointee.last != thread.pointee.id { noteOther(token, thread) }
     return true
   }
@@ -50,7 +49,7 @@ package enum Requests {
     {
       return false
     }
-    thread.pointee.count = UInt32(truncatingIfNeeded: place)
+    anax_token_thread_set_count(thread, UInt32(truncatingIfNeeded: place))
     return true
   }
 
@@ -64,10 +63,9 @@ package enum Requests {
     while TokenWord(old).admitsShared(slept: false) {
       if anax_compare_exchange(anax_token_word(token), &old, TokenWord(old).takenShared(slept: false).bits) {
         let hold = anax_token_holds(thread)
-        hold.pointee.token = token
-        hold.pointee.state = 1 | Hold.shared
-        thread.pointee.count = 1
-        if anax_load32_relaxed(anax_token_last(token)) != 0 { anax_store32_relaxed(anax_token_last(token), 0) }
+        anax_token_hold_set(hold, token, 1 | Hold.shared)
+        anax_token_thread_set_count(thread, 1)
+        Taking.noteShared(token, thread)
         return true
       }
     }
@@ -89,7 +87,7 @@ package enum Requests {
       if now.sharedCount == 1, old != TokenWord.shared | TokenWord.oneHolder { return false }
       let new = now.sharedCount == 1 ? 0 : old &- TokenWord.oneHolder
       if anax_compare_exchange(anax_token_word(token), &old, new) {
-        thread.pointee.count = 0
+        anax_token_thread_set_count(thread, 0)
         return true
       }
     }
@@ -100,7 +98,7 @@ package enum Requests {
   package static func openHit(_ token: TokenState) -> Bool {
     if !hit(token) { return false }
     let thread = anax_token_thread()
-    anax_token_holds(thread)[Int(thread.pointee.count) &- 1].state = 1 | Hold.pinned
+    anax_token_hold_set_state(anax_token_holds(thread) + (Int(thread.pointee.count) &- 1), 1 | Hold.pinned)
     thread.pointee.pinned = 1
     thread.pointee.limit = 0
     return true
@@ -119,7 +117,7 @@ package enum Requests {
     {
       return false
     }
-    thread.pointee.count = UInt32(truncatingIfNeeded: place)
+    anax_token_thread_set_count(thread, UInt32(truncatingIfNeeded: place))
     thread.pointee.pinned = 0
     thread.pointee.limit = UInt32(ANAX_TOKENS_HELD_MAX)
     return true
@@ -157,20 +155,28 @@ package enum Requests {
     if Orphans.owner(of: token) != nil { return .orphaned }
     let state = Hold.fresh(shared: shared)
     if count == 0 {
-      if !Taking.once(token, shared: shared, thread), !Waiting.forToken(token, shared: shared, thread, until: deadline)
-      {
-        return .timedOut
+      if Taking.once(token, shared: shared, thread) {
+        Orphans.tidy(token)
+      } else if !Waiting.forToken(token, shared: shared, thread, until: deadline) {
+        return late(token, shared: shared)
       }
       Hold.append(token, state, to: thread)
       return .taken
     }
-    if Taking.spinning(token, shared: shared, thread) {
+    if Taking.spinning(token, shared: shared, thread, until: deadline) {
+      Orphans.tidy(token)
       Hold.append(token, state, to: thread)
       return .taken
     }
     HeldSet.letGo(thread)
     Hold.append(token, state, to: thread)
-    return HeldSet.take(thread, first: count, until: deadline) ? .taken : .timedOut
+    return HeldSet.take(thread, first: count, until: deadline) ? .taken : late(token, shared: shared)
+  }
+
+  /// Why a request's time was up.
+  @_noLocks @_noAllocation
+  static func late(_ token: TokenState, shared: Bool) -> Outcome {
+    Orphans.owner(of: token) != nil || !shared && Orphans.share(token) ? .orphaned : .timedOut
   }
 
   /// One try; never lets anything go.
@@ -191,6 +197,7 @@ package enum Requests {
       Orphans.clean(token)
       if !Taking.once(token, shared: shared, thread) { return false }
     }
+    Orphans.tidy(token)
     Hold.append(token, Hold.fresh(shared: shared), to: thread)
     return true
   }
@@ -200,7 +207,7 @@ package enum Requests {
   static func deepen(_ place: Int, shared: Bool, _ thread: Thread) {
     let hold = anax_token_holds(thread) + place
     if Hold.isShared(hold.pointee.state), !shared { TokenStop.exclusiveInShared(hold.pointee.token!) }
-    hold.pointee.state &+= 1
+    anax_token_hold_set_state(hold, hold.pointee.state &+ 1)
   }
 
   // MARK: Accesses to serialized values
@@ -225,7 +232,7 @@ package enum Requests {
     let thread = anax_token_thread()
     let hold = anax_token_holds(thread) + Hold.place(token, in: thread)
     if Hold.depth(hold.pointee.state) != 1 { TokenStop.accessedTwice(token) }
-    hold.pointee.state |= Hold.pinned
+    anax_token_hold_set_state(hold, hold.pointee.state | Hold.pinned)
     thread.pointee.pinned += 1
     ThreadRecord.openFastPath(thread)
   }
@@ -251,7 +258,7 @@ package enum Requests {
     if place < 0 { TokenStop.notHeld(token) }
     let hold = anax_token_holds(thread) + place
     if Hold.depth(hold.pointee.state) > 1 {
-      hold.pointee.state &-= 1
+      anax_token_hold_set_state(hold, hold.pointee.state &- 1)
       return
     }
     let shared = Hold.isShared(hold.pointee.state)
@@ -264,12 +271,11 @@ package enum Requests {
   package static func downgrade(_ token: TokenState) {
     let thread = anax_token_thread()
     let place = Hold.place(token, in: thread)
-    if place < 0 { TokenStop.notHeld(token) }
+    if place < 0 { TokenStop.notHeld(token, "downgrade of") }
     let hold = anax_token_holds(thread) + place
     if Hold.isShared(hold.pointee.state) || Hold.depth(hold.pointee.state) != 1 { TokenStop.downgradeOfNested(token) }
-    hold.pointee.state |= Hold.shared
+    anax_token_hold_set_state(hold, hold.pointee.state | Hold.shared)
     if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, false) }
-    anax_store32_relaxed(anax_token_last(token), 0)
     Releasing.downgrade(token)
     if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_taken(token, true) }
   }
@@ -279,7 +285,7 @@ package enum Requests {
   package static func tryUpgrade(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let place = Hold.place(token, in: thread)
-    if place < 0 { TokenStop.notHeld(token) }
+    if place < 0 { TokenStop.notHeld(token, "upgrade of") }
     let hold = anax_token_holds(thread) + place
     if !Hold.isShared(hold.pointee.state) { return true }
     let word = AtomicWord(anax_token_word(token))
@@ -287,7 +293,7 @@ package enum Requests {
     while TokenWord(old).sharedCount == 1 {
       if word.compareExchange(&old, TokenWord(old).upgraded(to: thread.pointee.id).bits) {
         if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, true) }
-        hold.pointee.state &= ~Hold.shared
+        anax_token_hold_set_state(hold, hold.pointee.state & ~Hold.shared)
         Taking.noteTaken(token, shared: false, thread)
         return true
       }

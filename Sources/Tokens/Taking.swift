@@ -25,21 +25,28 @@ package enum Taking {
 
   /// Tries as often as the spin policy says of a thread that holds others.
   @_noLocks @_noAllocation
-  static func spinning(_ token: TokenState, shared: Bool, _ thread: Thread) -> Bool {
+  static func spinning(_ token: TokenState, shared: Bool, _ thread: Thread, until deadline: UInt64 = .max) -> Bool {
     if once(token, shared: shared, thread) { return true }
     let word = AtomicWord(anax_token_word(token))
     let begun = anax_ticks()
-    var spin = Spin(holdingOthers: token)
+    var spin = Spin(holdingOthers: token, thread, until: deadline)
     defer { spin.end() }
     var seen = word.loadRelaxed()
     // Where others wait already, a turn at the token is not to be had by spinning.
     while TokenWord(seen).waiting < 2, !TokenWord(seen).hasTurn, spin.wait(word, &seen) {
       if once(token, shared: shared, thread) {
-        ContentionCounters.waited(token, thread, ticks: anax_ticks() &- begun, slept: false)
+        ContentionCounters.waited(token, thread, ticks: TokenEngine.ticks(since: begun), slept: false)
         return true
       }
     }
     return false
+  }
+
+  /// A sharer that is not the last exclusive holder itself. Several may store the same 0.
+  @inlinable @inline(__always) @_noLocks @_noAllocation
+  package static func noteShared(_ token: TokenState, _ thread: Thread) {
+    let last = anax_load32_relaxed(anax_token_last(token))
+    if last != 0, last != thread.pointee.id { anax_store32_relaxed(anax_token_last(token), 0) }
   }
 
   /// After every change of the word that gave the token to this thread. `generation` changes when another thread had it since this
@@ -48,8 +55,7 @@ package enum Taking {
   package static func noteTaken(_ token: TokenState, shared: Bool, _ thread: Thread) {
     let last = anax_token_last(token)
     if shared {
-      // Several sharers may store the same 0.
-      if anax_load32_relaxed(last) != 0 { anax_store32_relaxed(last, 0) }
+      noteShared(token, thread)
     } else if anax_load32_relaxed(last) != thread.pointee.id {
       anax_store32_relaxed(last, thread.pointee.id)
       let generation = AtomicWord(anax_token_generation(token))

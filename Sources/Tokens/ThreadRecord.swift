@@ -25,7 +25,7 @@ package enum ThreadRecord {
     let thread = record(number)
     thread.pointee.id = number
     thread.pointee.mine = TokenWord.held(by: number)
-    thread.pointee.count = 0
+    anax_token_thread_set_count(thread, 0)
     thread.pointee.pinned = 0
     thread.pointee.kernel_id = UInt32(truncatingIfNeeded: Kernel.call(anax_sys_gettid))
     AtomicWord(anax_token_thread_waiting_word(thread)).storeRelaxed(0)
@@ -58,6 +58,13 @@ package enum ThreadRecord {
     AtomicWord(anax_token_thread_epoch_word(record(number))).loadAcquire() == epoch
   }
 
+  /// Whether the record's thread lived in a process that this one was forked from.
+  @_noLocks @_noAllocation
+  static func isOfParent(_ number: UInt32) -> Bool {
+    let born = AtomicWord(anax_token_thread_epoch_word(record(number))).loadAcquire()
+    return born != 0 && born != epoch
+  }
+
   @_noLocks @_noAllocation
   static func give(_ thread: Thread) {
     AtomicWord(anax_token_thread_epoch_word(thread)).storeRelease(0)
@@ -77,6 +84,12 @@ package func anaxTokenThreadEnded(_ thread: UnsafeMutablePointer<anax_token_thre
 /// may be named in a word before or after its hold is listed, and would come to life as the owner.
 @c(anax_token_forked) @_noLocks @_noAllocation
 package func anaxTokenForked() {
+  let started = AtomicWord(anax_token_state_started_word(anax_token_state()))
+  if started.loadRelaxed() != 2 {
+    // Another thread was in the middle of it.
+    started.storeRelaxed(0)
+    return
+  }
   let epoch = AtomicWord(anax_token_state_epoch_word(anax_token_state())).add(1) &+ 1
   Spinners.reset()
   let thread = anax_token_thread()

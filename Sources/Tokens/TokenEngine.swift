@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tokens' beginning: once a process, in the first slow path of any token, on one thread; who comes meanwhile pauses until it is
-// done. Makes the tables of thread records and statistics, has ends and forks watched, and counts the processors.
+// The tokens' beginning: once a process, in the first slow path of any token, on one thread; who comes meanwhile sleeps until it is
+// done. In the child of a fork that came in between it begins anew: the thread that would end it is not there. Makes the tables of thread records and statistics, has ends and forks watched, and counts the processors.
 
 import CAnax
 import CAnaxTokens
@@ -10,11 +10,13 @@ import Machine
 package enum TokenEngine {
   @_noLocks @_noAllocation
   package static func start() {
-    let started = AtomicWord(anax_token_state_started_word(anax_token_state()))
+    let address = anax_token_state_started_word(anax_token_state())
+    let started = AtomicWord(address)
     if started.loadAcquire() == 2 { return }
     var none: UInt64 = 0
     if !started.compareExchange(&none, 1) {
-      while started.loadAcquire() != 2 { anax_pause() }
+      let half = UnsafeMutableRawPointer(address).assumingMemoryBound(to: UInt32.self)
+      while started.loadAcquire() != 2 { _ = Futex.wait(half, 1, .exclusive, until: anax_clock() &+ 1_000_000) }
       return
     }
     Tunable.start()
@@ -63,12 +65,18 @@ package enum TokenEngine {
   }
 
   /// Nanoseconds of a span of the cycle counter. The counter's speed is known from the time since the start.
+  /// At most 2^63 - 1.
   @_noLocks @_noAllocation
   package static func nanoseconds(ofTicks ticks: UInt64) -> UInt64 {
     let state = anax_token_state()
     if AtomicWord(anax_token_state_started_word(state)).loadAcquire() != 2 { return 0 }
-    let passedTicks = Double(anax_ticks() &- state.pointee.ticks_then)
-    let passed = Double(anax_clock() &- state.pointee.clock_then)
-    return passedTicks <= 0 ? 0 : UInt64(Double(ticks) * passed / passedTicks)
+    let passedTicks = Double(Self.ticks(since: state.pointee.ticks_then))
+    let passed = Double(max(Int64(bitPattern: anax_clock() &- state.pointee.clock_then), 0))
+    let nanoseconds = passedTicks == 0 ? 0 : Double(ticks) * passed / passedTicks
+    return nanoseconds < 0x1p63 ? UInt64(nanoseconds) : UInt64(Int64.max)
   }
+
+  /// Ticks of the cycle counter from then to now. The counters of two processors may differ: never less than none.
+  @inline(__always) @_noLocks @_noAllocation
+  package static func ticks(since then: UInt64) -> UInt64 { UInt64(max(Int64(bitPattern: anax_ticks() &- then), 0)) }
 }

@@ -8,9 +8,10 @@ import Machine
 
 package enum TokenStop {
   @inline(never) @_noLocks @_noAllocation
-  package static func notHeld(_ token: TokenState) -> Never {
+  package static func notHeld(_ token: TokenState, _ asked: StaticString = "release of") -> Never {
     var line = MessageLine()
-    line.append("release of token ")
+    line.append(asked)
+    line.append(" token ")
     line.append(token)
     line.append(", which this thread does not hold")
     end(line)

@@ -25,13 +25,14 @@ package struct Waiting {
   var wakesSeen: UInt64 = 0
   /// Has set a turn in the word.
   var asked = false
+  /// Something has happened since it went to sleep; whose sleep ended by itself does not spin anew.
+  var maySpin = false
+  /// It took the token by a turn.
+  var wasServedNext = false
   /// How often in a row, 10 ms apart, threads seemed to share it that do not exist in this process.
   var orphanSightings = 0
   /// When it first went to sleep.
   var asleepSince: UInt64 = 0
-
-  /// So many sleepers are deep: nobody spins behind more.
-  static var deep: UInt64 { @_noLocks @_noAllocation get { 8 } }
 
   /// Takes the token. False: the deadline has passed.
   @inline(never) @_noLocks @_noAllocation
@@ -48,18 +49,17 @@ package struct Waiting {
     note.storeRelaxed(UInt64(UInt(bitPattern: token)) | (shared ? 0 : 1))
     let taken = shared ? sharedly() : exclusively()
     note.storeRelaxed(0)
-    if taken {
-      Taking.noteTaken(token, shared: shared, thread)
-      if asked { ContentionCounters.count(.turn, token, thread) }
-      ContentionCounters.waited(token, thread, ticks: anax_ticks() &- begun, slept: asleepSince != 0)
-    }
+    if taken { Taking.noteTaken(token, shared: shared, thread) }
+    if wasServedNext { ContentionCounters.count(.turn, token, thread) }
+    ContentionCounters.waited(
+      token, thread, ticks: TokenEngine.ticks(since: begun), slept: asleepSince != 0, expired: !taken)
     return taken
   }
 
   @_noLocks @_noAllocation
   mutating func exclusively() -> Bool {
     var old = word.loadRelaxed()
-    var spin = Spin(token)
+    var spin = Spin(token, thread, until: deadline)
     defer { spin.end() }
     // Spin without a mark in the word, so that its holder can let it go as if nobody waited, and a spinner that loses its processor is
     // in nobody's way; then stand among those who sleep.
@@ -69,14 +69,14 @@ package struct Waiting {
         if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) { return true }
         continue
       }
-      if now.waiting <= Waiting.deep, !now.hasTurn, spin.wait(word, &old) { continue }
+      if spin.wait(word, &old) { continue }
+      if isLate() { return false }
       if word.compareExchange(&old, now.standing().bits) {
         old = now.standing().bits
         wakesSeen = now.wakes
         break
       }
     }
-    spin.end()
     while true {
       let now = TokenWord(old)
       // A release since the last look may have set `awake` and found nobody asleep: it meant this waiter.
@@ -85,38 +85,55 @@ package struct Waiting {
       // In a forked child the turn of one that does not exist is taken away, and with it, perhaps, this one's.
       if asked, old & TokenWord.exclusiveTurn == 0 { asked = false }
       if now.admitsExclusive(itsTurn: asked) {
-        if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) { return true }
+        if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) {
+          wasServedNext = asked
+          return true
+        }
         continue
       }
-      if !now.hasTurn || asked, spin.wait(word, &old) { continue }
+      if spin.wait(word, &old) { continue }
       spin.end()
-      if ask(&old, TokenWord.exclusiveTurn) { continue }
+      if ask(&old, TokenWord.exclusiveTurn) {
+        // Its turn is likely to come before a wake-up could.
+        if asked { spin = Spin(token, thread, until: deadline) }
+        continue
+      }
       let given = sleep(
         &old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: slept && !asked ? TokenWord.front : 0,
         asked ? .turn : slept ? .front : .exclusive)
       if let given { return given }
-      spin = Spin(token)
+      if maySpin { spin = Spin(token, thread, until: deadline) }
     }
   }
 
   @_noLocks @_noAllocation
   mutating func sharedly() -> Bool {
-    var spin = Spin(token)
+    var spin = Spin(token, thread, until: deadline)
     defer { spin.end() }
     var old = word.loadRelaxed()
     while true {
       let now = TokenWord(old)
       if now.admitsShared(slept: slept) {
-        if word.compareExchange(&old, now.takenShared(slept: slept).bits) { return true }
+        if word.compareExchange(&old, now.takenShared(slept: slept).bits) {
+          wasServedNext = now.hasTurn
+          return true
+        }
         continue
       }
-      if now.waiting <= Waiting.deep, !now.hasTurn || slept, spin.wait(word, &old) { continue }
+      if spin.wait(word, &old) { continue }
       spin.end()
-      if ask(&old, TokenWord.sharedTurn) { continue }
+      if ask(&old, TokenWord.sharedTurn) {
+        if asked { spin = Spin(token, thread, until: deadline) }
+        continue
+      }
       if let given = sleep(&old, clearing: 0, setting: TokenWord.sharedParked, .shared) { return given }
-      spin = Spin(token)
+      if maySpin { spin = Spin(token, thread, until: deadline) }
     }
   }
+
+  /// Whether the deadline has passed, of a waiter that has left no mark in the word.
+  @_noLocks @_noAllocation
+  func isLate() -> Bool { deadline != .max && anax_clock() >= deadline }
 
   /// Asks for a turn where it is time. True: the word was changed or read anew.
   @_noLocks @_noAllocation
@@ -154,6 +171,8 @@ package struct Waiting {
     awakeIsMine = false
     if asleepSince == 0 { asleepSince = now }
     ContentionCounters.count(.parked, token, thread)
+    thread.pointee.pauses = 0
+    maySpin = true
     switch Futex.wait(Futex.half(of: token), TokenWord(new).half, sleepers, until: wakeTime(now)) {
     case .woken:
       slept = true
@@ -164,6 +183,7 @@ package struct Waiting {
       old = word.loadRelaxed()
       if !shared, TokenWord(old).isAwake { awakeIsMine = true }
     case .timedOut:
+      maySpin = false
       if Orphans.arePossible { lookForOrphans() }
       old = word.loadRelaxed()
     }

@@ -30,6 +30,23 @@ import Tokens
     #expect(token.word.bits == 0)
   }
 
+  /// Two seconds of spinning, had they no deadline.
+  @Test func spinningEndsAtTheDeadline() {
+    let token = Token("busy", policy: .fixed(tries: 2000, delay: 1_000_000))
+    let own = Token("own")
+    token.acquire()
+    Worker {
+      let begun = ContinuousClock.now
+      #expect(throws: TokenError.self) { try token.acquire(timeout: .milliseconds(3)) }
+      #expect(throws: TokenError.self) { try token.acquireShared(timeout: .milliseconds(3)) }
+      #expect(throws: TokenError.self) { try token.acquire(timeout: .zero) }
+      own.withToken { _ = #expect(throws: TokenError.self) { try token.acquire(timeout: .milliseconds(3)) } }
+      #expect(ContinuousClock.now - begun < .seconds(1))
+    }.join()
+    token.release()
+    #expect(token.word.bits == 0)
+  }
+
   /// Who waits without end is not held up by those that give up beside it.
   @Test func thoseWhoGiveUpLeaveNothingBehind() {
     let token = Token(policy: .fixed(tries: 0))

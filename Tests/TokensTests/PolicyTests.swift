@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spin policies, and what contention costs as statistics tell it.
 
+import CAnax
+import CAnaxTokens
 import Glibc
+import LockFree
 import Machine
 import Testing
 import Tokens
@@ -107,6 +110,20 @@ import Tokens
     #expect(Token.totalStatistics.collisions >= before.collisions + 5)
   }
 
+  @Test func waitsWhoseTimeIsUpAreCounted() {
+    let token = Token(policy: .fixed(tries: 0))
+    token.acquire()
+    Worker {
+      for _ in 0..<3 { _ = try? token.acquire(timeout: .milliseconds(2)) }
+      _ = try? token.acquireShared(timeout: .milliseconds(2))
+      _ = try? token.acquire(timeout: .zero)
+    }.join()
+    token.release()
+    let statistics = token.statistics
+    #expect(statistics.expired == 5 && statistics.collisions == 5 && statistics.spun == 0)
+    #expect(statistics.totalWait >= .milliseconds(8) && statistics.waits.reduce(0) { $0 + $1.count } == 5)
+  }
+
   /// A record of statistics that goes to another token begins with nothing.
   @Test func statisticsDoNotPassToTheNextToken() {
     for _ in 0..<20 {
@@ -147,6 +164,55 @@ import Tokens
       waiter.join()
       #expect(seen.value == 3)
     }
+  }
+
+  /// Counters of two processors may disagree: a wait may seem to have begun after its end, and sums may be absurd.
+  @Test func ticksThatMakeNoSenseAreBorne() async {
+    await #expect(processExitsWith: .success) {
+      Token().withShared {}
+      for ticks in [0, 1, 1 << 40, 1 << 63, .max] as [UInt64] {
+        let first = TokenEngine.nanoseconds(ofTicks: ticks)
+        #expect(first <= UInt64(Int64.max) && (ticks > 0 || first == 0))
+      }
+      // The start lies in the future.
+      anax_token_state().pointee.clock_then = .max / 2
+      #expect(TokenEngine.nanoseconds(ofTicks: 1000) == 0)
+      anax_token_state().pointee.ticks_then = .max / 2
+      #expect(TokenEngine.nanoseconds(ofTicks: 1000) == 0)
+    }
+  }
+
+  /// Whatever the policy, and across tries: so that a hypervisor sees no loop of them.
+  @Test func noMoreThanSixteenPausesFollowEachOther() {
+    let thread = ThreadRecord.current()
+    let token = Token()
+    token.acquire()
+    defer { token.release() }
+    let word = AtomicWord(anax_token_word(token.state))
+    var most: UInt32 = 0
+    for policy in [
+      SpinPolicy.standard, .dragonfly2011, .exponential2018, .fixed(tries: 40), .fixed(tries: 7, delay: 5000),
+    ] {
+      token.policy = policy
+      for _ in 0..<3 {
+        var spin = Spin(token.state, thread)
+        var seen = word.loadRelaxed()
+        var before = thread.pointee.pauses
+        while spin.wait(word, &seen) {
+          #expect(thread.pointee.pauses != before || policy.delay > 0, "each try pauses")
+          before = thread.pointee.pauses
+          most = max(most, before)
+        }
+      }
+    }
+    #expect(most == Spin.burst)
+    #if arch(x86_64)
+      for _ in 0..<100 {
+        let begun = anax_ticks()
+        Spin.gap()
+        #expect(anax_ticks() - begun > 128)
+      }
+    #endif
   }
 
   @Test func aPauseIsMeasured() {

@@ -32,6 +32,22 @@ private func lastWords(_ result: ExitTest.Result) -> String {
     #expect(words.hasPrefix("anax: release of token 0x") && words.hasSuffix(", which this thread does not hold"))
   }
 
+  /// Each says what was asked of the token.
+  @Test func changesAndSleepOnOneNotHeld() async throws {
+    let downgrade = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      Token("stranger").downgrade()
+    }
+    #expect(lastWords(downgrade) == "anax: downgrade of token 'stranger', which this thread does not hold")
+    let upgrade = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      _ = Token("stranger").tryUpgrade()
+    }
+    #expect(lastWords(upgrade) == "anax: upgrade of token 'stranger', which this thread does not hold")
+    let sleep = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      Token("stranger").sleep()
+    }
+    #expect(lastWords(sleep) == "anax: sleep on token 'stranger', which this thread does not hold")
+  }
+
   @Test func exclusiveInsideShared() async throws {
     let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
       let token = Token("both")

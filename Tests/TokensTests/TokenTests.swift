@@ -201,6 +201,23 @@ private struct Unique: ~Copyable {
     #expect(token.lettings == 0)
   }
 
+  /// What only this thread did with the token is no other thread's doing.
+  @Test func changesOfModeAloneLeaveTheGeneration() {
+    let token = Token()
+    token.acquire()
+    let seen = token.generation
+    token.downgrade()
+    #expect(token.tryUpgrade() && token.generation == seen)
+    token.release()
+    token.withShared { token.withShared {} }
+    token.withToken { #expect(token.generation == seen) }
+    token.acquire()
+    token.downgrade()
+    Worker { token.withShared {} }.join()
+    #expect(token.tryUpgrade() && token.generation != seen, "another shared it in between")
+    token.release()
+  }
+
   @Test func blockingLetsAllGoAndTakesAllAgain() {
     let a = Token("a")
     let b = Token("b")

@@ -263,7 +263,7 @@ final class Torture: @unchecked Sendable {
     for statistics in (tokens + [condition]).map(\.statistics) {
       collisions += statistics.collisions
       let waits = statistics.waits.reduce(0) { $0 + $1.count }
-      if statistics.spun > statistics.collisions || waits != statistics.collisions
+      if statistics.spun + statistics.expired > statistics.collisions || waits != statistics.collisions
         || statistics.longestWait > statistics.totalWait
       {
         Self.fail("statistics do not agree: \(statistics)")

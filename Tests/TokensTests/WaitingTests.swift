@@ -222,6 +222,7 @@ private let awake = Word.awake
         },
         {
           #expect(stage.bits == held | waiting | Word.exclusiveTurn, "it has slept for longer than the bound")
+          #expect(stage.token.statistics.turns == 0, "asked for, not yet had")
           stage.release()
           let free = stage.token.word
           #expect(!free.admitsExclusive(itsTurn: false) && !free.admitsShared(slept: true))
@@ -281,6 +282,7 @@ private let awake = Word.awake
       ]
       #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(3)) }
       #expect(stage.bits & Word.exclusiveTurn == 0 && stage.token.word.waiting == 1)
+      #expect(stage.token.statistics.turns == 0)
       // The next release wakes the other.
       #expect(stage.token.word.released().wake == .oneExclusive)
       stage.set(0)
@@ -339,6 +341,25 @@ private let awake = Word.awake
       stage.token.release()
       #expect(stage.wakes == [Call(isWait: false, value: 1, mask: 1)])
       stage.set(0)
+    }
+  }
+
+  /// A hundred milliseconds of spinning before the first sleep, and none after a sleep that ended by itself.
+  @Test func whoWasNotWokenDoesNotSpinAnew() async {
+    await #expect(processExitsWith: .success) {
+      let stage = Stage(held | waiting)
+      stage.token.policy = .fixed(tries: 100, delay: 1_000_000)
+      answers = Array(repeating: { -Int(ETIMEDOUT) }, count: 4) + [
+        {
+          stage.set(0)
+          return -Int(ETIMEDOUT)
+        }
+      ]
+      let begun = ContinuousClock.now
+      stage.token.acquireShared()
+      #expect(stage.sleeps.count == 5 && ContinuousClock.now - begun < .milliseconds(350))
+      stage.token.release()
+      #expect(stage.bits == 0)
     }
   }
 

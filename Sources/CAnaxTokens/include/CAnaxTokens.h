@@ -23,10 +23,11 @@ enum {
 
 /// What contention costs: written by waiters only. Times are in ticks of the cycle counter.
 struct anax_token_statistics {
-  uint64_t collisions;   // requests that found the token taken
-  uint64_t spun;         // of these, got without sleeping
+  uint64_t collisions;   // waits: for a token that was asked for, or let go and to be taken again, and found taken
+  uint64_t spun;         // of these, it was got without sleeping
+  uint64_t expired;      // of these, the deadline passed
   uint64_t parked;       // sleeps
-  uint64_t turns;        // requests that were served next, by the bound on fairness
+  uint64_t turns;        // waits that ended by the bound on fairness: served next
   uint64_t passes;       // rounds in which several tokens were tried and given back
   uint64_t longest;      // wait, in ticks
   uint64_t total;        // waits, in ticks
@@ -39,7 +40,7 @@ struct anax_token_statistics {
 struct anax_token {
   uint64_t word;        // Tokens/TokenWord.swift
   uint64_t generation;  // holders only: one more whenever another thread had it in between
-  uint32_t last;        // holders only: record of the last exclusive holder; 0 after a shared one
+  uint32_t last;        // holders only: record of the last exclusive holder; 0 after another has shared it
   uint32_t condition;   // what sleepers on a condition sleep on
   uint64_t policy;      // a spin policy, packed; 0: the process's tunables
   uint64_t turn_due;    // nanoseconds of the clock: when a waiter may next ask for its turn
@@ -72,6 +73,8 @@ struct anax_token_thread {
   uint64_t epoch;      // process it lives in; 0: the record is free
   uint32_t link;       // in the stack of free records
   uint32_t kernel_id;  // for messages
+  uint32_t pauses;     // PAUSEs since it last did something else
+  uint32_t unused;
   uint64_t waiting;    // address of the token it waits for; bit 0: exclusively
   uint32_t pending_number;  // the statistics that `pending` belongs to, and their life
   uint32_t pending_life;
@@ -93,6 +96,7 @@ struct anax_token_state {
   uint64_t statistics_free;
   uint64_t pause_picoseconds;  // one PAUSE; 0: not yet calibrated
   uint64_t pauses_per_nanosecond;  // times 2^32
+  uint64_t gap_pauses;  // so many PAUSEs are as long as the time without them after a burst
   uint64_t processors;  // CPUs' worth of time this process has; below 2 nobody spins
   uint64_t ticks_then;  // cycle counter and clock at one moment: the counter's speed is the quotient of differences
   uint64_t clock_then;
@@ -129,6 +133,27 @@ ANAX_INLINE void anax_token_thread_set(struct anax_token_thread *_Nonnull thread
 ANAX_INLINE struct anax_token_hold *_Nonnull anax_token_holds(struct anax_token_thread *_Nonnull thread) {
   return thread->holds;
 }
+// What a thread has is written by itself alone, and read by others in the child of a fork: relaxed.
+ANAX_INLINE void anax_token_thread_set_count(struct anax_token_thread *_Nonnull thread, uint32_t count) {
+  __atomic_store_n(&thread->count, count, __ATOMIC_RELAXED);
+}
+ANAX_INLINE uint32_t anax_token_thread_read_count(const struct anax_token_thread *_Nonnull thread) {
+  return __atomic_load_n(&thread->count, __ATOMIC_RELAXED);
+}
+ANAX_INLINE void anax_token_hold_set(
+    struct anax_token_hold *_Nonnull hold, struct anax_token *_Null_unspecified token, uint64_t state) {
+  __atomic_store_n(&hold->token, token, __ATOMIC_RELAXED);
+  __atomic_store_n(&hold->state, state, __ATOMIC_RELAXED);
+}
+ANAX_INLINE void anax_token_hold_set_state(struct anax_token_hold *_Nonnull hold, uint64_t state) {
+  __atomic_store_n(&hold->state, state, __ATOMIC_RELAXED);
+}
+ANAX_INLINE struct anax_token *_Null_unspecified anax_token_hold_token(const struct anax_token_hold *_Nonnull hold) {
+  return __atomic_load_n(&hold->token, __ATOMIC_RELAXED);
+}
+ANAX_INLINE uint64_t anax_token_hold_state(const struct anax_token_hold *_Nonnull hold) {
+  return __atomic_load_n(&hold->state, __ATOMIC_RELAXED);
+}
 ANAX_INLINE uint64_t *_Nonnull anax_token_word(struct anax_token *_Nonnull token) { return &token->word; }
 ANAX_INLINE uint32_t *_Nonnull anax_token_condition(struct anax_token *_Nonnull token) { return &token->condition; }
 ANAX_INLINE uint64_t *_Nonnull anax_token_policy(struct anax_token *_Nonnull token) { return &token->policy; }
@@ -155,6 +180,7 @@ ANAX_INLINE uint64_t *_Nonnull anax_token_buckets(struct anax_token_statistics *
   }
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, collisions)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, spun)
+ANAX_TOKEN_FIELD(token_statistics, uint64_t, expired)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, parked)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, turns)
 ANAX_TOKEN_FIELD(token_statistics, uint64_t, passes)
@@ -173,6 +199,7 @@ ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_top)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_free)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pause_picoseconds)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pauses_per_nanosecond)
+ANAX_TOKEN_FIELD(token_state, uint64_t, gap_pauses)
 #undef ANAX_TOKEN_FIELD
 
 ANAX_INLINE void anax_token_set_hook(anax_token_hook _Nullable hook, void *_Nullable context) {
@@ -195,7 +222,7 @@ ANAX_INLINE uint64_t anax_clock(void) {
 /// Return addresses of the calling thread's stack, innermost first; how many. The first call of a process may allocate.
 static inline int anax_backtrace(void *_Nullable *_Nonnull frames, int count) { return backtrace(frames, count); }
 
-/// Has the thread's end, the process's and forks watched; once a process, and `anax_token_watch_thread` once a thread.
+/// Has the thread's end and the process's watched; once a process, and `anax_token_watch_thread` once a thread.
 void anax_token_watch(void) ANAX_ENGINE;
 void anax_token_watch_thread(struct anax_token_thread *_Nonnull thread) ANAX_ENGINE;
 
