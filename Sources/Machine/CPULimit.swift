@@ -1,30 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many processors' worth of time this process has, read by bare system calls: the CPUs it may run on, bounded by the quota of its
-// control group (version 2: cpu.max of its own group and of the mount's root; version 1: cpu.cfs_quota_us at the mount's root). What
+// How many processors' worth of time this process has, read by bare system calls: the CPUs that its threads may run on, bounded by the
+// quota of its control group (version 2: cpu.max of its own group and of the mount's root; version 1: cpu.cfs_quota_us at the mount's root). What
 // cannot be read bounds nothing. Topology has the whole picture.
 
 import CAnax
 
 package enum CPULimit {
-  /// At least 1; a quota counts rounded down.
+  /// The CPUs that some threads may run on, any one of them.
+  package struct Allowed {
+    private var union = InlineArray<128, UInt64>(repeating: 0)
+    /// How many; `.max` where no thread's are known.
+    package private(set) var count = UInt64.max
+
+    @_noLocks @_noAllocation
+    package init() {}
+
+    /// Adds those of a thread, by its kernel id; 0 is the calling thread. One that has ended adds none.
+    @_noLocks @_noAllocation
+    package mutating func add(thread: Int) {
+      var mask = InlineArray<128, UInt64>(repeating: 0)
+      let bytes = withUnsafeMutablePointer(to: &mask) {
+        Kernel.call(anax_sys_sched_getaffinity, thread, 1024, Int(bitPattern: $0))
+      }
+      if Kernel.failed(bytes) { return }
+      var known: UInt64 = 0
+      var word = 0
+      while word < 128 {
+        if word < bytes / 8 { union[word] |= mask[word] }
+        known &+= UInt64(union[word].nonzeroBitCount)
+        word += 1
+      }
+      if known > 0 { count = known }
+    }
+  }
+
+  /// As the calling thread sees it. At least 1; a quota counts rounded down.
   @_noLocks @_noAllocation
-  package static func processors() -> UInt64 { max(min(allowed(), quota()), 1) }
+  package static func processors() -> UInt64 {
+    var allowed = Allowed()
+    allowed.add(thread: 0)
+    return processors(allowed)
+  }
 
   @_noLocks @_noAllocation
-  static func allowed() -> UInt64 {
-    var mask = InlineArray<128, UInt64>(repeating: 0)
-    let bytes = withUnsafeMutablePointer(to: &mask) {
-      Kernel.call(anax_sys_sched_getaffinity, 0, 1024, Int(bitPattern: $0))
-    }
-    if Kernel.failed(bytes) { return .max }
-    var count = 0
-    var word = 0
-    while word < min(bytes / 8, 128) {
-      count += mask[word].nonzeroBitCount
-      word += 1
-    }
-    return count == 0 ? .max : UInt64(count)
-  }
+  package static func processors(_ allowed: Allowed) -> UInt64 { max(min(allowed.count, quota()), 1) }
 
   @_noLocks @_noAllocation
   static func quota() -> UInt64 {

@@ -106,7 +106,9 @@ package enum Orphans {
     let count = min(Int(anax_token_thread_read_count(thread)), Int(ANAX_TOKENS_HELD_MAX))
     var place = 0
     while place < count {
-      if anax_token_hold_token(holds + place) == token, Hold.isShared(anax_token_hold_state(holds + place)) { return true }
+      if anax_token_hold_token(holds + place) == token, Hold.isShared(anax_token_hold_state(holds + place)) {
+        return true
+      }
       place += 1
     }
     return false

@@ -39,7 +39,8 @@ package struct Spin {
     self.thread = thread
     self.deadline = deadline
     let policy = PackedPolicy.inForce(token)
-    tries = anax_token_state().pointee.processors < 2 ? 0 : policy.tries
+    let processors = AtomicWord(anax_token_state_processors_word(anax_token_state())).loadRelaxed()
+    tries = processors < 2 ? 0 : policy.tries
     growth = policy.growth
     pauses = Spin.pauses(inNanoseconds: policy.delay)
     most = growth == 0 ? pauses : Spin.pauses(inNanoseconds: max(policy.longest, policy.delay))

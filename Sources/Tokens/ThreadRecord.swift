@@ -92,6 +92,8 @@ package func anaxTokenForked() {
   }
   let epoch = AtomicWord(anax_token_state_epoch_word(anax_token_state())).add(1) &+ 1
   Spinners.reset()
+  // The other threads are gone, and what they may run on.
+  AtomicWord(anax_token_state_processors_due_word(anax_token_state())).storeRelaxed(0)
   let thread = anax_token_thread()
   if anax_token_is_nobody(thread) { return }
   AtomicWord(anax_token_thread_epoch_word(thread)).storeRelaxed(epoch)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tokens' beginning: once a process, in the first slow path of any token, on one thread; who comes meanwhile sleeps until it is
-// done. In the child of a fork that came in between it begins anew: the thread that would end it is not there. Makes the tables of thread records and statistics, has ends and forks watched, and counts the processors.
+// done. In the child of a fork that came in between it begins anew: the thread that would end it is not there. Makes the tables of thread records and statistics, has ends watched, and counts the processors.
 
 import CAnax
 import CAnaxTokens
@@ -24,11 +24,34 @@ package enum TokenEngine {
     state.pointee.threads = reserve(threadStride * Int(ANAX_TOKEN_THREADS_MAX + 1))
     state.pointee.statistics = reserve(statisticsStride * Int(ANAX_TOKEN_STATISTICS_MAX + 1))
     state.pointee.epoch = 1
-    state.pointee.processors = CPULimit.processors()
+    let processors = CPULimit.processors()
+    state.pointee.processors = processors
+    // This thread alone may be bound to one CPU: the first that sleeps looks again.
+    state.pointee.processors_due = processors < 2 ? 0 : anax_clock() &+ readInterval
     state.pointee.ticks_then = anax_ticks()
     state.pointee.clock_then = anax_clock()
     anax_token_watch()
     started.storeRelease(2)
+  }
+
+  static var readInterval: UInt64 { @_noLocks @_noAllocation get { 1_000_000_000 } }
+
+  /// Reads anew, once a second at most and by a thread that is about to sleep, how many processors there are: threads may be bound to
+  /// CPUs, and quotas set, at any time. Threads are asked until two CPUs are known, at most 1024 of them.
+  @_noLocks @_noAllocation
+  static func lookAtProcessors(_ now: UInt64) {
+    let state = anax_token_state()
+    let due = AtomicWord(anax_token_state_processors_due_word(state))
+    var then = due.loadRelaxed()
+    if now < then || !due.compareExchange(&then, now &+ readInterval) { return }
+    var allowed = CPULimit.Allowed()
+    allowed.add(thread: 0)
+    var number: UInt32 = 1
+    while allowed.count < 2, number < min(threads.end, 1025) {
+      if ThreadRecord.isAlive(number) { allowed.add(thread: Int(ThreadRecord.record(number).pointee.kernel_id)) }
+      number += 1
+    }
+    AtomicWord(anax_token_state_processors_word(state)).storeRelaxed(CPULimit.processors(allowed))
   }
 
   @_noLocks @_noAllocation

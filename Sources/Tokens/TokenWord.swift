@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A token's state: one 64-bit word, changed by compare-and-swap (and one subtraction) from any thread. Waiters sleep on its lower
+// A token's state: one 64-bit word, changed by compare-and-swap alone, from any thread. Waiters sleep on its lower
 // half, so everything that ends a wait is there; the upper half is bookkeeping whose changes wake nobody.
 //
 // | bits | name | means |
@@ -15,6 +15,9 @@
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
 // Zero is free without waiters: the fast paths know only 0 and "mine, nobody waits".
+//
+// The order is what is needed; each compare-and-swap acquires and releases. `taken` is also a word that is free but does not admit who
+// does this.
 //
 // | transition | by | order |
 // |---|---|---|
@@ -34,7 +37,9 @@
 // | taken → free, − sharedParked; then all shared sleepers are woken | last holder, where no exclusive one waits, or shared ones have the turn | release |
 // | holder − 1 | a sharer that is not the last | release |
 // | → waiting − 1, − awake, − its turn; then whoever can go on is woken | a waiter that gives up | release |
-// | exclusive → shared, 1; shared, 1 → exclusive | downgrade (release), upgrade (acquire) | |
+// | exclusive → shared, 1, and as a release for those that may share | the holder: downgrade | release |
+// | shared, 1 → exclusive, holder | the only sharer: upgrade | acquire |
+// | → − awake, − turns, waiting no more than wait in this process | in the child of a fork, a waiter or who has just taken it (Orphans.swift) | relaxed |
 // After the releasing change no memory of the token is touched: waking needs only its address, and a wake-up that comes to an
 // address that is something else by now is one that every sleeper must bear anyway.
 //

@@ -169,6 +169,7 @@ package struct Waiting {
       old = new
     }
     awakeIsMine = false
+    TokenEngine.lookAtProcessors(now)
     if asleepSince == 0 { asleepSince = now }
     ContentionCounters.count(.parked, token, thread)
     thread.pointee.pauses = 0

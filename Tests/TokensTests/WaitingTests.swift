@@ -349,12 +349,13 @@ private let awake = Word.awake
     await #expect(processExitsWith: .success) {
       let stage = Stage(held | waiting)
       stage.token.policy = .fixed(tries: 100, delay: 1_000_000)
-      answers = Array(repeating: { -Int(ETIMEDOUT) }, count: 4) + [
-        {
-          stage.set(0)
-          return -Int(ETIMEDOUT)
-        }
-      ]
+      answers =
+        Array(repeating: { -Int(ETIMEDOUT) }, count: 4) + [
+          {
+            stage.set(0)
+            return -Int(ETIMEDOUT)
+          }
+        ]
       let begun = ContinuousClock.now
       stage.token.acquireShared()
       #expect(stage.sleeps.count == 5 && ContinuousClock.now - begun < .milliseconds(350))

@@ -97,7 +97,8 @@ struct anax_token_state {
   uint64_t pause_picoseconds;  // one PAUSE; 0: not yet calibrated
   uint64_t pauses_per_nanosecond;  // times 2^32
   uint64_t gap_pauses;  // so many PAUSEs are as long as the time without them after a burst
-  uint64_t processors;  // CPUs' worth of time this process has; below 2 nobody spins
+  uint64_t processors;  // CPUs' worth of time this process has, exact where it is 1; below 2 nobody spins
+  uint64_t processors_due;  // nanoseconds of the clock: when it is to be read anew
   uint64_t ticks_then;  // cycle counter and clock at one moment: the counter's speed is the quotient of differences
   uint64_t clock_then;
   uint64_t sanitized;   // 1: built for the race detector
@@ -197,6 +198,8 @@ ANAX_TOKEN_FIELD(token_state, uint64_t, thread_top)
 ANAX_TOKEN_FIELD(token_state, uint64_t, thread_free)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_top)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_free)
+ANAX_TOKEN_FIELD(token_state, uint64_t, processors)
+ANAX_TOKEN_FIELD(token_state, uint64_t, processors_due)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pause_picoseconds)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pauses_per_nanosecond)
 ANAX_TOKEN_FIELD(token_state, uint64_t, gap_pauses)
