@@ -36,6 +36,8 @@ package struct Plan: Sendable {
   package var stages: [Stage]
   /// Seconds for all stages; nil takes what it takes.
   package var budget: Double?
+  /// Seconds after which no cell begins, and a program is ended: only a workload that does not fit the budget comes there.
+  package var limit: Double?
   package var seed: UInt64
 
   /// How thorough: of a cell the seconds, of a stage the rounds.
@@ -43,14 +45,16 @@ package struct Plan: Sendable {
     package var cell: Double
     package var rounds: Int
     package var budget: Double?
+    package var limit: Double?
 
-    package init(cell: Double, rounds: Int, budget: Double?) {
+    package init(cell: Double, rounds: Int, budget: Double?, limit: Double? = nil) {
       self.cell = cell
       self.rounds = rounds
       self.budget = budget
+      self.limit = limit
     }
 
-    package static let quick = Effort(cell: 0.05, rounds: 5, budget: 45)
+    package static let quick = Effort(cell: 0.05, rounds: 5, budget: 45, limit: 55)
     package static let full = Effort(cell: 0.1, rounds: 7, budget: nil)
   }
 
@@ -61,6 +65,7 @@ package struct Plan: Sendable {
     self.candidates = candidates
     self.seed = seed
     budget = effort.budget
+    limit = effort.limit
     let tuned = grid.workloads.map(Workload.contention)
     let untuned = grid.heldOut(cpus: cpus).map(Workload.contention)
     workloads = tuned + untuned + (program.map { [.program($0)] } ?? [])

@@ -2,7 +2,6 @@
 //
 // What is measured: the grids, what is held out, the stages; and the course of it: order, dirty cells, an end before its time.
 import Anax
-import Anax
 import Testing
 
 @testable import Tuner
@@ -15,7 +14,7 @@ import Testing
     // No tries: one candidate, whatever the delay.
     #expect(candidates.filter { $0.policy.tries == 0 }.count == 1)
     // 320 × 1000 ns is within what a kernel takes to block and wake.
-    #expect(candidates.count == 1 + 9 + 1)
+    #expect(candidates.count == 1 + 9 + 1 + PlayedMachine.extra)
     let long = CandidateGrid(tries: [1000], delays: [0, 1000], standard: PlayedMachine.standard, policies: [])
       .candidates
     // The default is in the grid once, whatever a delay that does not grow may grow to.
@@ -56,7 +55,7 @@ import Testing
         #expect(cells.contains { $0[1] == 0 })
       }
     }
-    #expect(record.samples.filter { $0.stage == .sweep }.count == 2 * 4 * 11)
+    #expect(record.samples.filter { $0.stage == .sweep }.count == 2 * 4 * (11 + PlayedMachine.extra))
     let held = Set(record.plan.heldOut)
     #expect(record.samples.allSatisfy { $0.stage == .confirmation || !held.contains($0.workload) })
   }
@@ -91,16 +90,29 @@ import Testing
     #expect(record.samples.count == 100 && record.isInterrupted && record.outcome == .unfinished)
   }
 
-  @Test(arguments: [false, true]) func budgetIsKept(allDirty: Bool) throws {
+  @Test(arguments: [false, true], [20.0, 30, 45]) func budgetIsKept(allDirty: Bool, budget: Double) throws {
+    for seed in 1...20 as ClosedRange<UInt64> {
+      let machine = PlayedMachine(seed: seed)
+      machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
+      machine.dirty = { _ in allDirty }
+      var plan = PlayedMachine.plan(seed: seed)
+      plan.budget = budget
+      let record = try machine.tuning(plan).run()
+      #expect(machine.now <= budget + 1)
+      #expect(Set(record.samples.map(\.stage)) == Set(Stage.Name.allCases))
+      #expect(record.outcome != .unfinished)
+    }
+  }
+
+  @Test func limitEndsWhatDoesNotFit() throws {
     let machine = PlayedMachine(seed: 1)
-    machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
-    machine.dirty = { _ in allDirty }
     var plan = PlayedMachine.plan()
-    plan.budget = 30
+    plan.budget = 2
+    plan.limit = 3
     let record = try machine.tuning(plan).run()
-    #expect(machine.now <= 31)
-    #expect(Set(record.samples.map(\.stage)) == Set(Stage.Name.allCases))
-    #expect(record.outcome != .unfinished)
+    #expect(record.isOutOfTime && !record.isInterrupted && record.outcome == .unfinished)
+    #expect(machine.now >= 3 && machine.now < 3.5)
+    #expect(!record.samples.isEmpty)
   }
 
   @Test func progressOnlyGoesForwardAndEnds() throws {
