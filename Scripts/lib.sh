@@ -52,6 +52,7 @@ clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
 
 step_child=
 step_rows=()
+step_failures=()
 step_passed=0
 step_failed=0
 step_left_out=0
@@ -95,14 +96,22 @@ run_step() {
         tail -n 40 "$log" | cut -c1-300 | sed 's/^/  | /'
       fi
       note="exit status $status; log: $log"
+      step_failures+=("$name")
       ;;
   esac
   echo "-- $word: $name, $(clock $((SECONDS - start)))"
   step_rows+=("$(printf '%-16s %-8s %7s  %s' "$name" "$word" "$(clock $((SECONDS - start)))" "$note")")
 }
 
-# Ends with 1 when a step failed. The last line counts steps.
+# Ends with 1 when a step failed. The last line counts steps. How a failed step's log ended is shown once more, for whoever
+# has only the end of the whole output.
 summary() {
+  local name
+  for name in ${step_failures[@]+"${step_failures[@]}"}; do
+    echo
+    echo "== The end of what failed ($name)"
+    tail -n 25 "$logs/$name.log" | cut -c1-300 | sed 's/^/  | /'
+  done
   echo
   printf '%-16s %-8s %7s  %s\n' step result time ''
   printf '%s\n' ${step_rows[@]+"${step_rows[@]}"}

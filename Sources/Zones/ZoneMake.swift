@@ -72,7 +72,8 @@ package enum ZoneMake {
       groupShift == 63 ? 0 : UInt32(truncatingIfNeeded: ((1 &<< 31) &+ group / 16 &- 1) / (group / 16))
     zone.pointee.slots = UInt16(truncatingIfNeeded: slots)
     zone.pointee.slab_shift = UInt8(truncatingIfNeeded: shift)
-    zone.pointee.skew_lines = UInt8(truncatingIfNeeded: min(slack / 64, 63))
+    // Whole pages too where there is room: for large items it is the pages of the first words that meet in few TLB sets.
+    zone.pointee.skew_lines = UInt16(truncatingIfNeeded: slack / 64)
     zone.pointee.list_limit = UInt16(truncatingIfNeeded: limit == 0 ? list : min(list, max(limit / 16, 1)))
     zone.pointee.limit = limit
     AtomicWord(anax_zone_state(zone)).storeRelease(2)

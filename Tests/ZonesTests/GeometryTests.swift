@@ -90,6 +90,20 @@ import Testing
     #expect(Self.zones.contains { $0.zone.pointee.skew_lines > 7 })
   }
 
+  /// A translation cache of 2048 entries has 256 sets of eight, by the page's number: no more first words than ways.
+  @Test func firstWordsOfLargeItemsSpreadOverTLBSets() {
+    for (id, zone) in Self.zones where zone.pointee.skew_lines > 0 && zone.pointee.stride >= 2048 {
+      let step = UInt32(1) << (UInt32(zone.pointee.slab_shift) - UInt32(ANAX_SLAB_SHIFT_MIN))
+      var sets = [Int](repeating: 0, count: 256)
+      for item in 0..<256 {
+        let (number, slot) = item.quotientAndRemainder(dividingBy: Int(zone.pointee.slots))
+        let slab = Slab(index: UInt32(number) * step)
+        sets[Int((slab.firstSlot(zone) + SlotGeometry(zone).distance(ofSlot: UInt64(slot))) / 4096 % 256)] += 1
+      }
+      #expect(sets.max()! <= 8, "zone \(id), stride \(zone.pointee.stride): \(sets.max()!) items in one set")
+    }
+  }
+
   /// The reciprocal for every stride a zone may have, not only the heap's.
   @Test func theReciprocalIsExactForEveryStride() {
     for units in 1...2049 {

@@ -62,9 +62,9 @@ struct anax_zone {
   uint32_t reciprocal; // ceil(2^31 / (stride / 16)): slot index without a division
   uint16_t slots;      // items of a slab
   uint16_t list_limit; // items of one CPU list
-  uint16_t unused16;
+  uint16_t skew_lines; // slot 0 is 0...skew_lines 64-byte lines behind the slab's start
   uint8_t slab_shift;  // log2 of the slab's bytes
-  uint8_t skew_lines;  // a slab starts at 0...skew_lines 64-byte lines
+  uint8_t unused_byte;
   uint32_t generation; // of a user zone: one more at each creation with this id; 0: the heap's
   uint64_t state;      // 0 free, 1 being made, 2 live, 3 being destroyed
   uint64_t limit;      // items; 0: none
