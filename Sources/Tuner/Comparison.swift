@@ -34,20 +34,15 @@ package struct Comparison: Hashable, Sendable {
     package var cpu: Interval
     /// nil for a program.
     package var tail: Interval?
-    /// Medians: the candidate's and the default's.
-    package var fairness: (own: Double, standard: Double)?
+    package var fairness: Fairness?
     /// The candidate's, relative to the default's in the same round.
     package var fairnessRatio: Interval?
+  }
 
-    package static func == (left: Part, right: Part) -> Bool {
-      left.workload == right.workload && left.throughput == right.throughput && left.cpu == right.cpu
-        && left.tail == right.tail
-    }
-
-    package func hash(into hasher: inout Hasher) {
-      hasher.combine(workload)
-      hasher.combine(throughput)
-    }
+  /// Medians of Jain's index: the candidate's and the default's.
+  package struct Fairness: Hashable, Sendable {
+    package var own: Double
+    package var standard: Double
   }
 
   package var candidate: Int
@@ -103,7 +98,7 @@ package struct Comparison: Hashable, Sendable {
         throughput: Statistics.interval(ofRatios: ratios(workload, \.throughput)!),
         cpu: Statistics.interval(ofRatios: ratios(workload, \.cpuPerOperation)!),
         tail: ratios(workload, \.waits?.p999).map { Statistics.interval(ofRatios: $0) },
-        fairness: own.flatMap { own in standard.map { (own, $0) } },
+        fairness: own.flatMap { own in standard.map { Fairness(own: own, standard: $0) } },
         fairnessRatio: ratios(workload, \.fairness).map { Statistics.interval(ofRatios: $0) })
     }
   }
@@ -128,11 +123,11 @@ package struct Comparison: Hashable, Sendable {
       }
       // Where threads outnumber CPUs, the fairness of two runs of the same differs by some hundredths: less fair than the
       // default is what is so at 95%, or by far.
-      if let (own, standard) = part.fairness, own < rails.fairness, own < standard - 0.01,
-        own < standard - 0.1 || part.fairnessRatio.map({ $0.high < 1 }) ?? true
+      if let fairness = part.fairness, fairness.own < rails.fairness, fairness.own < fairness.standard - 0.01,
+        fairness.own < fairness.standard - 0.1 || part.fairnessRatio.map({ $0.high < 1 }) ?? true
       {
         list.append(
-          "fairness \(Text.fixed(own, places: 2)), wanted \(Text.number(rails.fairness)), with \(name)")
+          "fairness \(Text.fixed(fairness.own, places: 2)), wanted \(Text.number(rails.fairness)), with \(name)")
       }
     }
     return list

@@ -54,8 +54,6 @@ package struct Tuning {
   package var report: (Progress) -> Void = { _ in }
 
   private static let attempts = 3
-  /// Seconds of a cell besides its own: threads start and end.
-  private static let overhead = 0.005
 
   package init(
     plan: Plan, rails: GuardRails, now: @escaping () -> Double,
@@ -74,13 +72,13 @@ package struct Tuning {
     let start = now()
     defer { record.duration = now() - start }
     var active = Array(plan.candidates.indices)
-    var pace = Pace(plan: plan, overhead: Self.overhead)
+    var pace = Pace(plan: plan)
 
     for (index, stage) in plan.stages.enumerated() {
       let deadline = plan.budget.map { now() + ($0 - (now() - start)) * pace.share(of: index) }
       // Beyond half of its time a stage redoes nothing, so that its rounds fit; nor does it take what later ones must have.
       let latest = plan.budget.map { start + $0 - pace.minimum(after: index) }
-      let cost = stage.seconds + Self.overhead
+      let cost = stage.seconds + Plan.overhead
       var needed = Double(stage.minimumRounds * stage.workloads.count * active.count) * cost
       let redoUntil = deadline.map { (now() + $0) / 2 }
       for round in 0..<stage.rounds {
@@ -157,22 +155,18 @@ package struct Tuning {
 private struct Pace {
   private let weights: [Double]
   private let minima: [Double]
-  private let overhead: Double
   private var finished = 0.0
   private var current = 0.0
   private var stage = 0
   /// Seconds that the last round took.
   var roundCost = 0.0
 
-  init(plan: Plan, overhead: Double) {
-    self.overhead = overhead
-    weights = zip(plan.stages, plan.candidateCounts).map { stage, candidates in
-      Double(stage.rounds * stage.workloads.count * candidates) * (stage.seconds + overhead)
-    }
-    minima = zip(plan.stages, weights).map { $1 * Double($0.minimumRounds) / Double(max($0.rounds, 1)) }
+  init(plan: Plan) {
+    weights = plan.weights
+    minima = plan.minima
   }
 
-  mutating func cell(_ seconds: Double) { current += seconds + overhead }
+  mutating func cell(_ seconds: Double) { current += seconds + Plan.overhead }
 
   mutating func ended(stage index: Int) {
     finished += weights[index]

@@ -62,7 +62,8 @@ package struct TuningSession {
       ).candidates,
       grid: wishes.grid, program: wishes.program, cpus: allowed.count, effort: wishes.effort, seed: wishes.seed)
     announce("measuring how long waits are")
-    let optima = try self.optima(plan, costs, clock, cpus: allowed.count, standard: standard)
+    let optima = try self.optima(
+      plan, costs, clock, cpus: allowed.count, standard: standard, until: plan.limit.map { start + $0 / 5 })
     let begun = Clock.seconds
     plan.budget = plan.budget.map { max(1, $0 - (begun - start)) }
     plan.limit = plan.limit.map { max(1, $0 - (begun - start)) }
@@ -88,16 +89,18 @@ package struct TuningSession {
       record: try tuning.run(), machine: machine, costs: costs, optima: optima, date: date, command: command)
   }
 
-  /// One cell of each contention, with so many tries that nearly nobody blocks: how long waits are by themselves.
+  /// One cell of each contention, with so many tries that nearly nobody blocks: how long waits are by themselves. None begins after
+  /// `end`.
   private func optima(
-    _ plan: Plan, _ costs: MachineCosts, _ clock: Clock, cpus: Int, standard: Candidate
+    _ plan: Plan, _ costs: MachineCosts, _ clock: Clock, cpus: Int, standard: Candidate, until end: Double?
   ) throws(CellFailure) -> [Int: SpinOptimum] {
     var optima: [Int: SpinOptimum] = [:]
     let pause = costs.pause.middle
     // What an acquisition takes that nobody contends is no wait.
     let free = 2 * Self.uncontended(clock) + 60
     for index in plan.workloads.indices {
-      guard case .contention(let workload) = plan.workloads[index], !plan.heldOut.contains(index), !isInterrupted()
+      guard case .contention(let workload) = plan.workloads[index], !plan.heldOut.contains(index), !isInterrupted(),
+        end.map({ Clock.seconds < $0 }) ?? true
       else { continue }
       let tries = Int(2_000_000 / max(pause, 1))
       let run = ContentionRun(workload, cpus: cpus, clock: clock)

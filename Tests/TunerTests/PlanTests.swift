@@ -104,6 +104,45 @@ import Testing
     }
   }
 
+  /// However many workloads are declared, clean or dirty, on a slow machine: a choice is made or the default kept,
+  /// within a minute less what the machine's own costs take.
+  @Test(arguments: [1, 4, 20], [false, true])
+  func quickFitsWhateverIsDeclared(wide: Int, allDirty: Bool) throws {
+    for seed in 1...3 as ClosedRange<UInt64> {
+      let grid = WorkloadGrid(
+        sections: (1...wide).map { $0 * 100 }, thinks: (1...wide).map { $0 * 70 },
+        threadsPerCPU: wide > 1 ? [1, 4] : [1],
+        shared: wide > 2 ? [0, 0.5] : [0])
+      var plan = Plan(
+        candidates: PlayedMachine.candidates, grid: grid, program: nil, cpus: 2, effort: .quick, seed: seed)
+      #expect(plan.objective.count + plan.leftOut == grid.workloads.count)
+      #expect((plan.leftOut == 0) == (wide == 1))
+      #expect(Set(plan.workloads).count == plan.workloads.count)
+      // What the machine's costs and the optima have taken.
+      plan.budget = plan.budget! - 6
+      plan.limit = plan.limit! - 6
+      let machine = PlayedMachine(seed: seed)
+      machine.overhead = 0.012
+      machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
+      machine.dirty = { _ in allDirty }
+      let record = try machine.tuning(plan).run()
+      #expect(machine.now <= 49.5)
+      #expect(record.outcome != .unfinished, "\(wide), \(seed): \(machine.now)")
+    }
+  }
+
+  @Test func whatIsDrawnComesFromTheSeed() {
+    let grid = WorkloadGrid(sections: Array(1...30), thinks: [500], threadsPerCPU: [1, 4], shared: [0])
+    func drawn(_ seed: UInt64) -> [Workload] {
+      let plan = Plan(
+        candidates: PlayedMachine.candidates, grid: grid, program: nil, cpus: 2, effort: .quick, seed: seed)
+      return plan.objective.map { plan.workloads[$0] }
+    }
+    #expect(drawn(1) == drawn(1) && drawn(1) != drawn(2) && drawn(1).count > 4)
+    let full = Plan(candidates: PlayedMachine.candidates, grid: grid, program: nil, cpus: 2, effort: .full, seed: 1)
+    #expect(full.leftOut == 0 && full.objective.count == 60)
+  }
+
   @Test func limitEndsWhatDoesNotFit() throws {
     let machine = PlayedMachine(seed: 1)
     var plan = PlayedMachine.plan()

@@ -15,13 +15,15 @@ final class PlayedMachine {
   var fairness: (Candidate, Workload) -> Double = { _, _ in 0.99 }
   /// Whether the cell with this number, from 0, is dirty.
   var dirty: (Int) -> Bool = { _ in false }
+  /// Seconds that a cell takes besides its own.
+  var overhead = 0.0
   private(set) var cells = 0
   var now = 0.0
 
   init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
   func measure(_ candidate: Candidate, _ workload: Workload, _ seconds: Double) -> Reading {
-    now += seconds
+    now += seconds + overhead
     let operations = 1e6 * seconds * throughput(candidate, workload) * random.noise(noise)
     var reading = Reading(
       operations: operations, wall: seconds,
