@@ -31,7 +31,7 @@ let faces: [Layer] = [
     dependencies: [
       "CAnax", "CAnaxTokens", "Machine", "PerCPU", "LockFree", "Pages", "Tokens", "Zones", "Heap", "Topology",
     ]),
-  Layer(name: "Tuner", layer: 8, dependencies: ["CAnax", "Machine", "Topology", "Anax"]),
+  Layer(name: "Tuner", layer: 8, dependencies: ["CAnax", "Machine", "Tokens", "Topology", "Anax"]),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -85,6 +85,11 @@ let conformance: [Target] = [
 ]
 // End of conformance.
 
+// `ANAX_TESTS=NAME` leaves one test target: for a build that instruments everything, as a sanitizer's.
+let chosenTests = (Context.environment["ANAX_CONFORMANCE"] == "1" ? conformance : tests + engineTests).filter {
+  $0.name == Context.environment["ANAX_TESTS"] ?? $0.name
+}
+
 let package = Package(
   name: "swift-anax",
   products: [
@@ -111,5 +116,5 @@ let package = Package(
     + (engine + faces).map {
       .target(name: $0.name, dependencies: $0.dependencies, swiftSettings: swiftSettings)
     }
-    + (Context.environment["ANAX_CONFORMANCE"] == "1" ? conformance : tests + engineTests)
+    + chosenTests
 )

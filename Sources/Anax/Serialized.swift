@@ -38,8 +38,8 @@ public struct Serialized<Value: ~Copyable>: ~Copyable {
   }
 
   deinit {
-    value.deinitialize(count: 1)
-    TokenMemory.end(state)
+    // Whether an access is open is asked first: the value must not end under it.
+    withExtendedLifetime(value.move()) { TokenMemory.end(state) }
   }
 
   /// Runs the closure with the value, alone.
@@ -47,7 +47,7 @@ public struct Serialized<Value: ~Copyable>: ~Copyable {
   public borrowing func withValue<Result: ~Copyable, Failure: Error>(
     _ body: (inout sending Value) throws(Failure) -> sending Result
   ) throws(Failure) -> sending Result {
-    if !Requests.openHit(state) { Requests.open(state, shared: false) }
+    if !Requests.openHit(state) { Marked.around(.request, state) { Requests.open(state, shared: false) } }
     defer { if !Requests.closeHit(state) { Requests.close(state) } }
     return try body(&value.pointee)
   }
@@ -62,6 +62,12 @@ public struct Serialized<Value: ~Copyable>: ~Copyable {
     return try body(&value.pointee)
   }
 
+  /// How waiters of this value spin; nil follows the process's tunables. One store: a waiter sees it when it next begins to spin.
+  public var policy: SpinPolicy? {
+    get { SpinPolicy(packed: TokenMemory.policy(state)) }
+    nonmutating set { TokenMemory.setPolicy(state, newValue?.packed ?? 0) }
+  }
+
   /// What contention for this value has cost so far.
   public var statistics: TokenStatistics { TokenStatistics(ContentionCounters.read(state)) }
 }
@@ -72,48 +78,10 @@ extension Serialized where Value: ~Copyable & Sendable {
   public borrowing func withShared<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing Value) throws(Failure) -> sending Result
   ) throws(Failure) -> sending Result {
-    Requests.open(state, shared: true)
+    Marked.around(.request, state) { Requests.open(state, shared: true) }
     defer { Requests.close(state) }
     return try body(value.pointee)
   }
 }
 
 extension Serialized: @unchecked Sendable where Value: ~Copyable {}
-
-/// Runs the closure with both values, alone. They may be given in any order by different threads; the same one twice stops the
-/// process with a message.
-public func withSerialized<First: ~Copyable, Second: ~Copyable, Result: ~Copyable, Failure: Error>(
-  _ first: borrowing Serialized<First>, _ second: borrowing Serialized<Second>,
-  _ body: (inout sending First, inout sending Second) throws(Failure) -> sending Result
-) throws(Failure) -> sending Result {
-  Requests.acquire(first.state)
-  Requests.acquire(second.state)
-  Requests.pin(first.state)
-  Requests.pin(second.state)
-  defer {
-    Requests.close(second.state)
-    Requests.close(first.state)
-  }
-  return try body(&first.value.pointee, &second.value.pointee)
-}
-
-/// Runs the closure with all three values, alone. See ``withSerialized(_:_:_:)``.
-public func withSerialized<
-  First: ~Copyable, Second: ~Copyable, Third: ~Copyable, Result: ~Copyable, Failure: Error
->(
-  _ first: borrowing Serialized<First>, _ second: borrowing Serialized<Second>, _ third: borrowing Serialized<Third>,
-  _ body: (inout sending First, inout sending Second, inout sending Third) throws(Failure) -> sending Result
-) throws(Failure) -> sending Result {
-  Requests.acquire(first.state)
-  Requests.acquire(second.state)
-  Requests.acquire(third.state)
-  Requests.pin(first.state)
-  Requests.pin(second.state)
-  Requests.pin(third.state)
-  defer {
-    Requests.close(third.state)
-    Requests.close(second.state)
-    Requests.close(first.state)
-  }
-  return try body(&first.value.pointee, &second.value.pointee, &third.value.pointee)
-}

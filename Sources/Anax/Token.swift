@@ -26,7 +26,7 @@ import Tokens
 /// Any thread. Not in signal handlers. A hold belongs to its thread, therefore closures are synchronous, and a token cannot be
 /// held over `await`. A thread that ends while it holds a token stops the process with a message. In the child of a fork the forking
 /// thread goes on holding what it held; what other threads held stays taken there, and asking for it is an error that names it.
-public final class Token: Sendable {
+public final class Token: ExclusiveToken {
   @usableFromInline nonisolated(unsafe) let state: UnsafeMutablePointer<anax_token>
 
   /// Makes a token that nobody holds.
@@ -47,19 +47,6 @@ public final class Token: Sendable {
 
   // MARK: Closures
 
-  /// Runs the closure with the token held exclusively.
-  ///
-  /// Two atomic instructions where nobody waits. Else the calling thread spins, sleeps, and may let go and take again the other
-  /// tokens that it holds.
-  @inlinable @inline(__always)
-  public func withToken<Result: ~Copyable, Failure: Error>(
-    _ body: () throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    acquire()
-    defer { release() }
-    return try body()
-  }
-
   /// Runs the closure with the token held shared: other threads may hold it shared at the same time.
   ///
   /// Inside an exclusive hold of the same thread it is one more exclusive request.
@@ -72,17 +59,7 @@ public final class Token: Sendable {
     return try body()
   }
 
-  /// Runs the closure with the token held exclusively if that can be had at once; else returns nil. Never lets a token go.
-  @inlinable
-  public func tryWithToken<Result, Failure: Error>(
-    _ body: () throws(Failure) -> Result
-  ) throws(Failure) -> Result? {
-    guard tryAcquire() else { return nil }
-    defer { release() }
-    return try body()
-  }
-
-  /// As ``tryWithToken(_:)``, shared.
+  /// As ``ExclusiveToken/tryWithToken(_:)``, shared.
   @inlinable
   public func tryWithShared<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
@@ -96,12 +73,12 @@ public final class Token: Sendable {
 
   /// Takes the token exclusively, waiting as long as it takes. Each request needs its ``release()`` on the same thread.
   @inlinable @inline(__always)
-  public func acquire() { if !Requests.hit(state) { Requests.acquire(state) } }
+  public func acquire() { if !Requests.hit(state) { Marked.acquire(state, shared: false) } }
 
   /// Takes the token shared. Waits while another thread holds it exclusively, and while another waits for that, unless this thread
   /// holds the token already.
   @inlinable
-  public func acquireShared() { if !Requests.sharedHit(state) { Requests.acquireShared(state) } }
+  public func acquireShared() { if !Requests.sharedHit(state) { Marked.acquire(state, shared: true) } }
 
   /// Takes the token exclusively if that can be done at once. False also where this thread holds it shared.
   @inlinable
@@ -132,7 +109,7 @@ public final class Token: Sendable {
 
   private func request(shared: Bool, _ timeout: Duration) throws(TokenError) -> Duration {
     let deadline = TokenClock.deadline(after: timeout)
-    let outcome = Requests.request(state, shared: shared, until: deadline)
+    let outcome = Marked.around(.request, state) { Requests.request(state, shared: shared, until: deadline) }
     let now = anax_clock()
     let overrun = Duration.nanoseconds(now > deadline ? Int64(now - deadline) : 0)
     switch outcome {
@@ -155,11 +132,15 @@ public final class Token: Sendable {
 
   /// Lets all tokens of this thread go, sleeps until another thread calls ``wakeOne()`` or ``wakeAll()``, and takes all again. The
   /// thread must hold this token. May return for no reason: ask for what was waited for in a loop.
-  public func sleep() { _ = BlockingPoints.sleep(state, until: .max) }
+  public func sleep() { _ = sleep(until: .max) }
 
   /// As ``sleep()``, no longer than `timeout`. False: the time is up. Taking the tokens again may run past it.
   public func sleep(timeout: Duration) -> Bool {
-    BlockingPoints.sleep(state, until: TokenClock.deadline(after: timeout))
+    sleep(until: TokenClock.deadline(after: timeout))
+  }
+
+  private func sleep(until deadline: UInt64) -> Bool {
+    Marked.around(.sleep, state) { BlockingPoints.sleep(state, until: deadline) }
   }
 
   /// Wakes the thread that has slept longest in ``sleep()`` of this token. One system call.
@@ -201,9 +182,13 @@ public final class Token: Sendable {
   public static func blocking<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    let mark = Marked()
     var aside = BlockingPoints.SetAside()
     let hasLetGo = BlockingPoints.begin(&aside)
-    defer { if hasLetGo { BlockingPoints.end(&aside) } }
+    defer {
+      if hasLetGo { BlockingPoints.end(&aside) }
+      mark.end(.blocking, nil)
+    }
     return try body()
   }
 
@@ -213,43 +198,4 @@ public final class Token: Sendable {
     TokenProfile.loadFromEnvironment()
     return PoolToken(state: PoolTokens.token(for: UInt(bitPattern: address)))
   }
-}
-
-/// A token that belongs to whatever lies at an address: see ``Token/pool(for:)``.
-public struct PoolToken: @unchecked Sendable {
-  @usableFromInline let state: UnsafeMutablePointer<anax_token>
-
-  /// As ``Token/withToken(_:)``.
-  @inlinable @inline(__always)
-  public func withToken<Result: ~Copyable, Failure: Error>(
-    _ body: () throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    acquire()
-    defer { release() }
-    return try body()
-  }
-
-  /// As ``Token/acquire()``.
-  @inlinable @inline(__always)
-  public func acquire() { if !Requests.hit(state) { Requests.acquire(state) } }
-
-  /// As ``Token/tryAcquire()``.
-  @inlinable
-  public func tryAcquire() -> Bool { Requests.hit(state) || Requests.tryAcquire(state, shared: false) }
-
-  /// As ``Token/release()``.
-  @inlinable @inline(__always)
-  public func release() { if !Requests.releaseHit(state) { Requests.release(state) } }
-}
-
-/// Runs the closure with all of the tokens held exclusively. They may be given in any order, and one of them twice.
-///
-/// Where one cannot be had at once, all are let go while the thread waits for it: nobody waits with a token in hand, but in the order of
-/// addresses, which it comes to after `lwkt.spin_loops` passes. At most 32 tokens, with those that the thread already holds.
-public func withTokens<Result: ~Copyable, Failure: Error>(
-  _ tokens: Token..., body: () throws(Failure) -> Result
-) throws(Failure) -> Result {
-  for token in tokens { token.acquire() }
-  defer { for token in tokens.reversed() { token.release() } }
-  return try body()
 }

@@ -25,9 +25,9 @@ extension TokenProfile {
     do throws(TokenProfileError) {
       let profile = try TokenProfile(path: path)
       try profile.check(path: path, force: force, machine: machine ?? .current())
-      for (name, value) in profile.values {
-        guard let tunable = Tunable(name: name), tunable.value == tunable.row.initial else { continue }
-        if getenv(Tunables.Entry(tunable).variable) == nil { try? tunable.set(Int64(value)) }
+      for (tunable, value) in try profile.settings(path: path)
+      where !Tunables.isChosen(tunable) && getenv(Tunables.Entry(tunable).variable) == nil {
+        try? tunable.set(value)
       }
     } catch {
       let more = if case .otherMachine = error { "; ANAX_PROFILE_FORCE=1 takes it all the same" } else { "" }

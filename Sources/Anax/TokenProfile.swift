@@ -2,7 +2,10 @@
 //
 // A profile: values of the token tunables that `anax tune` measured on a machine, and the file they travel in. Owns the
 // format. Any thread; allocates, so never called by the allocator. What is wrong with a file is told by name, and then
-// nothing of it is used: a profile is applied whole or not at all.
+// nothing of it is used. All of a profile is looked at before the first of its tunables is set; they are then set one after the
+// other, so that a thread that begins to spin meanwhile may see some of them.
+
+import Machine
 
 /// Values for tokens that `anax tune` measured, and the machine they were measured on.
 ///
@@ -45,14 +48,22 @@ public struct TokenProfile: Sendable, Hashable {
   public static func load(path: String, force: Bool = false) throws(TokenProfileError) -> TokenProfile {
     let profile = try TokenProfile(path: path)
     try profile.check(path: path, force: force, machine: .current())
-    for (name, value) in profile.values.sorted(by: { $0.key < $1.key }) {
-      do throws(TunablesError) {
-        try Tunables.set(name, to: value)
-      } catch {
-        throw .damaged(path: path, reason: "\(error)")
-      }
+    for (tunable, value) in try profile.settings(path: path) {
+      try? Tunables.set("\(tunable.row.name)", to: Int(value))
     }
     return profile
+  }
+
+  /// The values as tunables that may be set so, all of them.
+  func settings(path: String) throws(TokenProfileError) -> [(tunable: Tunable, value: Int64)] {
+    var settings: [(Tunable, Int64)] = []
+    for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+      guard let tunable = Tunable(name: name), case .live = tunable.row.change,
+        (tunable.row.low...tunable.row.high).contains(Int64(value))
+      else { throw .damaged(path: path, reason: "\(name) = \(value) cannot be set") }
+      settings.append((tunable, Int64(value)))
+    }
+    return settings
   }
 
   func check(path: String, force: Bool, machine here: MachineFingerprint) throws(TokenProfileError) {

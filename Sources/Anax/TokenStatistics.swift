@@ -66,11 +66,7 @@ public struct TokenContention: Sendable {
   public let slept: Bool
 
   /// Return addresses of the waiter's stack, innermost first.
-  public func backtrace(depth: Int = 32) -> [UInt] {
-    var frames = [UnsafeMutableRawPointer?](repeating: nil, count: max(depth, 1))
-    let count = Int(anax_backtrace(&frames, Int32(frames.count)))
-    return frames.prefix(count).map { UInt(bitPattern: $0) }
-  }
+  public func backtrace(depth: Int = 32) -> [UInt] { Backtrace.here(depth: depth) }
 
   /// Has each wait for any token of the process reported, from now on, on the thread that waited, when it has the token. nil ends it.
   ///

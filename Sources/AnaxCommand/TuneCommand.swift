@@ -2,7 +2,7 @@
 //
 // `anax tune`: measures how contended tokens should wait on this machine, for a workload that is declared or a program that
 // is named, and writes a page and a profile. Ends with 0 whether it chose or kept the default, 130 when it was stopped (what
-// was measured until then is written), 1 when it could not measure or write.
+// was measured until then is written), 1 when it could not measure or write, or had no time to choose.
 import Anax
 import ArgumentParser
 import Glibc
@@ -136,6 +136,7 @@ struct TuneCommand: ParsableCommand {
     case .text: print(report.text + "page                \(page)\nprofile             \(profile)")
     }
     if report.record.isInterrupted { throw ExitCode(130) }
+    if report.record.isOutOfTime { throw ExitCode(1) }
   }
 
   /// Beside its place first, then there at once: a program that starts meanwhile reads the old file or the new one whole.

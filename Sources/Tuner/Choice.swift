@@ -26,9 +26,17 @@ package struct Choice: Sendable {
     !violations(comparison, in: stage).isEmpty
   }
 
+  /// What keeps a candidate from going on. The last word is the confirmation's: until then only what breaks the guard rails
+  /// by far is refused, and in the finals also what does so for sure. One run alone says nothing.
   private func violations(_ comparison: Comparison, in stage: Stage.Name) -> [String] {
-    let isEarly = stage == .sweep || stage == .narrowing
-    return comparison.violations(isEarly ? rails.lenient : rails, plan.workloads)
+    switch stage {
+    case .sweep, .narrowing:
+      return comparison.rounds > 1 ? comparison.violations(rails.lenient, plan.workloads) : []
+    case .finals:
+      let sure = comparison.violations(rails, plan.workloads, onlySure: true)
+      return sure.isEmpty ? comparison.violations(rails.lenient, plan.workloads) : sure
+    case .confirmation: return comparison.violations(rails, plan.workloads)
+    }
   }
 
   /// The candidates besides the default that go on, best first. What a guard rail refuses comes behind all others.
@@ -44,21 +52,21 @@ package struct Choice: Sendable {
     return better.prefix(stage.survivors).map(\.comparison.candidate)
   }
 
-  /// Why there is nothing to confirm after the finals. Names the fastest that a guard rail kept out, at whatever stage.
+  /// Why there is nothing to confirm after the finals. Names the fastest that a guard rail kept out, in the latest stage that
+  /// has one: later stages have more runs.
   package func reasonWithoutWinner(_ samples: [Sample]) -> String {
+    fastestRefused(samples) ?? "nothing was faster than the default in the finals"
+  }
+
+  private func fastestRefused(_ samples: [Sample]) -> String? {
     var best: (stage: Stage.Name, comparison: Comparison)?
-    for candidate in plan.candidates.indices.dropFirst() {
-      for stage in [Stage.Name.finals, .narrowing, .sweep] {
-        guard let found = Comparison(samples, stage: stage, candidate: candidate, workloads: plan.objective) else {
-          continue
-        }
-        if isRefused(found, in: stage), found.throughput.middle > best?.comparison.throughput.middle ?? 1 {
-          best = (stage, found)
-        }
-        break
-      }
+    for stage in [Stage.Name.finals, .narrowing, .sweep] where best == nil {
+      best = plan.candidates.indices.dropFirst().compactMap {
+        Comparison(samples, stage: stage, candidate: $0, workloads: plan.objective)
+      }.filter { $0.throughput.middle > 1 && isRefused($0, in: stage) }
+        .max { $0.throughput.middle < $1.throughput.middle }.map { (stage, $0) }
     }
-    guard let best else { return "nothing was faster than the default in the finals" }
+    guard let best else { return nil }
     return
       "\(plan.candidates[best.comparison.candidate].name) comes to \(Text.change(best.comparison.throughput.middle)) in the "
       + "\(best.stage.rawValue), but a guard rail refuses it: "
@@ -80,7 +88,8 @@ package struct Choice: Sendable {
           + "idle machine")
     }
     if own.throughput.low <= 1 {
-      return .keepDefault(reason: "no significant difference: \(name) comes to \(gain)")
+      let refused = fastestRefused(samples).map { ". Of those that did not come so far, " + $0 } ?? ""
+      return .keepDefault(reason: "no significant difference: \(name) comes to \(gain)" + refused)
     }
     if own.throughput.middle < 1 + Self.worthwhile {
       return .keepDefault(reason: "the gain of \(name), \(gain), is below \(Text.percent(Self.worthwhile))")
@@ -100,15 +109,16 @@ package struct Choice: Sendable {
     return .chosen(winner)
   }
 
-  /// What a candidate does worse where it was not tuned: slower for sure on a workload, or by more than 5% over all, or
-  /// refused by a guard rail. nil where the cells are not there.
+  /// What a candidate does worse where it was not tuned: slower on a workload for sure and by more than is worth a word; or
+  /// over all by 5% for sure, or by 10%; or refused by a guard rail. nil where the cells are not there.
   package func validationFailures(_ candidate: Int, _ samples: [Sample]) -> [String]? {
     guard let other = Comparison(samples, stage: .confirmation, candidate: candidate, workloads: plan.heldOut)
     else { return nil }
-    var failures = other.parts.filter { $0.throughput.high < 1 }.map {
+    var failures = other.parts.filter { $0.throughput.high < 1 - Self.worthwhile }.map {
       "\(Self.text($0.throughput)) with \(plan.workloads[$0.workload].name)"
     }
-    if failures.isEmpty, other.throughput.middle < 0.95 {
+    let whole = other.throughput
+    if failures.isEmpty, whole.middle < 0.9 || (whole.middle < 0.95 && whole.high < 1) {
       failures.append("\(Self.text(other.throughput)) on what it was not tuned on")
     }
     failures += other.violations(rails, plan.workloads)

@@ -6,6 +6,7 @@
 import CAnax
 import Glibc
 import Machine
+import Tokens
 
 package struct MachineCosts: Hashable, Sendable {
   /// Nanoseconds: the median, and the 5th and 95th percentile.
@@ -57,22 +58,15 @@ package struct MachineCosts: Hashable, Sendable {
     let same = try roundTrips(first, first)
     let other = cpus.count > 1 ? try roundTrips(first, cpus[cpus.count / 2]) : []
     return MachineCosts(
-      pause: pause(clock), futexSameCPU: same.isEmpty ? nil : Spread(same),
+      pause: pause(), futexSameCPU: same.isEmpty ? nil : Spread(same),
       futexOtherCPU: other.isEmpty ? nil : Spread(other), contextSwitch: try contextSwitch(on: first),
       counterFrequency: 1e6 / clock.nanosecondsPerTick,
       counterRead: Double(clock.overhead) * clock.nanosecondsPerTick)
   }
 
-  /// Bursts of 16: a guest that pauses for 4096 cycles on end is interrupted by some hypervisors.
-  private static func pause(_ clock: Clock) -> Spread {
-    var values: [Double] = []
-    for _ in 0..<2000 {
-      let start = anax_ticks()
-      for _ in 0..<16 { anax_pause() }
-      let ticks = anax_ticks() &- start
-      values.append(Double(ticks > clock.overhead ? ticks - clock.overhead : ticks) * clock.nanosecondsPerTick / 16)
-    }
-    return Spread(values)
+  /// As the tokens measure it for themselves, some hundred times.
+  private static func pause() -> Spread {
+    Spread((0..<300).map { _ in Double(Spin.measurePause()) / 1000 })
   }
 
   /// Nanoseconds of a round trip, in batches; empty where the threads could not be kept on their CPUs.
@@ -112,16 +106,14 @@ package struct MachineCosts: Hashable, Sendable {
 
   private static func wake(_ word: SharedWord, _ turn: UInt64) {
     word.value = turn
-    // FUTEX_WAKE, private
-    _ = Kernel.call(anax_sys_futex, Int(bitPattern: word.pointer), 1 | 128, 1)
+    Futex.wake(word.lowerHalf, .exclusive, count: 1)
   }
 
   private static func wait(_ word: SharedWord, _ turn: UInt64) {
     while true {
       let seen = word.value
       if seen >= turn { return }
-      // FUTEX_WAIT, private; the word's lower half
-      _ = Kernel.call(anax_sys_futex, Int(bitPattern: word.pointer), 0 | 128, Int(UInt32(truncatingIfNeeded: seen)), 0)
+      _ = Futex.wait(word.lowerHalf, UInt32(truncatingIfNeeded: seen), .exclusive, until: .max)
     }
   }
 

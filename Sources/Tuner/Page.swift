@@ -102,6 +102,13 @@ package struct Page {
             "Guard rails",
           ],
           rows))
+      let broken = report.finalists.flatMap { finalist in
+        finalist.violations(record.rails, plan.workloads).map { "\(plan.candidates[finalist.candidate].name): \($0)" }
+      }
+      if !broken.isEmpty {
+        parts.append(paragraph("Guard rails broken in the finals:"))
+        parts.append(Markup.element("ul", [:], broken.map { Markup.text("li", [:], $0) }.joined()))
+      }
     }
     return parts.joined(separator: "\n")
   }
@@ -140,7 +147,8 @@ package struct Page {
 
   private var machine: String {
     Markup.element(
-      "div", ["class": "facts"], Markup.table(["", "here"], report.machineRows.map { [$0.label, $0.value] }))
+      "div", ["class": "facts"],
+      Markup.table(["Fact", "Of this machine"], report.machineRows.map { [$0.label, $0.value] }))
   }
 
   private var computed: String {
@@ -169,8 +177,8 @@ package struct Page {
     guard !figures.isEmpty else { return "" }
     return paragraph(
       """
-      Each cell is a pair of tunables; the number is the median, the color says how it compares with the default (dashed) \
-      in the same rounds. The chosen pair has a solid frame.
+      Each cell is a pair of tunables. The dashed one is the default, with its median; the other numbers are that median times \
+      the ratio to the default in the same rounds, which the color tells too. The chosen pair has a solid frame.
       """) + legend
       + figures.map { workload, summaries in
         Markup.element(
@@ -189,11 +197,12 @@ package struct Page {
   }
 
   private func maps(_ workload: Int, _ summaries: [TuningReport.Summary]) -> String {
+    let standard = summaries.first { $0.candidate == 0 }
     func map(
       _ title: String, _ text: (TuningReport.Summary) -> String?, _ better: (TuningReport.Summary) -> Double?
     ) -> String {
       let cells = summaries.compactMap { summary -> HeatMap.Cell? in
-        guard let value = text(summary) else { return nil }
+        guard let value = text(summary.scaled(to: standard)) else { return nil }
         let candidate = plan.candidates[summary.candidate]
         let ratio = better(summary)
         return HeatMap.Cell(

@@ -37,7 +37,7 @@ enum PageStyle {
     svg{display:block;width:100%;height:auto}
     svg text{font:14px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink);text-anchor:middle}
     svg .tick{fill:var(--soft);font-size:13px}svg .axis{fill:var(--soft);font-size:12px;font-style:italic}
-    svg .end{text-anchor:end}svg .row{text-anchor:start;font-size:13px;fill:var(--soft)}svg .summary{fill:var(--ink);font-weight:600}
+    svg .end{text-anchor:end}svg .row{paint-order:stroke;stroke:var(--paper);stroke-width:5px;text-anchor:start;font-size:13px;fill:var(--soft)}svg .summary{fill:var(--ink);font-weight:600}
     svg .value{fill:var(--on);font-variant-numeric:tabular-nums}
     .cell{fill:var(--n)}.default{stroke:var(--ink);stroke-width:2;stroke-dasharray:5 3}.chosen.cell{stroke:var(--ink);stroke-width:3.5;stroke-dasharray:none}
     .better1 .cell{fill:var(--b1)}.better2 .cell{fill:var(--b2)}.better3 .cell{fill:var(--b3)}.better4 .cell{fill:var(--b4)}
@@ -52,7 +52,7 @@ enum PageStyle {
     .legend .better4{background:var(--b4);color:var(--on4)}.legend .worse1{background:var(--w1)}.legend .worse2{background:var(--w2)}
     .legend .worse3{background:var(--w3)}.legend .worse4{background:var(--w4);color:var(--on4)}
     summary{cursor:pointer;color:var(--accent)}
-    @media (max-width:40rem){main{padding:.6rem}header{padding:1rem}h1{font-size:1.35rem}}
+    @media (max-width:40rem){main{padding:.6rem}header{padding:1rem}h1{font-size:1.35rem}.legend span{padding:.15rem .3rem}}
     @media print{details>*{display:block}}
     """
 }

@@ -36,34 +36,68 @@ package struct Plan: Sendable {
   package var stages: [Stage]
   /// Seconds for all stages; nil takes what it takes.
   package var budget: Double?
+  /// Seconds after which no cell begins, and a program is ended: only a workload that does not fit the budget comes there.
+  package var limit: Double?
   package var seed: UInt64
+  /// Workloads that were declared and are not measured, since the budget has no time for them.
+  package var leftOut = 0
+
+  /// Seconds of a cell besides its own: threads start and end.
+  static let overhead = 0.005
 
   /// How thorough: of a cell the seconds, of a stage the rounds.
   package struct Effort: Sendable {
     package var cell: Double
     package var rounds: Int
     package var budget: Double?
+    package var limit: Double?
 
-    package init(cell: Double, rounds: Int, budget: Double?) {
+    package init(cell: Double, rounds: Int, budget: Double?, limit: Double? = nil) {
       self.cell = cell
       self.rounds = rounds
       self.budget = budget
+      self.limit = limit
     }
 
-    package static let quick = Effort(cell: 0.05, rounds: 5, budget: 45)
+    package static let quick = Effort(cell: 0.05, rounds: 5, budget: 45, limit: 55)
     package static let full = Effort(cell: 0.1, rounds: 7, budget: nil)
   }
 
-  /// With a program, that decides, the synthetic workloads are measured once around and then validate the choice.
+  /// With a program, that decides, the synthetic workloads are measured once around and then validate the choice. Where a budget
+  /// has no time for all declared workloads, as many as it has time for are drawn from them.
   package init(
     candidates: [Candidate], grid: WorkloadGrid, program: [String]?, cpus: Int, effort: Effort, seed: UInt64
+  ) {
+    let all = grid.workloads
+    var random = SeededGenerator(seed: seed)
+    let order = all.indices.shuffled(using: &random)
+    func plan(_ count: Int) -> Plan {
+      Plan(
+        candidates, tuned: order.prefix(count).sorted().map { all[$0] }, heldOut: grid.heldOut(cpus: cpus), program,
+        effort,
+        seed)
+    }
+    self = plan(all.count)
+    guard let budget else { return }
+    // Something is left over for the machine's own costs and for cells that are measured again.
+    let bound = 0.8 * budget
+    var count = all.count
+    while count > 1, minima.reduce(0, +) > bound {
+      count = max(1, min(count - 1, Int(bound / minima.reduce(0, +) * Double(count))))
+      self = plan(count)
+    }
+    leftOut = all.count - count
+  }
+
+  private init(
+    _ candidates: [Candidate], tuned: [Workload.Contention], heldOut untuned: [Workload.Contention],
+    _ program: [String]?, _ effort: Effort, _ seed: UInt64
   ) {
     self.candidates = candidates
     self.seed = seed
     budget = effort.budget
-    let tuned = grid.workloads.map(Workload.contention)
-    let untuned = grid.heldOut(cpus: cpus).map(Workload.contention)
-    workloads = tuned + untuned + (program.map { [.program($0)] } ?? [])
+    limit = effort.limit
+    workloads = (tuned + untuned).map(Workload.contention) + (program.map { [.program($0)] } ?? [])
     let synthetic = Array(0..<tuned.count)
     heldOut = Array(tuned.count..<tuned.count + untuned.count)
     objective = program == nil ? synthetic : [workloads.count - 1]
@@ -84,6 +118,14 @@ package struct Plan: Sendable {
         workloads: objective + heldOut),
     ]
   }
+
+  /// Seconds that each stage takes with all of its rounds, and with the fewest.
+  var weights: [Double] {
+    zip(stages, candidateCounts).map { stage, candidates in
+      Double(stage.rounds * stage.workloads.count * candidates) * (stage.seconds + Self.overhead)
+    }
+  }
+  var minima: [Double] { zip(stages, weights).map { $1 * Double($0.minimumRounds) / Double(max($0.rounds, 1)) } }
 
   /// How many candidates each stage measures.
   package var candidateCounts: [Int] {

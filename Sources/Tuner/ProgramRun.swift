@@ -16,8 +16,11 @@ package struct ProgramRun {
     self.cpus = cpus
   }
 
+  /// Seconds that a program has to end when it is asked to.
+  private static let patience = 1.0
+
   /// `variables`: set for the program, over this process's own. nil where `isInterrupted` became true; the program is
-  /// then ended.
+  /// then asked to end, and killed where it does not.
   package func measure(
     variables: [(name: String, value: String)], isInterrupted: () -> Bool
   ) throws(CellFailure) -> Reading? {
@@ -35,21 +38,22 @@ package struct ProgramRun {
     var status: CInt = 0
     var usage = rusage()
     var ended = false
-    var interrupted = false
+    var interrupted: Double?
     while !ended {
       Self.drain(ends[0], &errors)
       // A short program is waited for without pause, so that its wall time is not a multiple of one.
       let waited = wait4(process, &status, WNOHANG, &usage)
       ended = waited == process
       if waited < 0, errno != EINTR { throw CellFailure("wait4: \(String(cString: strerror(errno)))") }
-      if !ended, !interrupted, isInterrupted() {
-        interrupted = true
+      if !ended, interrupted == nil, isInterrupted() {
+        interrupted = Clock.seconds
         kill(process, SIGTERM)
       }
+      if !ended, let since = interrupted, Clock.seconds - since > Self.patience { kill(process, SIGKILL) }
       if !ended { Clock.sleep(0.0002) }
     }
     let wall = Clock.seconds - start
-    if interrupted || isInterrupted() { return nil }
+    if interrupted != nil || isInterrupted() { return nil }
     Self.drain(ends[0], &errors)
     guard status == 0 else {
       let end = status & 0x7F == 0 ? "ended with \(status >> 8 & 0xFF)" : "was killed by signal \(status & 0x7F)"

@@ -19,6 +19,8 @@ package struct Record: Sendable {
   /// The candidate that went into the confirmation.
   package var winner: Int?
   package var isInterrupted = false
+  /// Whether the plan's limit came before its end.
+  package var isOutOfTime = false
   /// Cells thrown away as dirty, and cells kept although dirty.
   package var discarded = 0
   package var dirty: Int { samples.lazy.filter(\.reading.isDirty).count }
@@ -52,8 +54,6 @@ package struct Tuning {
   package var report: (Progress) -> Void = { _ in }
 
   private static let attempts = 3
-  /// Seconds of a cell besides its own: threads start and end.
-  private static let overhead = 0.005
 
   package init(
     plan: Plan, rails: GuardRails, now: @escaping () -> Double,
@@ -72,32 +72,34 @@ package struct Tuning {
     let start = now()
     defer { record.duration = now() - start }
     var active = Array(plan.candidates.indices)
-    var pace = Pace(plan: plan, overhead: Self.overhead)
+    var pace = Pace(plan: plan)
 
     for (index, stage) in plan.stages.enumerated() {
       let deadline = plan.budget.map { now() + ($0 - (now() - start)) * pace.share(of: index) }
-      // Beyond half of its time a stage redoes nothing, so that its rounds fit.
+      // Beyond half of its time a stage redoes nothing, so that its rounds fit; nor does it take what later ones must have.
+      let latest = plan.budget.map { start + $0 - pace.minimum(after: index) }
+      let cost = stage.seconds + Plan.overhead
+      var needed = Double(stage.minimumRounds * stage.workloads.count * active.count) * cost
       let redoUntil = deadline.map { (now() + $0) / 2 }
       for round in 0..<stage.rounds {
         let began = now()
-        if let deadline, round >= stage.minimumRounds, began + pace.roundCost > deadline { break }
+        if let deadline, let latest, round >= stage.minimumRounds, began + pace.roundCost > min(deadline, latest) {
+          break
+        }
         for workload in stage.workloads.shuffled(using: &random) {
           for candidate in active.shuffled(using: &random) {
-            if isInterrupted() {
-              record.isInterrupted = true
-              record.duration = now() - start
-              return record
-            }
+            if mustEnd(start, &record) { return record }
             report(
               Progress(
                 stage: stage.name, round: round + 1, rounds: stage.rounds, done: pace.done,
                 left: pace.left(elapsed: now() - start, budget: plan.budget)))
+            needed -= cost
+            let redo = redoUntil.map { min($0, latest! - needed - cost) }
             guard
               let reading = try cell(
-                plan.candidates[candidate], plan.workloads[workload], stage.seconds, redoUntil, &record.discarded)
+                plan.candidates[candidate], plan.workloads[workload], stage.seconds, redo, &record.discarded)
             else {
-              record.isInterrupted = true
-              record.duration = now() - start
+              if !mustEnd(start, &record) { record.isInterrupted = true }
               return record
             }
             record.samples.append(
@@ -126,6 +128,14 @@ package struct Tuning {
     return record
   }
 
+  /// Whether to stop here; marks the record with why.
+  private func mustEnd(_ start: Double, _ record: inout Record) -> Bool {
+    record.duration = now() - start
+    record.isInterrupted = isInterrupted()
+    record.isOutOfTime = !record.isInterrupted && plan.limit.map { record.duration >= $0 } ?? false
+    return record.isInterrupted || record.isOutOfTime
+  }
+
   private func cell(
     _ candidate: Candidate, _ workload: Workload, _ seconds: Double, _ redoUntil: Double?, _ discarded: inout Int
   ) throws(CellFailure) -> Reading? {
@@ -144,21 +154,19 @@ package struct Tuning {
 /// How far a measurement is, and what is left of it: cells weighed by their seconds.
 private struct Pace {
   private let weights: [Double]
-  private let overhead: Double
+  private let minima: [Double]
   private var finished = 0.0
   private var current = 0.0
   private var stage = 0
   /// Seconds that the last round took.
   var roundCost = 0.0
 
-  init(plan: Plan, overhead: Double) {
-    self.overhead = overhead
-    weights = zip(plan.stages, plan.candidateCounts).map { stage, candidates in
-      Double(stage.rounds * stage.workloads.count * candidates) * (stage.seconds + overhead)
-    }
+  init(plan: Plan) {
+    weights = plan.weights
+    minima = plan.minima
   }
 
-  mutating func cell(_ seconds: Double) { current += seconds + overhead }
+  mutating func cell(_ seconds: Double) { current += seconds + Plan.overhead }
 
   mutating func ended(stage index: Int) {
     finished += weights[index]
@@ -172,6 +180,9 @@ private struct Pace {
 
   /// Which part of the time that is left is this stage's.
   func share(of index: Int) -> Double { weights[index] / max(weights[index...].reduce(0, +), 1e-9) }
+
+  /// Seconds that the stages behind this one take with the fewest rounds.
+  func minimum(after index: Int) -> Double { minima[(index + 1)...].reduce(0, +) }
 
   func left(elapsed: Double, budget: Double?) -> Double? {
     guard done > 0.01 else { return nil }

@@ -92,6 +92,9 @@ extension TuningReport {
   package var measureText: String {
     "\(record.samples.count) measured, \(record.discarded) thrown away as dirty and redone, \(record.dirty) kept dirty, "
       + "in \(Text.clock(record.duration))"
+      + (plan.leftOut == 0
+        ? ""
+        : "; \(plan.leftOut) of the declared workloads were left out, by chance: a quick measurement has no time for them")
   }
 }
 

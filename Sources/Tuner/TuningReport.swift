@@ -45,6 +45,17 @@ package struct TuningReport: Sendable {
     package var throughputRatio: Double?
     package var cpuRatio: Double?
     package var tailRatio: Double?
+
+    /// Medians of different rounds do not compare, since machines drift: these are the default's median times the ratio in
+    /// the rounds that both have.
+    package func scaled(to standard: Summary?) -> Summary {
+      guard let standard else { return self }
+      var scaled = self
+      if let throughputRatio { scaled.throughput = standard.throughput * throughputRatio }
+      if let cpuRatio { scaled.cpu = standard.cpu * cpuRatio }
+      if let tailRatio, let tail = standard.tail { scaled.tail = tail * tailRatio }
+      return scaled
+    }
   }
 
   package func summaries(of workload: Int) -> [Summary] {
@@ -119,7 +130,10 @@ package struct TuningReport: Sendable {
       let growth = policy.growth == .none ? "" : ", with a delay that grows: \(plan.candidates[index].name)"
       return "Set lwkt.token_spin = \(policy.tries) and lwkt.token_delay = \(policy.delay) ns" + growth
     case .keepDefault: return "Keep the default"
-    case .unfinished: return record.isInterrupted ? "Stopped before a choice" : "Too few rounds for a choice"
+    case .unfinished:
+      return record.isInterrupted
+        ? "Stopped before a choice"
+        : (record.isOutOfTime ? "Out of time before a choice" : "Too few rounds for a choice")
     }
   }
 
@@ -132,6 +146,10 @@ package struct TuningReport: Sendable {
         + "\(plan.candidates[0].name), CPU per operation \(Text.change(comparison.cpu.middle)), on \(comparison.rounds) "
         + "fresh rounds; it holds on what it was not tuned on."
     case .keepDefault(let reason): return reason.prefix(1).uppercased() + reason.dropFirst() + "."
+    case .unfinished where record.isOutOfTime:
+      return
+        "The workload does not fit the time of a quick measurement; measure without --quick, or a shorter one. What "
+        + "was measured until then is below; nothing was chosen."
     case .unfinished: return "What was measured until then is below; nothing was chosen."
     }
   }

@@ -4,6 +4,7 @@
 // One at a time, on the calling thread: the two tunables are the process's own, and it sets them for every cell.
 
 import Anax
+import CAnax
 import Glibc
 import Machine
 import Topology
@@ -61,9 +62,13 @@ package struct TuningSession {
       ).candidates,
       grid: wishes.grid, program: wishes.program, cpus: allowed.count, effort: wishes.effort, seed: wishes.seed)
     announce("measuring how long waits are")
-    let optima = try self.optima(plan, costs, clock, cpus: allowed.count, standard: standard)
-    plan.budget = plan.budget.map { max(1, $0 - (Clock.seconds - start)) }
+    let optima = try self.optima(
+      plan, costs, clock, cpus: allowed.count, standard: standard, until: plan.limit.map { start + $0 / 5 })
+    let begun = Clock.seconds
+    plan.budget = plan.budget.map { max(1, $0 - (begun - start)) }
+    plan.limit = plan.limit.map { max(1, $0 - (begun - start)) }
 
+    let limit = plan.limit
     let isInterrupted = self.isInterrupted
     var tuning = Tuning(plan: plan, rails: wishes.rails, now: { Clock.seconds }) {
       candidate, workload, seconds throws(CellFailure) in
@@ -74,7 +79,8 @@ package struct TuningSession {
         return try run.measure(Token("tune"), seconds: seconds).0
       case .program(let command):
         return try ProgramRun(command, cpus: allowed.count).measure(
-          variables: Self.variables(candidate), isInterrupted: isInterrupted)
+          variables: Self.variables(candidate),
+          isInterrupted: { isInterrupted() || limit.map { Clock.seconds - begun >= $0 } ?? false })
       }
     }
     tuning.isInterrupted = isInterrupted
@@ -83,30 +89,44 @@ package struct TuningSession {
       record: try tuning.run(), machine: machine, costs: costs, optima: optima, date: date, command: command)
   }
 
-  /// One cell of each contention, with so many tries that nearly nobody blocks: how long waits are by themselves.
+  /// One cell of each contention, with so many tries that nearly nobody blocks: how long waits are by themselves. None begins after
+  /// `end`.
   private func optima(
-    _ plan: Plan, _ costs: MachineCosts, _ clock: Clock, cpus: Int, standard: Candidate
+    _ plan: Plan, _ costs: MachineCosts, _ clock: Clock, cpus: Int, standard: Candidate, until end: Double?
   ) throws(CellFailure) -> [Int: SpinOptimum] {
     var optima: [Int: SpinOptimum] = [:]
     let pause = costs.pause.middle
+    // What an acquisition takes that nobody contends is no wait.
+    let free = 2 * Self.uncontended(clock) + 60
     for index in plan.workloads.indices {
-      guard case .contention(let workload) = plan.workloads[index], !plan.heldOut.contains(index), !isInterrupted()
+      guard case .contention(let workload) = plan.workloads[index], !plan.heldOut.contains(index), !isInterrupted(),
+        end.map({ Clock.seconds < $0 }) ?? true
       else { continue }
       let tries = Int(2_000_000 / max(pause, 1))
       let run = ContentionRun(workload, cpus: cpus, clock: clock)
       set(Candidate(tries: tries, delay: 0))
       let waits = try run.measure(Token("tune"), seconds: wishes.effort.cell * 2).1
-      // What an acquisition takes that nobody contends is no wait.
-      let free = 2 * waits.percentile(0.01) * clock.nanosecondsPerTick + 60
-      let points = waits.points.map { point in
-        let nanoseconds = point.ticks * clock.nanosecondsPerTick
-        return (nanoseconds: nanoseconds <= free ? 0 : nanoseconds, count: point.count)
-      }
       optima[index] = SpinOptimum(
-        waits: points, blockCost: costs.blockCost(threads: workload.threads(cpus: cpus), cpus: cpus),
+        waits: waits.contended(above: free, nanosecondsPerTick: clock.nanosecondsPerTick),
+        blockCost: costs.blockCost(threads: workload.threads(cpus: cpus), cpus: cpus),
         defaultBudget: standard.budget(pause: pause))
     }
     return optima
+  }
+
+  /// Nanoseconds that a token takes which nobody else wants: the median. Not a low percentile of a contended run, where
+  /// every acquisition may have waited.
+  private static func uncontended(_ clock: Clock) -> Double {
+    let token = Token("tune")
+    var times = WaitHistogram()
+    for _ in 0..<2000 {
+      let asked = anax_ticks()
+      token.acquire()
+      let got = anax_ticks()
+      token.release()
+      times.add(got - asked > clock.overhead ? got - asked - clock.overhead : 0)
+    }
+    return times.percentile(0.5) * clock.nanosecondsPerTick
   }
 
   private func set(_ candidate: Candidate) {

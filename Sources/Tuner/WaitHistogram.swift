@@ -40,6 +40,14 @@ package struct WaitHistogram: Sendable {
     counts.indices.lazy.filter { counts[$0] > 0 }.map { (Self.value($0), Int(counts[$0])) }
   }
 
+  /// Waits in nanoseconds and how often; those up to `free` nanoseconds count as none.
+  package func contended(above free: Double, nanosecondsPerTick: Double) -> [(nanoseconds: Double, count: Int)] {
+    points.map { point in
+      let nanoseconds = point.ticks * nanosecondsPerTick
+      return (nanoseconds <= free ? 0 : nanoseconds, point.count)
+    }
+  }
+
   @inline(__always) private static func bucket(_ ticks: UInt64) -> Int {
     if ticks < UInt64(steps) { return Int(ticks) }
     let doubling = 63 &- ticks.leadingZeroBitCount &- 5

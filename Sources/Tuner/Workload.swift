@@ -31,7 +31,7 @@ package enum Workload: Hashable, Sendable {
     switch self {
     case .contention(let it):
       "section \(Text.duration(Double(it.section))), think \(Text.duration(Double(it.think))), "
-        + "\(Text.number(it.threadsPerCPU)) threads a CPU"
+        + "\(Text.number(it.threadsPerCPU)) \(it.threadsPerCPU == 1 ? "thread" : "threads") a CPU"
         + (it.shared > 0 ? ", \(Text.percent(it.shared)) shared" : "")
     case .program(let command): command.joined(separator: " ")
     }

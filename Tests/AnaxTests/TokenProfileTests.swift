@@ -185,6 +185,30 @@ import Topology
     }
   }
 
+  /// Also where the program has set it to what it was anyway.
+  @Test func whatTheProgramHasSetStays() async {
+    await #expect(processExitsWith: .success) {
+      let values = ["lwkt.token_spin": 44, "lwkt.token_delay": 321]
+      setenv("ANAX_PROFILE", try Self.file(Self.profile(values: values).text()), 1)
+      try Tunables.set("lwkt.token_spin", to: Self.initial)
+      _ = Token()
+      #expect(try Tunables.value(of: "lwkt.token_spin") == Self.initial)
+      #expect(try Tunables.value(of: "lwkt.token_delay") == 321)
+    }
+  }
+
+  /// One value that cannot be set, and none is.
+  @Test func valuesAreLookedAtBeforeTheFirstIsSet() {
+    for values in [["lwkt.token_delay": 7, "lwkt.token_spin": -1], ["lwkt.token_delay": 7, "rung": 2]] {
+      let error = #expect(throws: TokenProfileError.self) {
+        try Self.profile(values: values).settings(path: "file")
+      }
+      #expect(error?.description.hasPrefix("file is no usable token profile: ") == true)
+    }
+    let good = try? Self.profile(values: ["lwkt.token_delay": 7]).settings(path: "file")
+    #expect(good?.count == 1)
+  }
+
   @Test func everyKindOfTokenTakesIt() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_PROFILE", try Self.file(Self.profile(values: ["lwkt.token_spin": 44]).text()), 1)

@@ -3,7 +3,6 @@
 // What is chosen on machines whose truth is known: a planted optimum is found, noise is not taken for a gain, and the guard
 // rails and the validation have the last word.
 import Anax
-import Anax
 import Testing
 
 @testable import Tuner
@@ -137,6 +136,7 @@ import Testing
     let machine = PlayedMachine(seed: 13)
     machine.throughput = { candidate, _ in Self.effect(candidate) }
     machine.dirty = { _ in true }
-    #expect(reason(try machine.run()).contains("were disturbed by others"))
+    let words = reason(try machine.run())
+    #expect(words.contains("were disturbed by others"), "\(words)")
   }
 }

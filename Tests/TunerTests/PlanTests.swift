@@ -2,7 +2,6 @@
 //
 // What is measured: the grids, what is held out, the stages; and the course of it: order, dirty cells, an end before its time.
 import Anax
-import Anax
 import Testing
 
 @testable import Tuner
@@ -15,7 +14,7 @@ import Testing
     // No tries: one candidate, whatever the delay.
     #expect(candidates.filter { $0.policy.tries == 0 }.count == 1)
     // 320 × 1000 ns is within what a kernel takes to block and wake.
-    #expect(candidates.count == 1 + 9 + 1)
+    #expect(candidates.count == 1 + 9 + 1 + PlayedMachine.extra)
     let long = CandidateGrid(tries: [1000], delays: [0, 1000], standard: PlayedMachine.standard, policies: [])
       .candidates
     // The default is in the grid once, whatever a delay that does not grow may grow to.
@@ -56,7 +55,7 @@ import Testing
         #expect(cells.contains { $0[1] == 0 })
       }
     }
-    #expect(record.samples.filter { $0.stage == .sweep }.count == 2 * 4 * 11)
+    #expect(record.samples.filter { $0.stage == .sweep }.count == 2 * 4 * (11 + PlayedMachine.extra))
     let held = Set(record.plan.heldOut)
     #expect(record.samples.allSatisfy { $0.stage == .confirmation || !held.contains($0.workload) })
   }
@@ -91,16 +90,68 @@ import Testing
     #expect(record.samples.count == 100 && record.isInterrupted && record.outcome == .unfinished)
   }
 
-  @Test(arguments: [false, true]) func budgetIsKept(allDirty: Bool) throws {
+  @Test(arguments: [false, true], [20.0, 30, 45]) func budgetIsKept(allDirty: Bool, budget: Double) throws {
+    for seed in 1...20 as ClosedRange<UInt64> {
+      let machine = PlayedMachine(seed: seed)
+      machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
+      machine.dirty = { _ in allDirty }
+      var plan = PlayedMachine.plan(seed: seed)
+      plan.budget = budget
+      let record = try machine.tuning(plan).run()
+      #expect(machine.now <= budget + 1)
+      #expect(Set(record.samples.map(\.stage)) == Set(Stage.Name.allCases))
+      #expect(record.outcome != .unfinished)
+    }
+  }
+
+  /// However many workloads are declared, clean or dirty, on a slow machine: a choice is made or the default kept,
+  /// within a minute less what the machine's own costs take.
+  @Test(arguments: [1, 4, 20], [false, true])
+  func quickFitsWhateverIsDeclared(wide: Int, allDirty: Bool) throws {
+    for seed in 1...3 as ClosedRange<UInt64> {
+      let grid = WorkloadGrid(
+        sections: (1...wide).map { $0 * 100 }, thinks: (1...wide).map { $0 * 70 },
+        threadsPerCPU: wide > 1 ? [1, 4] : [1],
+        shared: wide > 2 ? [0, 0.5] : [0])
+      var plan = Plan(
+        candidates: PlayedMachine.candidates, grid: grid, program: nil, cpus: 2, effort: .quick, seed: seed)
+      #expect(plan.objective.count + plan.leftOut == grid.workloads.count)
+      #expect((plan.leftOut == 0) == (wide == 1))
+      #expect(Set(plan.workloads).count == plan.workloads.count)
+      // What the machine's costs and the optima have taken.
+      plan.budget = plan.budget! - 6
+      plan.limit = plan.limit! - 6
+      let machine = PlayedMachine(seed: seed)
+      machine.overhead = 0.012
+      machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
+      machine.dirty = { _ in allDirty }
+      let record = try machine.tuning(plan).run()
+      #expect(machine.now <= 49.5)
+      #expect(record.outcome != .unfinished, "\(wide), \(seed): \(machine.now)")
+    }
+  }
+
+  @Test func whatIsDrawnComesFromTheSeed() {
+    let grid = WorkloadGrid(sections: Array(1...30), thinks: [500], threadsPerCPU: [1, 4], shared: [0])
+    func drawn(_ seed: UInt64) -> [Workload] {
+      let plan = Plan(
+        candidates: PlayedMachine.candidates, grid: grid, program: nil, cpus: 2, effort: .quick, seed: seed)
+      return plan.objective.map { plan.workloads[$0] }
+    }
+    #expect(drawn(1) == drawn(1) && drawn(1) != drawn(2) && drawn(1).count > 4)
+    let full = Plan(candidates: PlayedMachine.candidates, grid: grid, program: nil, cpus: 2, effort: .full, seed: 1)
+    #expect(full.leftOut == 0 && full.objective.count == 60)
+  }
+
+  @Test func limitEndsWhatDoesNotFit() throws {
     let machine = PlayedMachine(seed: 1)
-    machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
-    machine.dirty = { _ in allDirty }
     var plan = PlayedMachine.plan()
-    plan.budget = 30
+    plan.budget = 2
+    plan.limit = 3
     let record = try machine.tuning(plan).run()
-    #expect(machine.now <= 31)
-    #expect(Set(record.samples.map(\.stage)) == Set(Stage.Name.allCases))
-    #expect(record.outcome != .unfinished)
+    #expect(record.isOutOfTime && !record.isInterrupted && record.outcome == .unfinished)
+    #expect(machine.now >= 3 && machine.now < 3.5)
+    #expect(!record.samples.isEmpty)
   }
 
   @Test func progressOnlyGoesForwardAndEnds() throws {

@@ -15,13 +15,15 @@ final class PlayedMachine {
   var fairness: (Candidate, Workload) -> Double = { _, _ in 0.99 }
   /// Whether the cell with this number, from 0, is dirty.
   var dirty: (Int) -> Bool = { _ in false }
+  /// Seconds that a cell takes besides its own.
+  var overhead = 0.0
   private(set) var cells = 0
   var now = 0.0
 
   init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
   func measure(_ candidate: Candidate, _ workload: Workload, _ seconds: Double) -> Reading {
-    now += seconds
+    now += seconds + overhead
     let operations = 1e6 * seconds * throughput(candidate, workload) * random.noise(noise)
     var reading = Reading(
       operations: operations, wall: seconds,
@@ -36,16 +38,21 @@ final class PlayedMachine {
     return reading
   }
 
-  static let standard = Candidate(tries: 5, delay: 0)
+  static let standard = Candidate(.standard)
   static let grid = WorkloadGrid(sections: [100, 2000], thinks: [500], threadsPerCPU: [1, 4], shared: [0])
+  static let grids = (tries: [0, 5, 40, 320], delays: [0, 100, 1000])
   static let candidates = CandidateGrid(
-    tries: [0, 5, 40, 320], delays: [0, 100, 1000], standard: standard,
+    tries: grids.tries, delays: grids.delays, standard: standard,
     policies: [Candidate(.exponential2018, label: "exponential2018")]
   ).candidates
+
+  /// The default has a place of its own where the grid has none for it.
+  static let extra = grids.tries.contains(standard.policy.tries) && grids.delays.contains(standard.policy.delay) ? 0 : 1
 
   static func plan(_ effort: Plan.Effort = .quick, seed: UInt64 = 1, program: [String]? = nil) -> Plan {
     var plan = Plan(candidates: candidates, grid: grid, program: program, cpus: 2, effort: effort, seed: seed)
     plan.budget = nil
+    plan.limit = nil
     return plan
   }
 

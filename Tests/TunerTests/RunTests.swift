@@ -36,7 +36,9 @@ import Testing
     let token = OpenToken()
     let workload = Workload.Contention(section: 0, think: 1000, threadsPerCPU: 1, shared: share)
     let (reading, _) = try ContentionRun(workload, cpus: 2, clock: Self.clock).measure(token, seconds: 0.1)
-    #expect(token.released == token.shared + token.exclusive && Double(token.released) == reading.operations)
+    // When the time is up each thread may have taken it once more, and does nothing with it.
+    #expect(token.released == token.shared + token.exclusive)
+    #expect((0...2).contains(token.released - Int(reading.operations)))
     #expect(abs(Double(token.shared) / Double(token.released) - share) < 0.1)
   }
 
@@ -58,7 +60,7 @@ import Testing
       #expect(Clock.work(steps, UInt64(index)) != 1)
       return Double(Clock.nanoseconds - start)
     }
-    #expect(times.min()! > 140_000 && times.min()! < 300_000)
+    #expect(times.min()! > 140_000 && times.min()! < 300_000, "\(times), \(Self.clock)")
   }
 
   @Test func costsArePossible() throws {
@@ -99,6 +101,23 @@ import Testing
     let reading = try ProgramRun(["sleep", "60"], cpus: 2).measure(
       variables: [], isInterrupted: { Clock.seconds - start > 0.05 })
     #expect(reading == nil && Clock.seconds - start < 30)
+  }
+
+  /// One that does not end when it is asked to is killed, soon.
+  @Test func stubbornProgramIsKilled() throws {
+    let start = Clock.seconds
+    let reading = try ProgramRun(["sh", "-c", "trap '' TERM; while :; do :; done"], cpus: 2).measure(
+      variables: [], isInterrupted: { Clock.seconds - start > 0.2 })
+    #expect(reading == nil && Clock.seconds - start < 20)
+  }
+
+  /// Many threads with long sections: they end without working off what they wait for.
+  @Test func manyThreadsEndSoon() throws {
+    let workload = Workload.Contention(section: 10_000_000, think: 0, threadsPerCPU: 32, shared: 0)
+    let start = Clock.seconds
+    let (reading, _) = try ContentionRun(workload, cpus: 4, clock: Self.clock).measure(Token("test"), seconds: 0.05)
+    // One section each would be 1.28 s.
+    #expect(Clock.seconds - start < 1 && reading.operations >= 1)
   }
 
   @Test func whatDirtiesACell() {

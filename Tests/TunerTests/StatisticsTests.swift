@@ -109,6 +109,18 @@ import Testing
   }
 }
 
+@Suite struct ContendedWaitsTests {
+  /// Where every acquisition waits, none is taken for free.
+  @Test func waitsThatAllContendStayWaits() throws {
+    var waits = WaitHistogram()
+    for _ in 0..<1000 { waits.add(1500) }
+    let optimum = try #require(
+      SpinOptimum(waits: waits.contended(above: 90, nanosecondsPerTick: 1), blockCost: 7000, defaultBudget: 4000))
+    #expect(abs(optimum.budget / 1500 - 1) < 0.02 && abs(optimum.cost / 1500 - 1) < 0.02)
+    #expect(waits.contended(above: 2000, nanosecondsPerTick: 1).allSatisfy { $0.nanoseconds == 0 })
+  }
+}
+
 extension SeededGenerator {
   /// A ratio around 1 whose logarithm is about normal.
   mutating func noise(_ deviation: Double) -> Double {
