@@ -221,7 +221,7 @@ package enum PageSearch {
       let bound = bound(chunk: chunk)
       var value = bound.loadRelaxed()
       while !bound.compareExchange(&value, (value & ~1023) &+ 1024) {}
-      (anax_state().pointee.dirty_chunks! + Int(chunk)).pointee = 1
+      DirtyChunk.mark(chunk)
       chunk &+= 1
     }
     let lowest = first &- node.pointee.first_page / Region.pagesPerChunk
