@@ -212,7 +212,7 @@ package struct Home {
 
   @_noLocks @_noAllocation
   func release(_ slab: Slab, word: Int, mask: UInt64) {
-    guard let result = slab.release(word: word, mask: mask) else {
+    guard let result = slab.release(word: word, mask: mask, zone: zoneID) else {
       let slot = UInt64(word) &* 64 &+ UInt64(mask.trailingZeroBitCount)
       Stop.doubleFree(slab.firstSlot(zone) &+ SlotGeometry(zone).distance(ofSlot: slot), zone)
     }
