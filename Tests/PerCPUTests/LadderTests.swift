@@ -137,6 +137,23 @@ enum LeftOver {
 }
 
 @Suite struct ShardTests {
+  /// Also where nobody has freed anything yet.
+  @Test func whatARefillLeavesInAShardIsSeen() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_RUNG", "D", 1)
+      #expect(Engine.ensureStarted())
+      #expect(anax_state().pointee.shards_used == 0)
+      // The first item of a page comes alone.
+      for _ in 0..<3 { #expect(Heap.allocate(100) != nil) }
+      let locks = Int(anax_state().pointee.cpu_count)
+      let words = (0..<locks).flatMap { shard in (1..<128).map { Shards.word(shard, $0).loadRelaxed() } }
+      #expect(words.contains { $0 >> 16 != 0 }, "the test put nothing there")
+      #expect(anax_state().pointee.shards_used == 1)
+      let zone = (1..<128).first { CacheCensus.items(node: 0, zone: $0, room: 1000) > 0 }
+      #expect(zone != nil)
+    }
+  }
+
   @Test func aTakenShardIsPassedByAndAChildOpensIt() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_RUNG", "D", 1)
