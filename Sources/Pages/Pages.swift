@@ -34,6 +34,14 @@ package enum Pages {
     (bytes &+ (1 &<< anax_state().pointee.page_shift) &- 1) &>> anax_state().pointee.page_shift
   }
 
+  /// Whether somebody has the page now: a hint, for messages.
+  @_noLocks @_noAllocation
+  package static func isClaimed(_ page: UInt64) -> Bool {
+    let entry = node(Region.node(ofPage: page))
+    let top = entry.pointee.first_page &+ AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
+    return page < top && PageBitmap.claimedWord(page / 64).loadRelaxed() &>> (page & 63) & 1 == 1
+  }
+
   /// `count` consecutive pages; `aligned`: a power of two up to 64, at a multiple of itself. nil: no memory.
   @_noLocks @_noAllocation
   package static func allocate(node wanted: Int, cpu: Int, count: UInt64, aligned: Bool = false) -> PageRun? {
