@@ -69,7 +69,7 @@ package enum Engine {
   static func reserve() -> Bool {
     let state = anax_state()
     let nodes = state.pointee.node_count
-    let memory = anax_memory_bytes()
+    let memory = Kernel.memoryBytes()
     let asked = UInt64(Tunable.heapReserve.value)
     let most = asked == 0 ? UInt64.max : asked
     var wanted: UInt64 = 16 << 30

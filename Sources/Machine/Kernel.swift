@@ -2,6 +2,8 @@
 // The one seam to the kernel: every system call of the engine goes through `Kernel.call`, and a test may put a fake in its
 // place (`anax_state.fake_kernel`) to play ENOMEM, EPERM, ENOSYS or an odd machine. Results follow the kernel's convention:
 // a value in -4095 ... -1 is a negated errno. errno itself is never touched here. Safe in signal handlers and on any thread.
+// Two things are asked of the C library instead: the CPU (`currentCPU`, which has it without a call where it can), and the
+// auxiliary vector (anax_start.h), which is no call.
 
 import CAnax
 
@@ -63,6 +65,14 @@ package enum Kernel {
       _ = call(anax_sys_prlimit64, 0, Int(ANAX_RLIMIT_AS), 0, Int(bitPattern: $0))
     }
     return limits[0]
+  }
+
+  /// Bytes of main memory; 1 GiB where the kernel does not say.
+  @_noLocks @_noAllocation
+  package static func memoryBytes() -> UInt64 {
+    var info = sysinfo()
+    let result = withUnsafeMutablePointer(to: &info) { call(anax_sys_sysinfo, Int(bitPattern: $0)) }
+    return failed(result) ? 1 << 30 : UInt64(info.totalram) &* UInt64(info.mem_unit)
   }
 
   @inlinable @_noLocks @_noAllocation

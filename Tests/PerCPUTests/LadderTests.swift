@@ -203,7 +203,7 @@ enum LeftOver {
       let first = ForkEpoch.tryLock(word)
       #expect(first != nil && word.pointee == first)
       #expect(ForkEpoch.tryLock(word) == nil, "held")
-      // As if taken 2^35 cycles ago.
+      // As if taken 32 half seconds ago.
       let old = word.pointee &- 32 << 32
       word.pointee = old
       let second = ForkEpoch.tryLock(word)

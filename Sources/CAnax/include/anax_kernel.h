@@ -63,6 +63,7 @@ enum {
   anax_sys_write = SYS_write,
   anax_sys_close = SYS_close,
   anax_sys_prlimit64 = SYS_prlimit64,
+  anax_sys_sysinfo = SYS_sysinfo,
   anax_sys_sched_getaffinity = SYS_sched_getaffinity,
   anax_sys_sched_setaffinity = SYS_sched_setaffinity,
   anax_sys_futex = SYS_futex,
