@@ -140,8 +140,8 @@ package enum Large {
   static func move(_ page: UInt64, _ run: Run, _ wanted: UInt64) -> UnsafeMutableRawPointer? {
     // A move needs address space for a moment: a limit that was set after the start could leave a hole.
     if Kernel.addressSpaceLimit() != .max { return nil }
-    // Blocks that were moved and are alive: each is some mappings of its own, of which a process may have 65530.
-    let moved = AtomicWord(anax_state_moved(anax_state()))
+    // What is alive has some mappings of its own each, of which a process may have 65530.
+    let moved = AtomicWord(anax_state_own_mappings(anax_state()))
     if moved.loadRelaxed() > 4096 { return nil }
     let cpu = CPUBlocks.anyCPU()
     // Room to grow on, so that the next growth is in place.
@@ -169,8 +169,8 @@ package enum Large {
     }
     moved.add(1)
     if count > wanted { Pages.releaseUnused(target, page: target.page &+ wanted, count: count &- wanted) }
-    if run.isMoved { Pages.release(run, page: page) } else { Pages.releaseZero(page: page, count: run.pages) }
-    let new = Run(pages: wanted, lines: run.skew / 64).word | Run.moved
+    if run.hasOwnMapping { Pages.release(run, page: page) } else { Pages.releaseZero(page: page, count: run.pages) }
+    let new = Run(pages: wanted, lines: run.skew / 64).word | Run.ownMapping
     return give(target.page, Run(word: new))
   }
 }

@@ -125,14 +125,14 @@ package enum Pages {
   /// Gives back the pages of a run.
   @_noLocks @_noAllocation
   package static func release(_ run: Run, page: UInt64) {
-    if run.isMoved { AtomicWord(anax_state_moved(anax_state())).subtract(1) }
+    if run.hasOwnMapping { AtomicWord(anax_state_own_mappings(anax_state())).subtract(1) }
     releasePart(of: run, page: page, count: run.pages)
   }
 
-  /// Gives back some pages of a run. Where the kernel had moved them, they are mapped anew before others may have them.
+  /// Gives back some pages of a run. Where their mapping is their own, they are mapped anew before others may have them.
   @_noLocks @_noAllocation
   package static func releasePart(of run: Run, page: UInt64, count: UInt64) {
-    if !run.isMoved { return release(page: page, count: count) }
+    if !run.hasOwnMapping { return release(page: page, count: count) }
     switch Kernel.remap(Region.address(ofPage: page), bytes: count &<< Region.pageShift) {
     case .fresh:
       HugePages.noteRemapped(page: page, count: count)

@@ -122,10 +122,10 @@ import Testing
         }
       }
       #expect(moves > 500)
-      #expect(anax_state().pointee.moved <= 16)
+      #expect(anax_state().pointee.own_mappings <= 16)
       let most = LargeTests.mappings()
       for block in blocks { Heap.free(block) }
-      #expect(anax_state().pointee.moved == 0)
+      #expect(anax_state().pointee.own_mappings == 0)
       _ = Ticks.purge()
       let last = LargeTests.mappings()
       let told = "\(first) mappings at first, \(most) then, \(last) at last, \(moves) moves"

@@ -54,6 +54,7 @@ enum {
   anax_sys_mincore = SYS_mincore,
   anax_sys_mremap = SYS_mremap,
   anax_sys_msync = SYS_msync,
+  anax_sys_mbind = SYS_mbind,
   anax_sys_mlock = SYS_mlock,
   anax_sys_munlock = SYS_munlock,
   anax_sys_membarrier = SYS_membarrier,

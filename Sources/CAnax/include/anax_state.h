@@ -162,7 +162,7 @@ struct anax_state {
   uint64_t left_overs;                 // 1: some block is left over (see CPUBlocks)
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
-  uint64_t moved;                      // live blocks that the kernel moved
+  uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
   uint64_t shards_used;                // 1: some thread came without an area
   anax_fake_kernel _Nullable fake_kernel;
 };
@@ -244,5 +244,5 @@ ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, skew)
-ANAX_FIELD(state, moved)
+ANAX_FIELD(state, own_mappings)
 #undef ANAX_FIELD
