@@ -34,6 +34,15 @@ private enum Asked {
     }
   }
 
+  static func call(_ page: UInt64, _ pages: UInt64, nodes: UInt64, flags: Int) -> Call {
+    let address = Region.address(ofPage: page)
+    return Call(address: address, bytes: Int(pages << Region.pageShift), policy: 1, nodes: nodes, flags: flags)
+  }
+
+  static func write(_ run: PageRun, _ pages: UInt64) {
+    memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, 1, Int(pages << Region.pageShift))
+  }
+
   static func run(_ count: UInt64, node: Int?) throws -> PageRun {
     try PageRequest.allocate(count: count, alignment: 1, node: node, zeroed: false, .normal)
   }
@@ -46,8 +55,8 @@ private enum Asked {
       Asked.listen()
       let run = try Asked.run(3, node: 1)
       #expect(Region.node(ofPage: run.page) == 1)
-      #expect(Asked.calls == [.init(address: run.address, bytes: 3 * Int(getpagesize()), policy: 1, nodes: 2, flags: 0)])
-      memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, 1, 3 * Int(getpagesize()))
+      #expect(Asked.calls == [Asked.call(run.page, 3, nodes: 2, flags: 0)])
+      Asked.write(run, 3)
       try PageRequest.hold(page: run.page)
       try PageRequest.release(page: run.page)
       #expect(Asked.remapped.isEmpty, "it is held")
@@ -64,7 +73,7 @@ private enum Asked {
       let again = try Asked.run(3, node: 1)
       #expect(!again.zero && Asked.calls.last?.flags == 2)
       let colored = try PageRequest.allocateColored(index: 1, objectColor: 0, node: 0, zeroed: false, .normal)
-      #expect(Asked.calls.last == .init(address: colored.address, bytes: Int(getpagesize()), policy: 1, nodes: 1, flags: 0))
+      #expect(Asked.calls.last == Asked.call(colored.page, 1, nodes: 1, flags: 0))
       #expect(anax_state().pointee.own_mappings == 2)
     }
   }
@@ -99,7 +108,7 @@ private enum Asked {
       #expect(TwoNodes.start())
       for node in [0, 1] {
         let run = try Asked.run(5, node: node)
-        memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, 1, 5 * Int(getpagesize()))
+        Asked.write(run, 5)
         try PageRequest.release(page: run.page)
         #expect(Pages.allocate(node: node, cpu: 0, count: 5)?.page == run.page)
       }
