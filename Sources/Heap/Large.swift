@@ -47,14 +47,9 @@ package enum Large {
     let state = anax_state()
     let count = Pages.count(bytes: max(size, 1))
     let step = alignment &>> state.pointee.page_shift
-    guard let run = Pages.allocate(node: node, cpu: cpu, count: count &+ step &- 1) else { return nil }
-    let address = (run.address &+ alignment &- 1) & ~(alignment &- 1)
-    let page = Region.page(of: address)
-    if page > run.page { Pages.releaseUnused(run, page: run.page, count: page &- run.page) }
-    let end = run.page &+ count &+ step &- 1
-    if page &+ count < end { Pages.releaseUnused(run, page: page &+ count, count: end &- page &- count) }
+    guard let run = Pages.allocate(node: node, cpu: cpu, count: count, alignment: step) else { return nil }
     zero = run.zero
-    return give(page, Run(pages: count, lines: 0))
+    return give(run.page, Run(pages: count, lines: 0))
   }
 
   /// 0...63 lines, different from block to block.

@@ -57,15 +57,7 @@ package enum PageRequest {
     if count <= 64, count & (count &- 1) == 0, alignment <= count {
       return Pages.allocate(node: node, cpu: cpu, count: count, aligned: true)
     }
-    // More than is wanted, and what lies before and behind goes back.
-    let whole = count &+ alignment &- 1
-    guard let run = Pages.allocate(node: node, cpu: cpu, count: whole) else { return nil }
-    let bytes = alignment &<< anax_state().pointee.page_shift
-    let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
-    if page > run.page { Pages.releaseUnused(run, page: run.page, count: page &- run.page) }
-    let end = run.page &+ whole
-    if page &+ count < end { Pages.releaseUnused(run, page: page &+ count, count: end &- page &- count) }
-    return PageRun(page: page, zero: run.zero)
+    return Pages.allocate(node: node, cpu: cpu, count: count, alignment: alignment)
   }
 
   @_noLocks @_noAllocation

@@ -59,6 +59,20 @@ package enum Pages {
     return nil
   }
 
+  /// `count` consecutive pages, the first at a multiple of `alignment` pages, any power of two. nil: no memory.
+  @_noLocks @_noAllocation
+  package static func allocate(node: Int, cpu: Int, count: UInt64, alignment: UInt64) -> PageRun? {
+    // More than is wanted, and what lies before and behind goes back.
+    let whole = count &+ alignment &- 1
+    guard let run = allocate(node: node, cpu: cpu, count: whole) else { return nil }
+    let bytes = alignment &<< anax_state().pointee.page_shift
+    let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
+    if page > run.page { releaseUnused(run, page: run.page, count: page &- run.page) }
+    let end = run.page &+ whole
+    if page &+ count < end { releaseUnused(run, page: page &+ count, count: end &- page &- count) }
+    return PageRun(page: page, zero: run.zero)
+  }
+
   /// One page, from the queue of this CPU and color outwards.
   @_noLocks @_noAllocation
   package static func allocateColored(node wanted: Int, cpu: Int, pageIndex: UInt64, objectColor: UInt64) -> PageRun? {

@@ -7,6 +7,17 @@
 // then taken that the cap had returned a moment ago, the cap was too low for a heap that breathes that deep: it rises by four
 // times what was missed, to four times itself at most, and each sweep by time forgets half of that.
 //
+// | word of a node | transition | by | order |
+// |---|---|---|---|
+// | hasty | + n | who returned n pages for the cap | relaxed |
+// | hasty | n → n - k | who took k pages that are not resident | CAS, acquire and release: each is missed once |
+// | hasty | n → 0 | a sweep by time | relaxed |
+// | missed | + 4k | the same who took k off `hasty` | relaxed |
+// | missed | n → n / 2 | a sweep by time | relaxed load and store: what is added in between is forgotten too |
+// | dirty_pages | + n | who releases n pages, before their bits | relaxed |
+// | dirty_pages | - n | who took n dirty pages; a sweep that returned n, chunk by chunk | relaxed |
+// All are counts that decide when to sweep, not what may be touched. The marks of chunks: DirtyChunk.
+//
 // Returning claims the pages first, then MADV_DONTNEED, then marks them zero, then releases. A sweeper stopped midway keeps the
 // pages of one run inside a chunk (at most 512) from others.
 

@@ -50,7 +50,7 @@ import Testing
     await #expect(processExitsWith: .success) {
       _ = Engine.ensureStarted()
       let blocks = (0..<256).map { _ in UInt(bitPattern: Heap.allocate(100_000)!) }
-      let page = UInt(anax_state().pointee.page_bytes)
+      let page = UInt(1) << UInt(anax_state().pointee.page_shift)
       #expect(Set(blocks.map { $0 % page / 64 }).count > 40)
       #expect(blocks.allSatisfy { $0 % 64 == 0 })
     }

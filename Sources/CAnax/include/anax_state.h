@@ -50,7 +50,7 @@ struct anax_batch {
   uint32_t next;
   uint32_t count;
   uint32_t cpu;
-  uint32_t zone;
+  uint32_t unused_word;
   uint64_t unused[4];
   uint32_t items[ANAX_BATCH_ITEMS];  // in units of 16 bytes
 };
@@ -157,7 +157,6 @@ struct anax_state {
   uint64_t sweeping;                   // epoch of the process that sweeps
   uint64_t epochs;
   uint64_t zone_top;
-  uint64_t page_bytes;
   uint64_t reclaims;
   uint64_t left_overs;                 // 1: some block is left over (see CPUBlocks)
   uint64_t helper;                     // futex word of the helper thread
