@@ -29,9 +29,11 @@ public struct PageRun: ~Copyable {
   /// - Parameters:
   ///   - count: Pages, 1 or more.
   ///   - alignment: The run starts at a multiple of so many pages; a power of two.
-  ///   - node: The node whose memory to prefer, 0 to ``Memory/nodes`` - 1; nil is that of the CPU this runs on. A node that has
-  ///     none passes the request to the next nearest. Where a page lies in the machine is decided when it is first
-  ///     touched.
+  ///   - node: The node whose memory to prefer, 0 to ``Memory/nodes`` - 1. Where there are several, the kernel is asked to take
+  ///     the run's memory from there as long as it has any: one system call, and the memory goes back to the kernel at once
+  ///     when the run ends. It is asked for 16384 runs at a time; beyond, and with nil, which is the node of the CPU this runs
+  ///     on, where a page lies in the machine is decided when it is first touched. A node that has no room in its region
+  ///     passes the request to the next nearest.
   ///   - zeroed: Every byte is zero. Costs nothing for pages that are known to be, as fresh ones are.
   ///   - requestClass: How deep the request may dip into `vm.heap.limit`.
   /// - Throws: ``PageError/count(_:)``, ``PageError/alignment(_:)``, ``PageError/node(_:nodes:)``,

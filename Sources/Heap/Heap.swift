@@ -128,8 +128,8 @@ package enum Heap {
       let item = ZoneCache.refill(zone)
       return item != 0 ? UnsafeMutableRawPointer(bitPattern: UInt(item)) : outOfMemory()
     }
-    var zone = false
-    return Large.allocate(UInt64(size), alignment: UInt64(alignment), zero: &zone) ?? outOfMemory()
+    var zero = false
+    return Large.allocate(UInt64(size), alignment: UInt64(alignment), zero: &zero) ?? outOfMemory()
   }
 
   /// The zone all of whose items have the alignment, or nil: the block needs a run.

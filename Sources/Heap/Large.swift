@@ -47,14 +47,9 @@ package enum Large {
     let state = anax_state()
     let count = Pages.count(bytes: max(size, 1))
     let step = alignment &>> state.pointee.page_shift
-    guard let run = Pages.allocate(node: node, cpu: cpu, count: count &+ step &- 1) else { return nil }
-    let address = (run.address &+ alignment &- 1) & ~(alignment &- 1)
-    let page = Region.page(of: address)
-    if page > run.page { Pages.releaseUnused(run, page: run.page, count: page &- run.page) }
-    let end = run.page &+ count &+ step &- 1
-    if page &+ count < end { Pages.releaseUnused(run, page: page &+ count, count: end &- page &- count) }
+    guard let run = Pages.allocate(node: node, cpu: cpu, count: count, alignment: step) else { return nil }
     zero = run.zero
-    return give(page, Run(pages: count, lines: 0))
+    return give(run.page, Run(pages: count, lines: 0))
   }
 
   /// 0...63 lines, different from block to block.
@@ -140,8 +135,8 @@ package enum Large {
   static func move(_ page: UInt64, _ run: Run, _ wanted: UInt64) -> UnsafeMutableRawPointer? {
     // A move needs address space for a moment: a limit that was set after the start could leave a hole.
     if Kernel.addressSpaceLimit() != .max { return nil }
-    // Blocks that were moved and are alive: each is some mappings of its own, of which a process may have 65530.
-    let moved = AtomicWord(anax_state_moved(anax_state()))
+    // What is alive has some mappings of its own each, of which a process may have 65530.
+    let moved = AtomicWord(anax_state_own_mappings(anax_state()))
     if moved.loadRelaxed() > 4096 { return nil }
     let cpu = CPUBlocks.anyCPU()
     // Room to grow on, so that the next growth is in place.
@@ -169,8 +164,8 @@ package enum Large {
     }
     moved.add(1)
     if count > wanted { Pages.releaseUnused(target, page: target.page &+ wanted, count: count &- wanted) }
-    if run.isMoved { Pages.release(run, page: page) } else { Pages.releaseZero(page: page, count: run.pages) }
-    let new = Run(pages: wanted, lines: run.skew / 64).word | Run.moved
+    if run.hasOwnMapping { Pages.release(run, page: page) } else { Pages.releaseZero(page: page, count: run.pages) }
+    let new = Run(pages: wanted, lines: run.skew / 64).word | Run.ownMapping
     return give(target.page, Run(word: new))
   }
 }

@@ -8,6 +8,11 @@
 // | 1 | some thread is at it |
 // | 2 | live |
 // | 3 | the kernel gave no address space: every request is refused |
+//
+// | transition | by | order |
+// |---|---|---|
+// | 0 → 1 | the first that comes | CAS, acquire and release |
+// | 1 → 2, 1 → 3 | the same, when everything is set up, or cannot be | release; who uses it has read it by acquire |
 
 import CAnax
 import LockFree
@@ -35,8 +40,7 @@ package enum Engine {
     Tunable.start()
     respectContainer()
     let state = anax_state()
-    state.pointee.page_bytes = anax_page_bytes()
-    state.pointee.page_shift = UInt64((state.pointee.page_bytes as UInt64).trailingZeroBitCount)
+    state.pointee.page_shift = UInt64(anax_page_bytes().trailingZeroBitCount)
     Processors.read()
     if !reserve() {
       started.storeRelease(3)
@@ -69,7 +73,7 @@ package enum Engine {
   static func reserve() -> Bool {
     let state = anax_state()
     let nodes = state.pointee.node_count
-    let memory = anax_memory_bytes()
+    let memory = Kernel.memoryBytes()
     let asked = UInt64(Tunable.heapReserve.value)
     let most = asked == 0 ? UInt64.max : asked
     var wanted: UInt64 = 16 << 30

@@ -43,7 +43,7 @@ package struct HeapStatistics {
     var sum = HeapStatistics()
     let state = anax_state()
     let shift = state.pointee.page_shift
-    sum.resident = residentBytes() &<< shift
+    sum.resident = residentPages() &<< shift
     sum.reserved = state.pointee.reservation
     sum.tables = tablesResident()
     var node = 0
@@ -124,7 +124,7 @@ package struct HeapStatistics {
 
   /// Pages of the process that are resident, or 0.
   @_noLocks @_noAllocation
-  static func residentBytes() -> UInt64 {
+  static func residentPages() -> UInt64 {
     var text = InlineArray<96, UInt8>(repeating: 0)
     let count = withUnsafeMutableBytes(of: &text) {
       Kernel.readFile("/proc/self/statm", into: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: 96)

@@ -22,8 +22,8 @@ package enum Ticks {
     let last = AtomicWord(anax_state_last_tick(state))
     let now = anax_ticks()
     var then = last.loadRelaxed()
-    // Cycles per millisecond are not known before main; a decay of 1 s is counted as 2^31 cycles: 0.5 to 2 s.
-    if now &- then < UInt64(max(Tunable.pageDecay.value, 100)) &* (1 << 21) { return }
+    // On x86-64, where the speed of the counter is not known, a decay of 1 s lasts 0.5 to 2 s.
+    if now &- then < UInt64(max(Tunable.pageDecay.value, 100)) &* anax_ticks_per_millisecond() { return }
     if last.compareExchange(&then, now) { tick() }
   }
 

@@ -2,6 +2,8 @@
 // The one seam to the kernel: every system call of the engine goes through `Kernel.call`, and a test may put a fake in its
 // place (`anax_state.fake_kernel`) to play ENOMEM, EPERM, ENOSYS or an odd machine. Results follow the kernel's convention:
 // a value in -4095 ... -1 is a negated errno. errno itself is never touched here. Safe in signal handlers and on any thread.
+// Two things are asked of the C library instead: the CPU (`currentCPU`, which has it without a call where it can), and the
+// auxiliary vector (anax_start.h), which is no call.
 
 import CAnax
 
@@ -55,6 +57,20 @@ package enum Kernel {
         anax_sys_madvise, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), Int(advice)))
   }
 
+  /// From now on memory for the range comes from the node where it has any; `moving` also moves there what the range has already.
+  /// False: the mapping is as it was, since the kernel knows no nodes or not this one, or a sandbox denies it.
+  @_noLocks @_noAllocation
+  package static func prefer(node: Int, _ address: UInt64, bytes: UInt64, moving: Bool) -> Bool {
+    var mask = UInt64(1) &<< UInt64(node)
+    let result = withUnsafeMutablePointer(to: &mask) {
+      // MPOL_PREFERRED, MPOL_MF_MOVE. The kernel takes one bit less of the mask than it is told.
+      call(
+        anax_sys_mbind, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), 1, Int(bitPattern: $0), 65,
+        moving ? 2 : 0)
+    }
+    return result != -Int(EINVAL) && result != -Int(ENOSYS) && result != -Int(EPERM)
+  }
+
   /// RLIMIT_AS in bytes as it is now; `UInt64.max`: none.
   @_noLocks @_noAllocation
   package static func addressSpaceLimit() -> UInt64 {
@@ -63,6 +79,14 @@ package enum Kernel {
       _ = call(anax_sys_prlimit64, 0, Int(ANAX_RLIMIT_AS), 0, Int(bitPattern: $0))
     }
     return limits[0]
+  }
+
+  /// Bytes of main memory; 1 GiB where the kernel does not say.
+  @_noLocks @_noAllocation
+  package static func memoryBytes() -> UInt64 {
+    var info = sysinfo()
+    let result = withUnsafeMutablePointer(to: &info) { call(anax_sys_sysinfo, Int(bitPattern: $0)) }
+    return failed(result) ? 1 << 30 : UInt64(info.totalram) &* UInt64(info.mem_unit)
   }
 
   @inlinable @_noLocks @_noAllocation

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much memory the container lets this process have, read at start by bare system calls: the control group's memory.max
-// (version 2) or memory.limit_in_bytes (version 1), at the process's own group or, where that is not visible, at the mount's
-// root, which is the container's own group inside a container. What cannot be read is no limit. Topology has the whole picture.
+// How much memory the container lets this process have, read at start by bare system calls: the least memory.max of the control
+// groups (version 2) from the process's own up to the mount's root, which inside a container is the container's own group; or for
+// version 1 the root's memory.limit_in_bytes. What cannot be read is no limit. Topology has the whole picture.
 
 import CAnax
 
@@ -19,10 +19,22 @@ package enum MemoryLimit {
     }
   }
 
-  /// The limit of the process's own group for version 2. `scratch`: 1024 bytes.
+  /// The least limit of the process's own group for version 2 and of those above it, but for the root's. `scratch`: 1024 bytes.
   @_noLocks @_noAllocation
   static func ofOwnGroup(_ scratch: UnsafeMutablePointer<UInt8>) -> UInt64 {
-    fileOfOwnGroup("/memory.max", scratch).map { read($0, scratch) } ?? .max
+    guard fileOfOwnGroup("", scratch) != nil else { return .max }
+    let path = scratch + 512
+    let root = StaticString("/sys/fs/cgroup").utf8CodeUnitCount
+    var length = 0
+    while path[length] != 0 { length += 1 }
+    var least = UInt64.max
+    while length > root {
+      let end = append("/memory.max", path, length)
+      path[end] = 0
+      least = min(least, read(UnsafeRawPointer(path), scratch))
+      repeat { length -= 1 } while length > root && path[length] != 47
+    }
+    return least
   }
 
   /// The path of a file of the group that /proc/self/cgroup names for version 2, in the upper half of `scratch`, which has 1024

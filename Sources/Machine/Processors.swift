@@ -19,7 +19,10 @@ package enum Processors {
       count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: 1023)
       let lastNode = count > 0 ? highestOfList(bytes, count) : 0
       state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
-      if lastNode > 0 { readNodes(last: lastNode, bytes) }
+      if lastNode <= 0 { return }
+      var online: UInt64 = 0
+      eachOfList(bytes, count) { node in if node < ANAX_NODES_MAX { online |= 1 &<< UInt64(node) } }
+      readNodes(last: lastNode, online: online, bytes)
     }
   }
 
@@ -44,24 +47,25 @@ package enum Processors {
   }
 
   @_noLocks @_noAllocation
-  static func readNodes(last: Int, _ bytes: UnsafeMutablePointer<UInt8>) {
+  static func readNodes(last: Int, online: UInt64, _ bytes: UnsafeMutablePointer<UInt8>) {
     let nodes = Int(anax_state().pointee.node_count)
     var node = 0
     while node <= last {
       var path = NodePath(node: node, file: "cpulist")
       var count = path.read(into: bytes, count: 1023)
-      if count > 0 { eachOfList(bytes, count, node: node % nodes) }
+      eachOfList(bytes, count) { cpu in if cpu < ANAX_CPUS_MAX { anax_cpu_node_table()[cpu] = UInt8(node % nodes) } }
       if node < nodes {
         path = NodePath(node: node, file: "distance")
         count = path.read(into: bytes, count: 1023)
-        orderByDistance(bytes, count, node: node, nodes: nodes)
+        orderByDistance(bytes, count, node: node, nodes: nodes, online: online)
       }
       node += 1
     }
   }
 
-  @_noLocks @_noAllocation
-  static func eachOfList(_ bytes: UnsafePointer<UInt8>, _ count: Int, node: Int) {
+  /// Each number of a list such as "0-3,8", up to ANAX_CPUS_MAX.
+  @inline(__always) @_noLocks @_noAllocation
+  static func eachOfList(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ body: (Int) -> Void) {
     var first = -1
     var number = -1
     var index = 0
@@ -75,10 +79,10 @@ package enum Processors {
         number = -1
       } else {
         if number >= 0 {
-          var cpu = first < 0 ? number : first
-          while cpu <= number, cpu < ANAX_CPUS_MAX {
-            anax_cpu_node_table()[cpu] = UInt8(node)
-            cpu += 1
+          var each = first < 0 ? number : first
+          while each <= number, each < ANAX_CPUS_MAX {
+            body(each)
+            each += 1
           }
         }
         first = -1
@@ -88,11 +92,12 @@ package enum Processors {
     }
   }
 
-  /// Row `node` of the order table: the nodes by distance, itself first; what cannot be read counts as far.
+  /// Row `node` of the order table: the nodes by distance, itself first; what cannot be read, or is not online, counts as far.
+  /// The kernel writes a column for each node that is online, in rising order; `online` has a bit for each with a home.
   @_noLocks @_noAllocation
-  static func orderByDistance(_ bytes: UnsafePointer<UInt8>, _ count: Int, node: Int, nodes: Int) {
+  static func orderByDistance(_ bytes: UnsafePointer<UInt8>, _ count: Int, node: Int, nodes: Int, online: UInt64) {
     var distances = InlineArray<16, Int>(repeating: 1 << 20)
-    var column = 0
+    var columns = online
     var number = -1
     var index = 0
     while index <= count {
@@ -100,8 +105,9 @@ package enum Processors {
       if digit >= 0 && digit <= 9 {
         number = min((number < 0 ? 0 : number) * 10 + digit, 1 << 20)
       } else if number >= 0 {
+        let column = columns.trailingZeroBitCount
         if column < nodes { distances[column] = number }
-        column += 1
+        columns &= columns &- 1
         number = -1
       }
       index += 1

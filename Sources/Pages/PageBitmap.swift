@@ -35,6 +35,14 @@ package enum PageBitmap {
   @inlinable @_noLocks @_noAllocation
   static func mask(_ from: UInt64, _ count: UInt64) -> UInt64 { (~0 &>> (64 &- count)) &<< from }
 
+  /// The lowest `count` of the set bits, or as many as there are.
+  @_noLocks @_noAllocation
+  static func lowest(_ bits: UInt64, _ count: UInt64) -> UInt64 {
+    var bits = bits
+    while UInt64(bits.nonzeroBitCount) > count { bits &= ~(1 &<< UInt64(63 &- bits.leadingZeroBitCount)) }
+    return bits
+  }
+
   /// Bits at which an aligned group of `count` (a power of two up to 64) set bits begins.
   @inlinable @_noLocks @_noAllocation
   static func alignedGroups(_ word: UInt64, _ count: UInt64) -> UInt64 {

@@ -34,7 +34,7 @@ package enum PageRequest {
     let cpu = CPUBlocks.anyCPU()
     let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
     guard let run = take(count: count, alignment: alignment, node: node, cpu: cpu) else { throw .memory }
-    return give(run, count: count, zeroed: zeroed)
+    return give(run, count: count, node: wanted, zeroed: zeroed)
   }
 
   /// The page at `index` of an object: its color follows the index.
@@ -48,7 +48,7 @@ package enum PageRequest {
     guard let run = Pages.allocateColored(node: node, cpu: cpu, pageIndex: index, objectColor: objectColor) else {
       throw .memory
     }
-    return give(run, count: 1, zeroed: zeroed)
+    return give(run, count: 1, node: wanted, zeroed: zeroed)
   }
 
   @_noLocks @_noAllocation
@@ -57,23 +57,30 @@ package enum PageRequest {
     if count <= 64, count & (count &- 1) == 0, alignment <= count {
       return Pages.allocate(node: node, cpu: cpu, count: count, aligned: true)
     }
-    // More than is wanted, and what lies before and behind goes back.
-    let whole = count &+ alignment &- 1
-    guard let run = Pages.allocate(node: node, cpu: cpu, count: whole) else { return nil }
-    let bytes = alignment &<< anax_state().pointee.page_shift
-    let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
-    if page > run.page { Pages.releaseUnused(run, page: run.page, count: page &- run.page) }
-    let end = run.page &+ whole
-    if page &+ count < end { Pages.releaseUnused(run, page: page &+ count, count: end &- page &- count) }
-    return PageRun(page: page, zero: run.zero)
+    return Pages.allocate(node: node, cpu: cpu, count: count, alignment: alignment)
   }
 
   @_noLocks @_noAllocation
-  static func give(_ run: PageRun, count: UInt64, zeroed: Bool) -> PageRun {
-    Run.at(page: run.page).storeRelease(Run(pages: count, lines: 0).word)
+  static func give(_ run: PageRun, count: UInt64, node: Int?, zeroed: Bool) -> PageRun {
+    var word = Run(pages: count, lines: 0).word
+    if let node, bind(run, count: count, node: node) { word |= Run.ownMapping }
+    Run.at(page: run.page).storeRelease(word)
     if !zeroed || run.zero { return run }
     anax_clear(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, Int(count &<< anax_state().pointee.page_shift))
     return PageRun(page: run.page, zero: true)
+  }
+
+  /// Asks the kernel to take the run's memory from the node, where there are several. True: its mapping is its own from now on.
+  @_noLocks @_noAllocation
+  static func bind(_ run: PageRun, count: UInt64, node: Int) -> Bool {
+    let state = anax_state()
+    let mappings = AtomicWord(anax_state_own_mappings(state))
+    // Each costs two mappings at most, of which a process may have 65530.
+    if state.pointee.node_count == 1 || mappings.loadRelaxed() >= 16384 { return false }
+    let bytes = count &<< state.pointee.page_shift
+    if !Kernel.prefer(node: node, run.address, bytes: bytes, moving: !run.zero) { return false }
+    mappings.add(1)
+    return true
   }
 
   /// Makes one change of the run that begins at the page. What its word was before, and is now.

@@ -28,7 +28,7 @@ package enum PageSearch {
   /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page, or nil.
   @_noLocks @_noAllocation
   static func claim(node: UnsafeMutablePointer<anax_node>, count: UInt64, aligned: Bool, cpu: UInt64) -> UInt64? {
-    if count >= longRun, !aligned { return claimLong(node: node, count: count) }
+    if count >= longRun, !aligned { return claimLong(node: node, count: count, cpu: cpu) }
     let size = 63 &- count.leadingZeroBitCount
     let cursor = AtomicWord(anax_node_cursors(node) + size)
     var round = 0
@@ -36,15 +36,17 @@ package enum PageSearch {
       let from = round == 0 ? cursor.loadRelaxed() : 0
       let top = AtomicWord(anax_node_top(node)).loadAcquire()
       var chunk = from
+      var lost = false
       while chunk < top {
-        if let page = claim(node: node, chunk: chunk, count: count, aligned: aligned, cpu: cpu) {
+        if let page = claim(node: node, chunk: chunk, count: count, aligned: aligned, cpu: cpu, lost: &lost) {
           var expected = from
           if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
           return page
         }
         chunk &+= 1
       }
-      if from > 0 {
+      // Where races were lost there was room, and may be again.
+      if from > 0 || lost {
         round = 1
         continue
       }
@@ -53,9 +55,10 @@ package enum PageSearch {
     }
   }
 
+  /// As above in one chunk. `lost`: it gave up there, after it had lost some races for room.
   @_noLocks @_noAllocation
   static func claim(
-    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, count: UInt64, aligned: Bool, cpu: UInt64
+    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, count: UInt64, aligned: Bool, cpu: UInt64, lost: inout Bool
   ) -> UInt64? {
     let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
     let bound = bound(chunk: index)
@@ -73,7 +76,10 @@ package enum PageSearch {
       while let page = PageBitmap.findRun(from: word, to: word &+ 8, count: count) {
         if claimExactly(page: page, count: count) { return page }
         attempts &+= 1
-        if attempts == 8 { return nil }
+        if attempts == 8 {
+          lost = true
+          return nil
+        }
       }
     }
     // An aligned search says nothing of unaligned runs, but that no run of twice the length less one is left.
@@ -86,26 +92,34 @@ package enum PageSearch {
   /// at different page numbers modulo every power of two.
   static var longRun: UInt64 { @_noLocks @_noAllocation get { 40 } }
 
+  /// Each race lost was won by another, so that some thread always comes to its end. Who has lost some looks elsewhere, from a
+  /// chunk of its CPU's own on: all who search find the same room first.
   @_noLocks @_noAllocation
-  static func claimLong(node: UnsafeMutablePointer<anax_node>, count: UInt64) -> UInt64? {
+  static func claimLong(node: UnsafeMutablePointer<anax_node>, count: UInt64, cpu: UInt64) -> UInt64? {
     // Whole chunks begin at a chunk, so that huge pages can serve them.
     let wholeChunks = count >= Region.pagesPerChunk && Tunable.pageHuge.value != 0
     let cursor = AtomicWord(anax_node_cursors(node) + min(63 &- count.leadingZeroBitCount, 11))
     var fromBottom = false
-    var attempts = 0
-    while attempts < 64 {
+    var losses: UInt64 = 0
+    while true {
       let top = AtomicWord(anax_node_top(node)).loadAcquire()
-      let from = fromBottom ? 0 : cursor.loadRelaxed()
+      let lowest = cursor.loadRelaxed()
+      // Steps of the golden ratio: CPUs, and the losses of one, begin far from each other.
+      let elsewhere = (((cpu &+ losses) &* 0x9E37_79B1 & 0xffff_ffff) &* top) &>> 32
+      let from = fromBottom ? 0 : losses < 4 ? lowest : elsewhere
       let found =
         wholeChunks
         ? findChunks(node: node, from: from, to: top, count: count)
         : findLong(node: node, from: from, to: top, count: count)
       if let page = found {
-        attempts &+= 1
-        if !claimExactly(page: page, count: count) { continue }
+        if !claimExactly(page: page, count: count) {
+          losses &+= 1
+          fromBottom = false
+          continue
+        }
         var expected = from
         let chunk = page / Region.pagesPerChunk &- node.pointee.first_page / Region.pagesPerChunk
-        if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
+        if losses < 4, chunk > from { _ = cursor.compareExchange(&expected, chunk) }
         return page
       }
       if from > 0 {
@@ -116,7 +130,6 @@ package enum PageSearch {
       let chunks = (count &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk
       if !grow(node: node, from: top, chunks: chunks) { return nil }
     }
-    return nil
   }
 
   @_noLocks @_noAllocation
@@ -221,7 +234,7 @@ package enum PageSearch {
       let bound = bound(chunk: chunk)
       var value = bound.loadRelaxed()
       while !bound.compareExchange(&value, (value & ~1023) &+ 1024) {}
-      (anax_state().pointee.dirty_chunks! + Int(chunk)).pointee = 1
+      DirtyChunk.mark(chunk)
       chunk &+= 1
     }
     let lowest = first &- node.pointee.first_page / Region.pagesPerChunk

@@ -34,6 +34,14 @@ package enum Pages {
     (bytes &+ (1 &<< anax_state().pointee.page_shift) &- 1) &>> anax_state().pointee.page_shift
   }
 
+  /// Whether somebody has the page now: a hint, for messages.
+  @_noLocks @_noAllocation
+  package static func isClaimed(_ page: UInt64) -> Bool {
+    let entry = node(Region.node(ofPage: page))
+    let top = entry.pointee.first_page &+ AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
+    return page < top && PageBitmap.claimedWord(page / 64).loadRelaxed() &>> (page & 63) & 1 == 1
+  }
+
   /// `count` consecutive pages; `aligned`: a power of two up to 64, at a multiple of itself. nil: no memory.
   @_noLocks @_noAllocation
   package static func allocate(node wanted: Int, cpu: Int, count: UInt64, aligned: Bool = false) -> PageRun? {
@@ -49,6 +57,20 @@ package enum Pages {
       turn += 1
     }
     return nil
+  }
+
+  /// `count` consecutive pages, the first at a multiple of `alignment` pages, any power of two. nil: no memory.
+  @_noLocks @_noAllocation
+  package static func allocate(node: Int, cpu: Int, count: UInt64, alignment: UInt64) -> PageRun? {
+    // More than is wanted, and what lies before and behind goes back.
+    let whole = count &+ alignment &- 1
+    guard let run = allocate(node: node, cpu: cpu, count: whole) else { return nil }
+    let bytes = alignment &<< anax_state().pointee.page_shift
+    let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
+    if page > run.page { releaseUnused(run, page: run.page, count: page &- run.page) }
+    let end = run.page &+ whole
+    if page &+ count < end { releaseUnused(run, page: page &+ count, count: end &- page &- count) }
+    return PageRun(page: page, zero: run.zero)
   }
 
   /// One page, from the queue of this CPU and color outwards.
@@ -117,14 +139,14 @@ package enum Pages {
   /// Gives back the pages of a run.
   @_noLocks @_noAllocation
   package static func release(_ run: Run, page: UInt64) {
-    if run.isMoved { AtomicWord(anax_state_moved(anax_state())).subtract(1) }
+    if run.hasOwnMapping { AtomicWord(anax_state_own_mappings(anax_state())).subtract(1) }
     releasePart(of: run, page: page, count: run.pages)
   }
 
-  /// Gives back some pages of a run. Where the kernel had moved them, they are mapped anew before others may have them.
+  /// Gives back some pages of a run. Where their mapping is their own, they are mapped anew before others may have them.
   @_noLocks @_noAllocation
   package static func releasePart(of run: Run, page: UInt64, count: UInt64) {
-    if !run.isMoved { return release(page: page, count: count) }
+    if !run.hasOwnMapping { return release(page: page, count: count) }
     switch Kernel.remap(Region.address(ofPage: page), bytes: count &<< Region.pageShift) {
     case .fresh:
       HugePages.noteRemapped(page: page, count: count)

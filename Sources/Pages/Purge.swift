@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // How free pages go back to the kernel. A freed page is kept for one to two decay periods (a service that breathes must not
-// fault its memory in again at every breath), then returned by a sweep. Sweeps ride on later calls, on anax_tick() and on the
-// helper thread; at most one runs at a time, others pass by. Independently, what is free and dirty on a node may not exceed
-// vm.page.keep_floor plus vm.page.keep percent of what is claimed: beyond that the releaser returns pages at once. Where pages are
+// fault its memory in again at every breath), then returned by a sweep. Sweeps by time ride on later calls, on anax_tick() and on
+// the helper thread; one of them runs at a time, others pass by. Independently, what is free and dirty on a node may not exceed
+// vm.page.keep_floor plus vm.page.keep percent of what is claimed: beyond that the releaser returns pages at once, down to seven
+// eighths. Sweeps of the cap take no turn: several may run side by side, and beside one by time. Where pages are
 // then taken that the cap had returned a moment ago, the cap was too low for a heap that breathes that deep: it rises by four
 // times what was missed, to four times itself at most, and each sweep by time forgets half of that.
+//
+// | word of a node | transition | by | order |
+// |---|---|---|---|
+// | hasty | + n | who returned n pages for the cap | relaxed |
+// | hasty | n → n - k | who took k pages that are not resident | CAS, acquire and release: each is missed once |
+// | hasty | n → 0 | a sweep by time | relaxed |
+// | missed | + 4k | the same who took k off `hasty` | relaxed |
+// | missed | n → n / 2 | a sweep by time | relaxed load and store: what is added in between is forgotten too |
+// | dirty_pages | + n | who releases n pages, before their bits | relaxed |
+// | dirty_pages | - n | who took n dirty pages; a sweep that returned n, chunk by chunk | relaxed |
+// All are counts that decide when to sweep, not what may be touched. The marks of chunks: DirtyChunk.
 //
 // Returning claims the pages first, then MADV_DONTNEED, then marks them zero, then releases. A sweeper stopped midway keeps the
 // pages of one run inside a chunk (at most 512) from others.
@@ -50,6 +62,10 @@ package enum Purge {
 
   @_noLocks @_noAllocation
   static func afterRelease(node: UnsafeMutablePointer<anax_node>) {
+    if Tunable.pageDecay.value == 0 {
+      sweep(node: node, all: true, downTo: 0)
+      return
+    }
     let dirty = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
     if dirty > UInt64(Tunable.pageKeepFloor.value), dirty > allowance(node: node) {
       // Down to seven eighths, so that not every release pays.
@@ -58,61 +74,66 @@ package enum Purge {
       let left = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
       if left > allowed { returned &+= sweep(node: node, all: true, downTo: allowed) }
       AtomicWord(anax_node_hasty(node)).add(returned)
-    } else if Tunable.pageDecay.value == 0 {
-      _ = sweep(node: node, all: true, downTo: 0)
     }
   }
 
   /// Returns old free pages (all: also those freed since the last sweep) until no more than `downTo` bytes are dirty; the
-  /// others grow older by one sweep. Pages returned.
+  /// others grow older by one sweep. `downTo` 0: whatever the count says, which races blur. Pages returned.
   @_noLocks @_noAllocation @discardableResult
   package static func sweep(node: UnsafeMutablePointer<anax_node>, all: Bool, downTo: UInt64) -> UInt64 {
-    let state = anax_state()
     let dirtyPages = AtomicWord(anax_node_dirty_pages(node))
+    let kept = downTo &>> anax_state().pointee.page_shift
     let base = node.pointee.first_page / Region.pagesPerChunk
     // From the top down: what is high is least likely to be wanted again.
     var chunk = AtomicWord(anax_node_top(node)).loadAcquire()
     var returned: UInt64 = 0
     while chunk > 0 {
       chunk &-= 1
-      let flag = state.pointee.dirty_chunks! + Int(base &+ chunk)
-      if flag.pointee == 0 { continue }
-      if downTo > 0, dirtyPages.loadRelaxed() &<< state.pointee.page_shift <= downTo { break }
-      flag.pointee = 0
+      var most = Region.pagesPerChunk
+      if downTo > 0 {
+        let dirty = dirtyPages.loadRelaxed()
+        if dirty <= kept { break }
+        most = dirty &- kept
+      }
+      if !DirtyChunk.take(base &+ chunk) { continue }
       var left = false
-      returned &+= sweepChunk(firstWord: (base &+ chunk) &* 8, all: all, left: &left)
-      if left { flag.pointee = 1 }
+      let count = sweepChunk(firstWord: (base &+ chunk) &* 8, all: all, most: most, left: &left)
+      if left { DirtyChunk.mark(base &+ chunk) }
       HugePages.forget(chunk: base &+ chunk)
-    }
-    if returned > 0 {
-      dirtyPages.subtract(returned)
-      AtomicWord(anax_node_purged_pages(node)).add(returned)
+      if count > 0 {
+        dirtyPages.subtract(count)
+        AtomicWord(anax_node_purged_pages(node)).add(count)
+        returned &+= count
+      }
     }
     return returned
   }
 
-  /// Sweeps 512 pages; adjacent ranges across words go to the kernel in one call.
+  /// Sweeps 512 pages, of which at most `most` are returned; adjacent ranges across words go to the kernel in one call.
   @_noLocks @_noAllocation
-  static func sweepChunk(firstWord: UInt64, all: Bool, left: inout Bool) -> UInt64 {
+  static func sweepChunk(firstWord: UInt64, all: Bool, most: UInt64, left: inout Bool) -> UInt64 {
     var returned: UInt64 = 0
+    var claimed: UInt64 = 0
     var rangeStart: UInt64 = 0
     var rangeCount: UInt64 = 0
     var index = firstWord
     while index < firstWord &+ 8 {
+      if claimed >= most {
+        left = true
+        break
+      }
       let recent = PageBitmap.recentWord(index)
       let young = all ? 0 : recent.loadRelaxed()
       let free = ~PageBitmap.claimedWord(index).loadRelaxed()
       let dirty = PageBitmap.touchedWord(index).loadRelaxed() & free
       if dirty & young != 0 { left = true }
       if young != 0 { recent.release(bits: young) }
-      var wanted = dirty & ~young
-      if wanted != 0 {
-        let old = PageBitmap.claimedWord(index).claim(bits: wanted)
-        let mine = wanted & ~old
-        // Between the look and the claim a page may have been used and freed; it is still ours now, and old news is fine.
-        wanted = mine
-      }
-      var bits = wanted
+      let old = dirty & ~young
+      let wanted = PageBitmap.lowest(old, most &- claimed)
+      if wanted != old { left = true }
+      // Between the look and the claim a page may have been used and freed; it is still ours now, and old news is fine.
+      var bits = wanted == 0 ? 0 : wanted & ~PageBitmap.claimedWord(index).claim(bits: wanted)
+      claimed &+= UInt64(bits.nonzeroBitCount)
       while bits != 0 {
         let bit = UInt64(bits.trailingZeroBitCount)
         let length = min(UInt64((~(bits &>> bit)).trailingZeroBitCount), 64 &- bit)

@@ -14,6 +14,12 @@
 // The reservation is inaccessible; chunks and their rows of the tables are made writable in growing steps as they are opened,
 // one chunk at a time under strict overcommit. So nothing of it counts against RLIMIT_DATA, is filled by mlockall, or swells a
 // core file before it is wanted. Two tables can be read everywhere from the start, since a wild pointer may ask them.
+//
+// | word of a node | transition | by | order |
+// |---|---|---|---|
+// | committed | n → m, m above n | who made the chunks below m writable, after that; done twice it does no harm | CAS, acquire and release |
+// | top | n → m | who found all below n taken, after `committed` is at least m (PageSearch.grow) | CAS, acquire and release; where it fails another raised it |
+// Neither falls. Who reads `top` by acquire may touch all below it.
 
 import CAnax
 import LockFree

@@ -9,7 +9,7 @@
 // | 39 | freed while held: the last unhold releases the pages |
 // | 40...45 | wirings: while there is one, the contents are not given up (see PageRequest.discard) |
 // | 46 | locked in memory (mlock), until the last unwire |
-// | 47 | moved: the kernel moved its pages here, and the mapping is of their own kind until they are released |
+// | 47 | own mapping: the kernel moved its pages here, or prefers a node for them; until they are released, when they are mapped anew |
 // | 48...63 | holds |
 //
 // | transition | by | order |
@@ -37,7 +37,7 @@ package struct Run {
   package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
   package static var oneWiring: UInt64 { @_noLocks @_noAllocation get { 1 &<< 40 } }
   package static var locked: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
-  package static var moved: UInt64 { @_noLocks @_noAllocation get { 1 &<< 47 } }
+  package static var ownMapping: UInt64 { @_noLocks @_noAllocation get { 1 &<< 47 } }
   package static var oneHold: UInt64 { @_noLocks @_noAllocation get { 1 &<< 48 } }
   package static var mostWirings: UInt64 { @_noLocks @_noAllocation get { 63 } }
   package static var mostHolds: UInt64 { @_noLocks @_noAllocation get { 65535 } }
@@ -46,7 +46,7 @@ package struct Run {
   package var isLive: Bool { @_noLocks @_noAllocation get { word & Run.live != 0 } }
   package var wirings: UInt64 { @_noLocks @_noAllocation get { word &>> 40 & 63 } }
   package var isLocked: Bool { @_noLocks @_noAllocation get { word & Run.locked != 0 } }
-  package var isMoved: Bool { @_noLocks @_noAllocation get { word & Run.moved != 0 } }
+  package var hasOwnMapping: Bool { @_noLocks @_noAllocation get { word & Run.ownMapping != 0 } }
   package var holds: UInt64 { @_noLocks @_noAllocation get { word &>> 48 } }
 
   package enum Change { case release, hold, unhold, wire, unwire }

@@ -15,7 +15,7 @@
 // | transition | by | order |
 // |---|---|---|
 // | empty → block | the first slow path on that CPU | CAS; the block is zero |
-// | block → replacement | the reclaimer, which holds the CPU's reclaim lock word (never waited for) | release, then membarrier |
+// | block → replacement | the reclaimer, which holds the CPU's reclaim lock word (never waited for) | release, then, for all CPUs that it swapped, one membarrier |
 // | replacement → block | the same, where the kernel refuses that membarrier (a sandbox that was closed after the start) | release |
 //
 // In that last case sections may have put items into the replacement meanwhile, and may still run. It is left over: the CPU's
@@ -25,7 +25,7 @@
 // | reclaim lock word | means |
 // |---|---|
 // | 0 | free |
-// | 1 | somebody has a block of this CPU in hand |
+// | 1 | a reclaimer has a block of this CPU in hand; stopped there, it keeps what was on that block, and the CPU goes on with the other |
 // | 2 | the block that is not in use is left over |
 
 import CAnax
@@ -160,31 +160,40 @@ package enum CPUBlocks {
     return release &+ UInt64(node) &* UInt64(ANAX_CPU_BLOCK_BYTES)
   }
 
-  /// Swaps the CPU's block for its replacement and returns the old one, which no section touches any more. nil: the CPU has
-  /// no block, somebody else is at it, or sections cannot be stopped here. `finish` must follow, when the old block is zero.
+  /// Swaps the CPU's block for its replacement. False: the CPU has no block, somebody else is at it, or sections cannot be stopped
+  /// here. Sections that began before may still be at the old block: `Ladder.stopSections` must follow, once for any number of
+  /// CPUs, and then `take`.
   @_noLocks @_noAllocation
-  package static func swap(_ cpu: Int) -> UnsafeMutablePointer<UInt64>? {
-    let state = anax_state()
-    if state.pointee.membarrier == 0 { return nil }
+  package static func swap(_ cpu: Int) -> Bool {
+    if anax_state().pointee.membarrier == 0 { return false }
     let release = AtomicWord(releaseTable + cpu)
-    if release.loadAcquire() == empty { return nil }
-    let lock = reclaimLock(cpu)
+    if release.loadAcquire() == empty { return false }
     var free: UInt64 = 0
-    if !lock.compareExchange(&free, 1) { return nil }
-    let old = release.loadAcquire()
-    let new = block(cpu, old == block(cpu, 0) ? 1 : 0)
+    if !reclaimLock(cpu).compareExchange(&free, 1) { return false }
+    let new = notInUse(cpu)
     release.storeRelease(new)
     setAllocate(cpu, new)
-    if !Ladder.stopSections() {
-      state.pointee.membarrier = 0
-      release.storeRelease(old)
-      setAllocate(cpu, old)
-      lock.storeRelease(2)
-      AtomicWord(anax_state_left_overs(state)).storeRelease(1)
-      return nil
-    }
-    return UnsafeMutablePointer(bitPattern: UInt(old))
+    return true
   }
+
+  /// The old block of a CPU that was swapped, which no section touches any more. `finish` must follow, when it is zero. nil: the
+  /// sections were not stopped; the block is in use again.
+  @_noLocks @_noAllocation
+  package static func take(_ cpu: Int, stopped: Bool) -> UnsafeMutablePointer<UInt64>? {
+    let old = notInUse(cpu)
+    if stopped { return UnsafeMutablePointer(bitPattern: UInt(old)) }
+    let state = anax_state()
+    state.pointee.membarrier = 0
+    AtomicWord(releaseTable + cpu).storeRelease(old)
+    setAllocate(cpu, old)
+    reclaimLock(cpu).storeRelease(2)
+    AtomicWord(anax_state_left_overs(state)).storeRelease(1)
+    return nil
+  }
+
+  /// Of a CPU's two blocks the other.
+  @_noLocks @_noAllocation
+  static func notInUse(_ cpu: Int) -> UInt64 { block(cpu, inUse(cpu) == block(cpu, 0) ? 1 : 0) }
 
   @_noLocks @_noAllocation
   package static func finish(_ cpu: Int) { reclaimLock(cpu).storeRelease(0) }
@@ -209,8 +218,7 @@ package enum CPUBlocks {
       return nil
     }
     index = here
-    let other: UInt64 = inUse(here) == block(here, 0) ? 1 : 0
-    return UnsafeMutablePointer(bitPattern: UInt(block(here, other)))
+    return UnsafeMutablePointer(bitPattern: UInt(notInUse(here)))
   }
 
   /// The index of the block that this thread's sections use now. On rung A with several nodes nil: node and concurrency id are

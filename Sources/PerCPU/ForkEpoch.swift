@@ -3,9 +3,10 @@
 // who finds it zero puts a number there that no ancestor had. A lock word that holds another epoch's number was taken by a thread
 // that does not exist here, and is free.
 //
-// A lock word holds its holder's epoch (bits 0...31) and when it was taken (bits 32...63, in 2^30 cycles). One that was held for
-// 2^35 cycles, about ten seconds, is taken over: its holder is stopped, or was killed. So such a lock only keeps threads from
-// doing the same work twice; what is done under it must be right without it.
+// A lock word holds its holder's epoch (bits 0...31) and when it was taken (bits 32...63, in half seconds of 512 ms). One that was
+// held for 32 of them is taken over: its holder is stopped, or was killed. (On x86-64, where the speed of the counter is not known,
+// that is 8 to 33 seconds.) So such a lock only keeps threads from doing the same work twice; what is done under it must be right
+// without it.
 
 import CAnax
 import LockFree
@@ -30,7 +31,7 @@ package enum ForkEpoch {
   package static func tryLock(_ word: UnsafeMutablePointer<UInt64>) -> UInt64? {
     let lock = AtomicWord(word)
     let epoch = UInt32(truncatingIfNeeded: current())
-    let now = UInt32(truncatingIfNeeded: anax_ticks() &>> 30)
+    let now = UInt32(truncatingIfNeeded: anax_ticks() / (anax_ticks_per_millisecond() &* 512))
     var holder = lock.loadRelaxed()
     let age = Int32(bitPattern: now &- UInt32(truncatingIfNeeded: holder &>> 32))
     if UInt32(truncatingIfNeeded: holder) == epoch, age < 32 { return nil }

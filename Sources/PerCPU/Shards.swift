@@ -31,6 +31,13 @@ package enum Shards {
   @_noLocks @_noAllocation
   static func leave(_ shard: Int) { AtomicWord(anax_state().pointee.shard_locks! + shard).storeRelease(0) }
 
+  /// From now on who looks for items looks into shards too. Stored once: slow paths of all CPUs read that line.
+  @_noLocks @_noAllocation
+  static func noteUse() {
+    let used = AtomicWord(anax_state_shards_used(anax_state()))
+    if _slowPath(used.loadRelaxed() == 0) { used.storeRelaxed(1) }
+  }
+
   @_noLocks @_noAllocation
   static func word(_ shard: Int, _ index: Int) -> AtomicWord {
     let base = anax_state().pointee.shards_base &+ UInt64(shard) &* anax_state().pointee.block_bytes
@@ -55,7 +62,7 @@ package enum Shards {
   package static func push(_ cpu: Int, _ index: Int, item: UInt64, room: UInt64, full: inout UInt64) -> Bool {
     guard let shard = enter(cpu) else { return false }
     defer { leave(shard) }
-    anax_state_shards_used(anax_state()).pointee = 1
+    noteUse()
     let list = word(shard, index)
     var old = list.loadRelaxed()
     full = 0
@@ -75,6 +82,7 @@ package enum Shards {
     defer { leave(shard) }
     let list = word(shard, index)
     if list.loadRelaxed() &>> 16 != 0 { return false }
+    noteUse()
     list.storeRelaxed(new)
     return true
   }

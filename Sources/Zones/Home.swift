@@ -6,6 +6,16 @@
 // There are two sets of stacks. Slabs are pushed to one and popped from both. A trimmer makes the other the one that is pushed
 // to, and then brings over what is in the first, slab by slab: so it comes to an end, whoever pops and pushes meanwhile, and
 // wherever it is stopped it owns one slab at most. Who still pushes to the first set leaves work to the next trimmer.
+//
+// | word | transition | by | order |
+// |---|---|---|---|
+// | a stack's head | push, pop | anybody; who popped a slab owns it | as TaggedStack's: CAS, acquire and release |
+// | set | 0 ↔ 1 | a trimmer that has `trimming` | relaxed: who reads the old one pushes to the set that is being emptied |
+// | trimming | free → held → free | a trimmer | as ForkEpoch's: CAS, acquire and release |
+// | empties | + 1 | who releases the last item of a slab | relaxed; a hint |
+// | empties | n → 0 | a trimmer, before it begins | relaxed |
+// | slabs | + 1 | who cut a slab, before anybody else knows it | relaxed |
+// | slabs | - 1 | who retired one, before its pages are released | relaxed; the end of a zone reads it by acquire, and goes by what is 0 |
 
 import CAnax
 import LockFree
@@ -212,7 +222,7 @@ package struct Home {
 
   @_noLocks @_noAllocation
   func release(_ slab: Slab, word: Int, mask: UInt64) {
-    guard let result = slab.release(word: word, mask: mask) else {
+    guard let result = slab.release(word: word, mask: mask, zone: zoneID) else {
       let slot = UInt64(word) &* 64 &+ UInt64(mask.trailingZeroBitCount)
       Stop.doubleFree(slab.firstSlot(zone) &+ SlotGeometry(zone).distance(ofSlot: slot), zone)
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking back what CPU caches hold, from outside: the block of a CPU is swapped for its replacement, the CPU's sections are
-// stopped (membarrier), and the old block's lists, which are now nobody else's, go to the slabs. Nobody waits: a CPU whose block
-// is being drained already is passed by. Where the kernel refuses that membarrier, only shards are drained.
+// Taking back what CPU caches hold, from outside: the block of each CPU is swapped for its replacement, the sections of all are
+// stopped at once (one membarrier), and the old blocks' lists, which are now nobody else's, go to the slabs. Nobody waits: a CPU
+// whose block is being drained already is passed by. Where the kernel refuses that membarrier, only shards are drained. A
+// reclaimer that is stopped midway keeps what was in the caches it swapped, and they are not taken back again.
 
 import CAnax
 import LockFree
@@ -16,10 +17,22 @@ package enum Reclaim {
   package static func everything() {
     let state = anax_state()
     AtomicWord(anax_state_reclaims(state)).add(1)
-    var cpu = 0
+    // A bit for each block; there are at most ANAX_CPUS_MAX.
+    var swapped = InlineArray<64, UInt64>(repeating: 0)
+    var any = false
     let count = Int(state.pointee.block_count)
+    var cpu = 0
     while cpu < count {
-      if let block = CPUBlocks.swap(cpu) {
+      if CPUBlocks.swap(cpu) {
+        swapped[cpu / 64] |= 1 &<< UInt64(cpu & 63)
+        any = true
+      }
+      cpu += 1
+    }
+    let stopped = any && Ladder.stopSections()
+    cpu = 0
+    while any, cpu < count {
+      if swapped[cpu / 64] &>> UInt64(cpu & 63) & 1 == 1, let block = CPUBlocks.take(cpu, stopped: stopped) {
         drain(block)
         CPUBlocks.finish(cpu)
       }

@@ -14,7 +14,7 @@
 // | transition | by | order |
 // |---|---|---|
 // | bit 1 → 0 (slot free) | who frees the item | fetch_and, release |
-// | then gate: free += n | the same | CAS, acquire and release |
+// | then gate: free += n, where it is the zone's and no sleeper's | the same | CAS, acquire and release |
 // |   … full → open | the one whose CAS it was, which then pushes the slab | the same CAS |
 // | bit 0 → 1 | the owner, at most `free` of the gate | fetch_or, acquire |
 // | then gate: free -= n, open → full at 0 | the owner; else it pushes the slab back | CAS, acquire and release |
@@ -23,7 +23,8 @@
 // The count never exceeds the free bits, since bits are freed first and claimed after the count allowed it. A thread stopped
 // between its two steps loses the slots it had in hand; one stopped as owner loses that slab. Model: Tests/ModelTests/SlabModelTests.
 //
-// A bit that is already free when an item comes back is a double free; the process stops.
+// A bit that is already free when an item comes back is a double free; the process stops. So it does where the gate says that the
+// slab sleeps, or is another zone's by now: an item that is out keeps its slab, so this one was freed before.
 
 import CAnax
 import LockFree
@@ -89,10 +90,6 @@ package struct Slab {
     if distance >= 1 &<< UInt64(zone.pointee.slab_shift) || distance & 15 != 0 { return nil }
     return SlotGeometry(zone).slot(at: distance)
   }
-
-  /// Whether the slot is claimed: a hint, for messages and checks.
-  @_noLocks @_noAllocation
-  func isClaimed(_ slot: UInt64) -> Bool { bits(Int(slot / 64)).loadRelaxed() &>> (slot & 63) & 1 == 1 }
 
   /// Sets up the header of a run just claimed and zoned; the caller owns the slab.
   @_noLocks @_noAllocation
@@ -234,15 +231,16 @@ package struct Slab {
     }
   }
 
-  /// Releases slots of one bitmap word. The free count after, and whether this thread must push the slab on a stack.
-  /// nil: one of them was free already.
+  /// Releases slots of one bitmap word of the zone's slab. The free count after, and whether this thread must push the slab on
+  /// a stack. nil: one of them was free already.
   @_noLocks @_noAllocation
-  func release(word: Int, mask: UInt64) -> (free: UInt64, push: Bool)? {
+  func release(word: Int, mask: UInt64, zone id: Int) -> (free: UInt64, push: Bool)? {
     let before = bits(word).release(bits: mask)
     if before & mask != mask { return nil }
     let count = UInt64(mask.nonzeroBitCount)
     var old = gate.loadRelaxed()
     while true {
+      if old & Slab.stateMask == 0 || Int(old &>> 20) & (ANAX_ZONES_MAX - 1) != id { return nil }
       let wasFull = old & Slab.stateMask == Slab.full
       let new = (old &+ count) & ~Slab.stateMask | Slab.open
       if gate.compareExchange(&old, new) { return (Slab.freeSlots(new), wasFull) }

@@ -3,7 +3,9 @@
 // safe in any thread and signal handler.
 
 import CAnax
+import LockFree
 import Machine
+import Pages
 
 @usableFromInline
 package enum Stop {
@@ -28,9 +30,14 @@ package enum Stop {
     say("return of an item that is not this zone's: ", address, zone)
   }
 
+  /// No slab's page, and no block of whole pages begins at the address.
   @inline(never) @_noLocks @_noAllocation
   package static func notARun(_ address: UInt64) -> Never {
-    say("free of a large block that is free already, or of its middle: ", address, nil)
+    let page = Region.page(of: address)
+    if Pages.isClaimed(page), Run(word: Run.at(page: page).loadRelaxed()).word & Run.freed == 0 {
+      say("free of the middle of a large block: ", address, nil)
+    }
+    say("free of a block that is free already, or was never given: ", address, nil)
   }
 
   @_noLocks @_noAllocation

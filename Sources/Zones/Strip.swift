@@ -4,6 +4,13 @@
 // block out. A page that only such items lie on need not be resident. Heap zones have strips, where there are CPU blocks. A thread
 // that is stopped with a strip in hand loses its slots, at most 128. Model: Tests/ModelTests/StripModelTests.
 //
+// | transition of the word | by | order |
+// |---|---|---|
+// | n items → n - 1 | a section of the CPU, which then has the item | plain store, the section's last |
+// | any → another strip, or none | a section of the CPU, which then has the old one (exchanged, since another thread of the CPU may have put one) | the same |
+// | any → 0 | who swapped the block out, after the membarrier | plain: the block is its alone |
+// The slots were claimed in the slab's bitmap before the word shows them, and are released there after it does not.
+//
 // | bits of the word | mean |
 // |---|---|
 // | 0...7 | items from `next` on, a stride apart |

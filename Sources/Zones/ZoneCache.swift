@@ -44,15 +44,19 @@ package enum ZoneCache {
       }
       if list == 0 { return 0 }
     }
+    return first(of: list, zone, node: node, cpu: cpu) { CPUBlocks.put(slot(node, zone), $0) }
+  }
+
+  /// The first item of a list; the others are this CPU's from now on, where they are of its node and `keep` takes them.
+  @inline(__always) @_noLocks @_noAllocation
+  static func first(of list: UInt64, _ zone: Int, node: Int, cpu: Int, keep: (UInt64) -> Bool) -> UInt64 {
     let item = list &>> 16
     // A list of one is not looked into: its item may lie on a page that nobody has touched.
-    if list & 0xffff == room &- 1 { return item }
+    if list & 0xffff == UInt64(Home(zone: zone, node: node).zone.pointee.list_limit) &- 1 { return item }
     let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
     if rest &>> 16 != 0 {
       let home = Region.node(ofPage: Region.page(of: rest &>> 16))
-      if home != node || !CPUBlocks.put(slot(node, zone), rest) {
-        Home(zone: zone, node: home).deposit(list: rest, cpu: cpu)
-      }
+      if home != node || !keep(rest) { Home(zone: zone, node: home).deposit(list: rest, cpu: cpu) }
     }
     return item
   }
@@ -118,18 +122,7 @@ package enum ZoneCache {
     if let item = Shards.pop(cpu, index) { return item }
     let list = fetch(zone, node: node, cpu: cpu)
     if list == 0 { return 0 }
-    let room = UInt64((anax_state().pointee.zones! + zone).pointee.list_limit)
-    let item = list &>> 16
-    // A list of one is not looked into: its item may lie on a page that nobody has touched.
-    if list & 0xffff == room &- 1 { return item }
-    let rest = UnsafePointer<UInt64>(bitPattern: UInt(item))!.pointee
-    if rest &>> 16 != 0 {
-      let home = Region.node(ofPage: Region.page(of: rest &>> 16))
-      if home != node || !Shards.put(cpu, index, list: rest) {
-        Home(zone: zone, node: home).deposit(list: rest, cpu: cpu)
-      }
-    }
-    return item
+    return first(of: list, zone, node: node, cpu: cpu) { Shards.put(cpu, index, list: $0) }
   }
 
   /// Takes back an item for which the CPU's list had no room. `index` is the item's [node][zone]. True when items went as far as

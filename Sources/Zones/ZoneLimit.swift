@@ -6,6 +6,13 @@
 // their slabs, so that a zone at its limit does not take its caches back at every request. Where caches cannot be taken back
 // (no membarrier), such zones do without them.
 //
+// | claimed | by | order |
+// |---|---|---|
+// | n → n + 1, where n is below the ceiling | who wants an item, before it looks for one | CAS, acquire and release |
+// | n → n - 1 | the same, where there was no memory | relaxed |
+// | n → n - k | who sent k items back to their slabs, after that | relaxed: a count, nothing is read through it |
+// So it is never less than what is out; a thread stopped between the count and the item keeps one item of the limit.
+//
 // | class | ceiling of a limit L with reserves S (system) and I (interrupt) |
 // |---|---|
 // | normal | L - S - I |

@@ -113,7 +113,7 @@ package enum ZoneRegistry {
     anax_store32_relaxed(anax_zone_fast(zone), 0)
     anax_fence()
     var failure = ZoneFailure.busy
-    if AtomicWord(anax_home_busy(Home(zone: handle.id, node: 0).entry)).loadAcquire() == 0, empty(handle.id, &failure) {
+    if !ZoneBusy.isBusy(handle.id), empty(handle.id, &failure) {
       // An id that a CPU still has a list of, if only an empty one with its room, is not used again.
       if CacheCensus.isClear(zone: handle.id) { state.storeRelease(0) }
       return

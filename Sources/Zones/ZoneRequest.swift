@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to user zones. The hit path lies in the Swift face: it compares the zone's `fast` word with the generation of the
-// handle and pops or pushes the CPU's list. What does not hit comes here. `busy` counts who is here, so that a zone is not
+// handle and pops or pushes the CPU's list. What does not hit comes here. ZoneBusy counts who is here, so that a zone is not
 // ended under them. Lock-free from any thread and signal handler; what is no item of the zone stops the process.
 
 import CAnax
@@ -29,11 +29,8 @@ package enum ZoneRequest {
     {
       return item
     }
-    let busy = AtomicWord(anax_home_busy(Home(zone: id, node: 0).entry))
-    busy.add(1)
-    defer { busy.subtract(1) }
-    // Against ZoneRegistry.destroy: either this sees the zone's end, or that sees this.
-    anax_fence()
+    let process = ZoneBusy.enter(id)
+    defer { ZoneBusy.leave(id, process) }
     if AtomicWord(anax_zone_state(zone)).loadAcquire() != 2 || zone.pointee.generation != generation { throw .ended }
     var noMemory = true
     let item: UInt64

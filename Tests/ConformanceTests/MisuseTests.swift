@@ -66,8 +66,38 @@ private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Boo
       let block = anax_malloc(1 << 20)!
       anax_free(block + 64)
     }
-    let lines = said(result.standardErrorContent)
-    #expect(isOneLine(lines, "free of a large block that is free already, or of its middle: ", ""))
+    #expect(isOneLine(said(result.standardErrorContent), "free of the middle of a large block: ", ""))
+  }
+
+  /// No block begins in that page.
+  @Test func laterPageOfALargeBlockIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = anax_malloc(1 << 20)!
+      anax_free(block + (1 << 19))
+    }
+    #expect(isOneLine(said(result.standardErrorContent), "free of the middle of a large block: ", ""))
+  }
+
+  /// Memory of the heap that is nobody's yet.
+  @Test func addressThatWasNeverGivenIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = anax_malloc(1 << 20)!
+      anax_free(block + (8 << 30))
+    }
+    #expect(
+      isOneLine(said(result.standardErrorContent), "free of a block that is free already, or was never given: ", ""))
+  }
+
+  /// Its slab has ended: the page is no slab's any more.
+  @Test func secondFreeOfASmallBlockWhoseSlabHasEndedIsNamed() async throws {
+    let result = try await #require(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let block = anax_malloc(30_000)
+      anax_free(block)
+      _ = anax_purge()
+      anax_free(block)
+    }
+    #expect(
+      isOneLine(said(result.standardErrorContent), "free of a block that is free already, or was never given: ", ""))
   }
 
   @Test func secondFreeOfALargeBlockIsNamed() async throws {
@@ -76,8 +106,8 @@ private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Boo
       anax_free(block)
       anax_free(block)
     }
-    let lines = said(result.standardErrorContent)
-    #expect(isOneLine(lines, "free of a large block that is free already, or of its middle: ", ""))
+    #expect(
+      isOneLine(said(result.standardErrorContent), "free of a block that is free already, or was never given: ", ""))
   }
 
   @Test func foreignPointerIsNamed() async throws {

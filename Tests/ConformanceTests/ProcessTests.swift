@@ -112,6 +112,16 @@ enum Mechanism: String, CaseIterable, Sendable {
     #expect(!without.succeeded, "without the helper the memory went back too: the test shows nothing")
   }
 
+  @Test func helperDoesNotKeepTheChildOfAForkAlive() throws {
+    let outcome = try probe("last-thread-of-child")
+    #expect(outcome.succeeded, "\(outcome)")
+  }
+
+  @Test func helperThatAWorkerStartedOutlivesTheWorker() throws {
+    let outcome = try probe("helper-of-worker", ["ANAX_HELPER": "0"])
+    #expect(outcome.succeeded, "\(outcome)")
+  }
+
   @Test func helperDoesNotKeepAProcessAlive() throws {
     let start = ContinuousClock.now
     let outcome = try probe("last-thread")

@@ -3,37 +3,10 @@
 // process of its own: the fake is process-wide.
 
 import CAnax
-import Glibc
 import Machine
 import Testing
 
-/// The files of the played machine, by path; a descriptor is 1000 and the file's place. Set before the fake is used.
-private nonisolated(unsafe) var files: [(path: String, text: String)] = []
-private nonisolated(unsafe) var ended = false
-
-private let playFiles: anax_fake_kernel = { number, a, b, c, _, _, _ in
-  if number == anax_sys_openat {
-    let path = String(cString: UnsafePointer<CChar>(bitPattern: b)!)
-    ended = false
-    guard let place = files.firstIndex(where: { $0.path == path }) else { return -Int(ENOENT) }
-    return 1000 + place
-  }
-  if number == anax_sys_read {
-    if ended { return 0 }
-    ended = true
-    let bytes = Array(files[a - 1000].text.utf8.prefix(c))
-    memcpy(UnsafeMutableRawPointer(bitPattern: b)!, bytes, bytes.count)
-    return bytes.count
-  }
-  return 0
-}
-
-private func limit(_ played: [(String, String)]) -> UInt64 {
-  files = played.map { (path: $0.0, text: $0.1) }
-  anax_state().pointee.fake_kernel = playFiles
-  defer { anax_state().pointee.fake_kernel = nil }
-  return MemoryLimit.bytes()
-}
+private func limit(_ played: [(String, String)]) -> UInt64 { PlayedFiles.play(played) { MemoryLimit.bytes() } }
 
 @Suite struct MemoryLimitTests {
   @Test func containerOfVersion2() async {
@@ -50,6 +23,20 @@ private func limit(_ played: [(String, String)]) -> UInt64 {
         ("/sys/fs/cgroup/system.slice/service/memory.max", "268435456\n"),
       ]
       #expect(limit(played) == 256 << 20)
+    }
+  }
+
+  @Test func aGroupAboveIsTighterThanTheOwn() async {
+    await #expect(processExitsWith: .success) {
+      let played = [
+        ("/sys/fs/cgroup/memory.max", "max\n"),
+        ("/proc/self/cgroup", "0::/kubepods.slice/pod7.slice/container\n"),
+        ("/sys/fs/cgroup/kubepods.slice/memory.max", "1073741824\n"),
+        ("/sys/fs/cgroup/kubepods.slice/pod7.slice/memory.max", "134217728\n"),
+        ("/sys/fs/cgroup/kubepods.slice/pod7.slice/container/memory.max", "max\n"),
+      ]
+      #expect(limit(played) == 128 << 20)
+      #expect(limit(played.filter { !$0.0.contains("pod7.slice/") || $0.0.contains("container") }) == 1 << 30)
     }
   }
 

@@ -28,6 +28,8 @@ int main(int count, char **arguments) {
   if (!strcmp(mode, "foreign")) done = probe_foreign();
   if (!strcmp(mode, "silence")) done = probe_silence();
   if (!strcmp(mode, "last-thread")) done = probe_last_thread();
+  if (!strcmp(mode, "last-thread-of-child")) done = probe_last_thread_of_child();
+  if (!strcmp(mode, "helper-of-worker")) done = probe_helper_of_worker();
   if (!done) fail("there is no such mode");
   puts("ok");
   return 0;

@@ -22,6 +22,8 @@ int probe_options(void);
 int probe_foreign(void);
 int probe_silence(void);
 int probe_last_thread(void);
+int probe_last_thread_of_child(void);
+int probe_helper_of_worker(void);
 
 #ifdef __cplusplus
 }

@@ -2,10 +2,13 @@
 // Threads, forks and signals.
 #include "load.h"
 
+#include "CAnaxMalloc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -170,6 +173,53 @@ int probe_last_thread(void) {
   pthread_create(&thread, NULL, outlive, NULL);
   pthread_detach(thread);
   pthread_exit(NULL);
+}
+
+static void *fork_and_outlive(void *unused) {
+  (void)unused;
+  pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    // This is the child's main thread, and has its helper.
+    int error = anax_helper_start();
+    if (error) fail("anax_helper_start");
+    pthread_t thread;
+    pthread_create(&thread, NULL, outlive, NULL);
+    pthread_detach(thread);
+    pthread_exit(NULL);
+  }
+  int status = 0;
+  for (int turn = 0; turn < 150; turn++) {
+    pid_t ended = waitpid(child, &status, WNOHANG);
+    if (ended == child) return (void *)(intptr_t)(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    usleep(100000);
+  }
+  kill(child, SIGKILL);
+  return NULL;
+}
+
+/// The same in a child that a worker thread forked. The child says "ok".
+int probe_last_thread_of_child(void) {
+  pthread_t thread;
+  void *ended = NULL;
+  pthread_create(&thread, NULL, fork_and_outlive, NULL);
+  pthread_join(thread, &ended);
+  if (!ended) fail("the helper keeps the child of a fork alive");
+  exit(0);
+}
+
+static void *start_helper(void *unused) {
+  (void)unused;
+  if (anax_helper_start()) fail("anax_helper_start");
+  return NULL;
+}
+
+/// A helper that a worker thread started goes on when that thread has ended.
+int probe_helper_of_worker(void) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, start_helper, NULL);
+  pthread_join(thread, NULL);
+  return probe_silence();
 }
 
 /// Frees 32 MiB, which the process may keep for a while, and falls silent: the helper gives the memory back.

@@ -34,7 +34,8 @@ struct SlabModel {
     return true
   }
 
-  func free(_ program: inout Program) {
+  /// `zone`: the one whose item the freer believes to have.
+  func free(_ program: inout Program, zone: Int) {
     let first = program.here
     let bit: Program.Step = { world, thread in
       let mask = world[thread, 4]
@@ -47,6 +48,9 @@ struct SlabModel {
       if world[thread, 4] == 0 { world.go(thread, first + 5) } else { load(&world, thread) }
     }
     let count: Program.Step = { world, thread in
+      if world[thread, 1] == SlabModel.none || world[thread, 2] != zone {
+        world.fail("an item that was out is taken for a double free")
+      }
       let wasFull = world[thread, 1] == SlabModel.full
       let new = (world[thread, 0] + 1, SlabModel.open, world[thread, 2], world[thread, 3])
       if compareExchange(&world, thread, new) {
@@ -137,13 +141,13 @@ struct SlabModel {
     }
     program.add { _, _ in }
     precondition(program.here == end)
-    free(&program)
+    free(&program, zone: zone)
     return program
   }
 
   func freer() -> Program {
     var program = Program()
-    free(&program)
+    free(&program, zone: 1)
     return program
   }
 

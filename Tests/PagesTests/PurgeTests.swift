@@ -128,6 +128,30 @@ enum Live {
     }
   }
 
+  @Test func theCapReturnsDownToSevenEighthsAndNoFurther() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_KEEP_FLOOR", "8388608", 1)
+      setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      Live.start()
+      let runs = (0..<256).map { _ in Live.allocate(16) }
+      for run in runs { Live.write(run, 16, 1) }
+      let returned = { AtomicWord(anax_node_purged_pages(Live.node)).loadRelaxed() }
+      var sweeps = 0
+      for run in runs {
+        let before = returned()
+        Pages.release(page: run.page, count: 16)
+        let dirty = Live.dirty * Live.pageBytes
+        #expect(dirty <= 8 << 20)
+        if returned() == before { continue }
+        sweeps += 1
+        #expect(dirty == 7 << 20, "a sweep of the cap stops at seven eighths")
+      }
+      // 8 MiB are freed beyond the cap, a MiB a sweep.
+      #expect(sweeps >= 7)
+      Live.checkCounts()
+    }
+  }
+
   @Test func aHeapThatBreathesDeeperThanTheCapRaisesIt() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
@@ -167,6 +191,12 @@ enum Live {
       Live.write(run, 5, 1)
       Pages.release(page: run.page, count: 5)
       #expect(Live.dirty == 0 && Live.isZero(page: run.page, 5))
+      // Beyond the cap too.
+      let more = UInt64(Tunable.pageKeepFloor.value) / Live.pageBytes + 512
+      let large = Live.allocate(more)
+      Live.write(large, more, 1)
+      Pages.release(page: large.page, count: more)
+      #expect(Live.dirty == 0)
     }
   }
 

@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test func aMoveIsRememberedThroughEveryChange() throws {
-    let moved = Run(word: Self.live.word | Run.moved)
-    #expect(try Self.changed(moved, .hold, .wire, .unwire, .release).isMoved)
+    let moved = Run(word: Self.live.word | Run.ownMapping)
+    #expect(try Self.changed(moved, .hold, .wire, .unwire, .release).hasOwnMapping)
   }
 }

@@ -10,6 +10,13 @@ import Testing
 
 @testable import PerCPU
 
+extension CPUBlocks {
+  /// One CPU's old block, as a reclaimer gets it; `finish` must follow.
+  static func takeOne(_ cpu: Int) -> UnsafeMutablePointer<UInt64>? {
+    swap(cpu) ? take(cpu, stopped: Ladder.stopSections()) : nil
+  }
+}
+
 enum LeftOver {
   nonisolated(unsafe) static var blocks: [UnsafeMutableRawPointer] = []
 }
@@ -54,7 +61,7 @@ enum LeftOver {
       let block = Heap.allocate(64)
       #expect(block != nil)
       Heap.free(block)
-      for cpu in 0..<Int(anax_state().pointee.cpu_count) { #expect(CPUBlocks.swap(cpu) == nil) }
+      for cpu in 0..<Int(anax_state().pointee.cpu_count) { #expect(CPUBlocks.takeOne(cpu) == nil) }
     }
   }
 
@@ -69,7 +76,7 @@ enum LeftOver {
         number == anax_sys_membarrier ? Int(-EPERM) : anax_system_call(number, a, b, c, d, e, f)
       }
       let before = (0..<Int(anax_state().pointee.cpu_count)).map { anax_release_table()[$0] }
-      for cpu in before.indices { #expect(CPUBlocks.swap(cpu) == nil) }
+      for cpu in before.indices { #expect(CPUBlocks.takeOne(cpu) == nil) }
       #expect(anax_state().pointee.membarrier == 0)
       #expect(before == before.indices.map { anax_release_table()[$0] })
       let again = Heap.allocate(64)
@@ -98,13 +105,13 @@ enum LeftOver {
         LeftOver.blocks = []
         return Int(-EPERM)
       }
-      #expect(CPUBlocks.swap(cpu) == nil)
+      #expect(CPUBlocks.takeOne(cpu) == nil)
       #expect(LeftOver.blocks.isEmpty)
       let replacement = UnsafeBufferPointer(
         start: UnsafePointer<UInt64>(bitPattern: UInt(CPUBlocks.block(cpu, 1))),
         count: Int(anax_state().pointee.block_bytes) / 8)
       #expect(replacement.contains { $0 >> 16 != 0 }, "the test put nothing there")
-      #expect(CPUBlocks.swap(cpu) == nil)
+      #expect(CPUBlocks.takeOne(cpu) == nil)
       // A size that was not asked for yet: a slow path.
       #expect(Heap.allocate(3000) != nil)
       #expect(replacement.allSatisfy { $0 == 0 })
@@ -121,9 +128,9 @@ enum LeftOver {
       for block in blocks { Heap.free(block) }
       var swapped = 0
       for cpu in 0..<Int(anax_state().pointee.cpu_count) {
-        guard let old = CPUBlocks.swap(cpu) else { continue }
+        guard let old = CPUBlocks.takeOne(cpu) else { continue }
         swapped += 1
-        #expect(CPUBlocks.swap(cpu) == nil, "a second reclaimer passes by")
+        #expect(CPUBlocks.takeOne(cpu) == nil, "a second reclaimer passes by")
         let words = UnsafeBufferPointer(start: old, count: Int(anax_state().pointee.block_bytes) / 8)
         let seen = Array(words)
         blocks = (0..<100).map { _ in Heap.allocate(64)! }
@@ -137,6 +144,23 @@ enum LeftOver {
 }
 
 @Suite struct ShardTests {
+  /// Also where nobody has freed anything yet.
+  @Test func whatARefillLeavesInAShardIsSeen() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_RUNG", "D", 1)
+      #expect(Engine.ensureStarted())
+      #expect(anax_state().pointee.shards_used == 0)
+      // The first item of a page comes alone.
+      for _ in 0..<3 { #expect(Heap.allocate(100) != nil) }
+      let locks = Int(anax_state().pointee.cpu_count)
+      let words = (0..<locks).flatMap { shard in (1..<128).map { Shards.word(shard, $0).loadRelaxed() } }
+      #expect(words.contains { $0 >> 16 != 0 }, "the test put nothing there")
+      #expect(anax_state().pointee.shards_used == 1)
+      let zone = (1..<128).first { CacheCensus.items(node: 0, zone: $0, room: 1000) > 0 }
+      #expect(zone != nil)
+    }
+  }
+
   @Test func aTakenShardIsPassedByAndAChildOpensIt() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_RUNG", "D", 1)
@@ -179,7 +203,7 @@ enum LeftOver {
       let first = ForkEpoch.tryLock(word)
       #expect(first != nil && word.pointee == first)
       #expect(ForkEpoch.tryLock(word) == nil, "held")
-      // As if taken 2^35 cycles ago.
+      // As if taken 32 half seconds ago.
       let old = word.pointee &- 32 << 32
       word.pointee = old
       let second = ForkEpoch.tryLock(word)

@@ -58,6 +58,10 @@ enum Stopped {
   }
 }
 
+extension Slab {
+  func isClaimed(_ slot: UInt64) -> Bool { bits(Int(slot / 64)).loadRelaxed() >> (slot & 63) & 1 == 1 }
+}
+
 @Suite struct SlabTests {
   @Test func claimChainsRisingAddressesAndCounts() async {
     await #expect(processExitsWith: .success) {
@@ -114,7 +118,7 @@ enum Stopped {
       #expect(tests.strip(slab, zone, 20, from: 0) == 20)
       #expect(tests.strip(slab, zone, 20, from: 20) == 20)
       // Slots 3 to 9 come back, then all of the second strip.
-      _ = slab.release(word: 0, mask: 0x3f8)
+      _ = slab.release(word: 0, mask: 0x3f8, zone: 101)
       #expect(tests.strip(slab, zone, 5, from: 3) == 5)
       // Two are too few: nothing is claimed.
       #expect(tests.strip(slab, zone, 20, from: 8) == 0)
@@ -133,13 +137,13 @@ enum Stopped {
       #expect(tests.strip(slab, home.zone, 100, from: 100) == 100)
       #expect(tests.strip(slab, home.zone, 100, from: 200) == 100)
       // The first word's upper half and the third word are free, the second is not.
-      _ = slab.release(word: 0, mask: 0xffff_ffff_0000_0000)
-      _ = slab.release(word: 2, mask: ~0)
+      _ = slab.release(word: 0, mask: 0xffff_ffff_0000_0000, zone: 101)
+      _ = slab.release(word: 2, mask: ~0, zone: 101)
       #expect(tests.strip(slab, home.zone, 100, from: 32) == 32)
       #expect(tests.strip(slab, home.zone, 100, from: 128) == 64)
       // Across a word's end, and what is left goes back whole.
-      _ = slab.release(word: 3, mask: 0xff00_0000_0000_0000)
-      _ = slab.release(word: 4, mask: 0xffff)
+      _ = slab.release(word: 3, mask: 0xff00_0000_0000_0000, zone: 101)
+      _ = slab.release(word: 4, mask: 0xffff, zone: 101)
       #expect(tests.strip(slab, home.zone, 100, from: 248) == 24)
       let next = slab.firstSlot(home.zone) + 250 * 64
       home.releaseToSlabs(strip: Strip(next: next, count: 20, toSkip: ~0, home.zone).word)
@@ -162,11 +166,11 @@ enum Stopped {
       #expect(items.count == Int(slots) && Set(items).count == items.count)
       #expect(slab.gate.loadRelaxed() & Slab.stateMask == Slab.full)
       #expect(!slab.retire(home.zone), "items are out")
-      let first = slab.release(word: 0, mask: 1)
+      let first = slab.release(word: 0, mask: 1, zone: 100)
       #expect(first?.free == 1 && first?.push == true)
-      let second = slab.release(word: 0, mask: 6)
+      let second = slab.release(word: 0, mask: 6, zone: 100)
       #expect(second?.free == 3 && second?.push == false)
-      #expect(slab.release(word: 0, mask: 1) == nil, "a double free")
+      #expect(slab.release(word: 0, mask: 1, zone: 100) == nil, "a double free")
     }
   }
 
@@ -319,6 +323,46 @@ enum Stopped {
       let home = Lists.home()
       let list = home.claimFromSlabs(wanted: 1, cpu: 0)
       home.releaseToSlabs(list: list)
+      home.releaseToSlabs(list: list)
+    }
+  }
+}
+
+@Suite struct LateDoubleFreeTests {
+  /// Between the two frees the slab was retired, and its pages cut anew for another zone, which has an item there.
+  @Test func itStopsTheProcessInsteadOfFreeingTheOtherZonesItem() async {
+    let result = await #expect(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
+      let home = Lists.home()
+      let slab = home.makeSlab(cpu: 0)!
+      var free: UInt64 = 0
+      var claimed: UInt64 = 0
+      let list = slab.claim(1, home.zone, onto: UInt64(home.zone.pointee.list_limit), free: &free, claimed: &claimed)
+      home.releaseToSlabs(list: list)
+      #expect(home.retire(slab))
+      let other = Lists.zone(101, size: 512, limit: 0)
+      let next = other.makeSlab(cpu: 0)!
+      guard next.index == slab.index, claimed == 1 else { exit(3) }
+      let taken = next.claim(1, other.zone, onto: UInt64(other.zone.pointee.list_limit), free: &free, claimed: &claimed)
+      guard taken >> 16 == list >> 16 else { exit(4) }
+      UnsafeMutablePointer<UInt64>(bitPattern: UInt(list >> 16))!.pointee = 0
+      home.releaseToSlabs(list: list)
+    }
+    let said = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(said.contains("anax: double free of 0x") && said.contains(", zone test-100"), "\(said)")
+  }
+
+  /// The slab is retired, and nobody has its pages.
+  @Test func itStopsTheProcessWhereTheSlabSleeps() async {
+    await #expect(processExitsWith: .signal(SIGABRT)) {
+      let home = Lists.home()
+      let slab = home.makeSlab(cpu: 0)!
+      var free: UInt64 = 0
+      var claimed: UInt64 = 0
+      let list = slab.claim(1, home.zone, onto: UInt64(home.zone.pointee.list_limit), free: &free, claimed: &claimed)
+      home.releaseToSlabs(list: list)
+      #expect(home.retire(slab))
+      // As a bit that was left claimed would let it through.
+      slab.bits(0).claim(bits: 1)
       home.releaseToSlabs(list: list)
     }
   }

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,12 +16,6 @@ ANAX_INLINE int64_t anax_rseq_feature_bytes(void) { return (int64_t)getauxval(27
 /// SIGABRT, as the C library raises it; a handler of the program's runs first.
 ANAX_ENGINE static inline _Noreturn void anax_abort(void) { abort(); }
 
-/// Bytes of main memory; 1 GiB where the kernel does not say.
-ANAX_INLINE uint64_t anax_memory_bytes(void) {
-  struct sysinfo info;
-  if (anax_system_call(SYS_sysinfo, (long)&info, 0, 0, 0, 0, 0) != 0) return 1ull << 30;
-  return (uint64_t)info.totalram * info.mem_unit;
-}
 #define ANAX_RLIMIT_AS 9
 
 extern int sched_getcpu(void);

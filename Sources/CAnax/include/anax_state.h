@@ -50,7 +50,7 @@ struct anax_batch {
   uint32_t next;
   uint32_t count;
   uint32_t cpu;
-  uint32_t zone;
+  uint32_t unused_word;
   uint64_t unused[4];
   uint32_t items[ANAX_BATCH_ITEMS];  // in units of 16 bytes
 };
@@ -157,12 +157,11 @@ struct anax_state {
   uint64_t sweeping;                   // epoch of the process that sweeps
   uint64_t epochs;
   uint64_t zone_top;
-  uint64_t page_bytes;
   uint64_t reclaims;
   uint64_t left_overs;                 // 1: some block is left over (see CPUBlocks)
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
-  uint64_t moved;                      // live blocks that the kernel moved
+  uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
   uint64_t shards_used;                // 1: some thread came without an area
   anax_fake_kernel _Nullable fake_kernel;
 };
@@ -244,5 +243,5 @@ ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, skew)
-ANAX_FIELD(state, moved)
+ANAX_FIELD(state, own_mappings)
 #undef ANAX_FIELD

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// An explicit node, on a machine with two that are played: what the kernel is asked for, and that nothing of it outlives the run.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Testing
+
+@testable import Pages
+
+private enum Asked {
+  struct Call: Equatable {
+    var address: UInt64
+    var bytes: Int
+    var policy: Int
+    var nodes: UInt64
+    var flags: Int
+  }
+  nonisolated(unsafe) static var calls: [Call] = []
+  nonisolated(unsafe) static var remapped: [UInt64] = []
+  nonisolated(unsafe) static var answer = 0
+
+  /// The kernel is the real one but for mbind.
+  static func listen() {
+    anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+      if number == anax_sys_mbind {
+        let nodes = UnsafePointer<UInt64>(bitPattern: d)!.pointee
+        Asked.calls.append(Call(address: UInt64(UInt(bitPattern: a)), bytes: b, policy: c, nodes: nodes, flags: f))
+        return Asked.answer
+      }
+      if number == anax_sys_mmap, d & Int(MAP_FIXED) != 0 { Asked.remapped.append(UInt64(UInt(bitPattern: a))) }
+      return anax_system_call(number, a, b, c, d, e, f)
+    }
+  }
+
+  static func call(_ page: UInt64, _ pages: UInt64, nodes: UInt64, flags: Int) -> Call {
+    let address = Region.address(ofPage: page)
+    return Call(address: address, bytes: Int(pages << Region.pageShift), policy: 1, nodes: nodes, flags: flags)
+  }
+
+  static func write(_ run: PageRun, _ pages: UInt64) {
+    memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, 1, Int(pages << Region.pageShift))
+  }
+
+  static func run(_ count: UInt64, node: Int?) throws -> PageRun {
+    try PageRequest.allocate(count: count, alignment: 1, node: node, zeroed: false, .normal)
+  }
+}
+
+@Suite struct NodePolicyTests {
+  @Test func anExplicitNodeIsPreferredUntilTheRunEnds() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      let run = try Asked.run(3, node: 1)
+      #expect(Region.node(ofPage: run.page) == 1)
+      #expect(Asked.calls == [Asked.call(run.page, 3, nodes: 2, flags: 0)])
+      Asked.write(run, 3)
+      try PageRequest.hold(page: run.page)
+      try PageRequest.release(page: run.page)
+      #expect(Asked.remapped.isEmpty, "it is held")
+      try PageRequest.unhold(page: run.page)
+      #expect(Asked.remapped == [run.address])
+      #expect(anax_state().pointee.own_mappings == 0)
+      #expect(AtomicWord(anax_node_dirty_pages(Pages.node(1))).loadRelaxed() == 0)
+      // Others get the pages, which are as new.
+      let next = Pages.allocate(node: 1, cpu: 1, count: 3)!
+      #expect(next.page == run.page && next.zero)
+      #expect(Asked.calls.count == 1)
+      Pages.release(page: next.page, count: 3)
+      // What lies there already is moved.
+      let again = try Asked.run(3, node: 1)
+      #expect(!again.zero && Asked.calls.last?.flags == 2)
+      let colored = try PageRequest.allocateColored(index: 1, objectColor: 0, node: 0, zeroed: false, .normal)
+      #expect(Asked.calls.last == Asked.call(colored.page, 1, nodes: 1, flags: 0))
+      #expect(anax_state().pointee.own_mappings == 2)
+    }
+  }
+
+  @Test func withoutAWishTheKernelIsNotAsked() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      let run = try Asked.run(3, node: nil)
+      try PageRequest.release(page: run.page)
+      #expect(Asked.calls.isEmpty && Asked.remapped.isEmpty)
+    }
+  }
+
+  @Test func aKernelThatRefusesChangesNothing() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      for code in [EPERM, ENOSYS, EINVAL] {
+        Asked.answer = -Int(code)
+        let run = try Asked.run(3, node: 0)
+        #expect(anax_state().pointee.own_mappings == 0)
+        try PageRequest.release(page: run.page)
+      }
+      #expect(Asked.calls.count == 3 && Asked.remapped.isEmpty)
+    }
+  }
+
+  /// The played second node is none of this machine's: a real kernel refuses it, and takes the first.
+  @Test func theRealKernelIsAsked() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      for node in [0, 1] {
+        let run = try Asked.run(5, node: node)
+        Asked.write(run, 5)
+        try PageRequest.release(page: run.page)
+        #expect(Pages.allocate(node: node, cpu: 0, count: 5)?.page == run.page)
+      }
+      #expect(anax_state().pointee.own_mappings == 0)
+    }
+  }
+}

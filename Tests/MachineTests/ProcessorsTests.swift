@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine reads of CPUs and nodes at its start, from files played by a fake kernel. Each case is a process of its own.
+
+import CAnax
+import Machine
+import Testing
+
+/// The nodes in the order in which each is asked, for the nodes that are online.
+private func orders(_ online: [Int], _ list: String, _ distances: [String]) -> [[Int]] {
+  var files = [("/sys/devices/system/cpu/possible", "0-7\n"), ("/sys/devices/system/node/online", list + "\n")]
+  for (node, text) in zip(online, distances) {
+    files.append(("/sys/devices/system/node/node\(node)/cpulist", "\(node)\n"))
+    files.append(("/sys/devices/system/node/node\(node)/distance", text + "\n"))
+  }
+  PlayedFiles.play(files) { Processors.read() }
+  let nodes = Int(anax_state().pointee.node_count)
+  return online.filter { $0 < nodes }.map { node in
+    (0..<nodes).map { Int(anax_node_order_table()[node * Int(ANAX_NODES_MAX) + $0]) }
+  }
+}
+
+@Suite struct ProcessorsTests {
+  @Test func nodesByDistance() async {
+    await #expect(processExitsWith: .success) {
+      #expect(orders([0, 1, 2], "0-2", ["10 30 20", "30 10 20", "20 30 10"]) == [[0, 2, 1], [1, 2, 0], [2, 0, 1]])
+      #expect(anax_cpu_node_table()[2] == 2)
+    }
+  }
+
+  /// The kernel writes a column for each node that is online.
+  @Test func distancesOfSparseNodes() async {
+    await #expect(processExitsWith: .success) {
+      let asked = orders([0, 2, 5], "0,2,5", ["10 40 20", "40 10 30", "20 30 10"])
+      #expect(asked.map { $0.filter { [0, 2, 5].contains($0) } } == [[0, 5, 2], [2, 5, 0], [5, 0, 2]])
+      // What is not there comes last.
+      #expect(asked.allSatisfy { Set($0.suffix(3)) == [1, 3, 4] && Set($0).count == 6 })
+    }
+  }
+
+  /// More nodes than have a home of their own: their columns are left out.
+  @Test func nodesBeyondTheHomes() async {
+    await #expect(processExitsWith: .success) {
+      let asked = orders([0, 3, 40], "0,3,40", ["10 20 15", "20 10 15", "15 15 10"])
+      #expect(asked[0].prefix(2) == [0, 3] && asked[1].prefix(2) == [3, 0])
+    }
+  }
+}
