@@ -104,6 +104,7 @@ struct anax_token_state {
   uint64_t sanitized;   // 1: built for the race detector
   anax_token_hook _Nullable hook;  // called after every wait
   void *_Nullable hook_context;
+  uint64_t letting_hook;  // of debug builds: Anax/TokenLetting.swift
   struct anax_token_statistics total;
 };
 
@@ -194,6 +195,7 @@ ANAX_TOKEN_FIELD(token_thread, uint64_t, epoch)
 ANAX_TOKEN_FIELD(token_thread, uint64_t, waiting)
 ANAX_TOKEN_FIELD(token_state, uint64_t, started)
 ANAX_TOKEN_FIELD(token_state, uint64_t, epoch)
+ANAX_TOKEN_FIELD(token_state, uint64_t, letting_hook)
 ANAX_TOKEN_FIELD(token_state, uint64_t, thread_top)
 ANAX_TOKEN_FIELD(token_state, uint64_t, thread_free)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_top)
