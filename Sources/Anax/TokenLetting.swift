@@ -4,7 +4,7 @@
 
 import CAnax
 import CAnaxTokens
-import Synchronization
+import LockFree
 import Tokens
 
 /// One blocking point at which tokens were let go, marked when the thread has them all again. Debug builds only.
@@ -55,8 +55,7 @@ public struct TokenLetting: Sendable {
   /// The closure runs while the tokens are held and must not ask for tokens. Meant to be set once: the closure before may still be
   /// running elsewhere, and is never freed. Never called where ``isMarked`` is false.
   public static func observe(_ hook: (@Sendable (TokenLetting) -> Void)?) {
-    let box = hook.map { UInt(bitPattern: Unmanaged.passRetained(Hook($0)).toOpaque()) } ?? 0
-    Self.hook.store(box, ordering: .releasing)
+    Self.hook.storeRelease(hook.map { UInt64(UInt(bitPattern: Unmanaged.passRetained(Hook($0)).toOpaque())) } ?? 0)
   }
 
   fileprivate final class Hook: Sendable {
@@ -64,7 +63,7 @@ public struct TokenLetting: Sendable {
     init(_ body: @escaping @Sendable (TokenLetting) -> Void) { self.body = body }
   }
 
-  fileprivate static let hook = Atomic<UInt>(0)
+  fileprivate static var hook: AtomicWord { AtomicWord(anax_token_letting_hook_word()) }
 }
 
 extension TokenLetting: CustomStringConvertible {
@@ -93,7 +92,7 @@ struct Marked {
 
     @usableFromInline
     init() {
-      guard TokenLetting.hook.load(ordering: .relaxed) != 0 else { return }
+      guard TokenLetting.hook.loadRelaxed() != 0 else { return }
       let thread = anax_token_thread()
       count = Int(thread.pointee.count)
       for place in 0..<count {
@@ -106,7 +105,7 @@ struct Marked {
     @usableFromInline
     func end(_ point: Point, _ token: UnsafeMutablePointer<anax_token>?) {
       if count == 0 { return }
-      guard let box = UnsafeRawPointer(bitPattern: TokenLetting.hook.load(ordering: .acquiring)) else { return }
+      guard let box = UnsafeRawPointer(bitPattern: UInt(TokenLetting.hook.loadAcquire())) else { return }
       let thread = anax_token_thread()
       var parts: [TokenLetting.Part] = []
       for place in 0..<min(count, Int(thread.pointee.count)) {

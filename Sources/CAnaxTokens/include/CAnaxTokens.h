@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 #include "anax_attributes.h"
+#include "anax_token_face.h"
 
 enum {
   /// Tokens that one thread may hold at once (LWKT_MAXTOKENS).
