@@ -55,8 +55,7 @@ public struct TokenLetting: Sendable {
   /// The closure runs while the tokens are held and must not ask for tokens. Meant to be set once: the closure before may still be
   /// running elsewhere, and is never freed. Never called where ``isMarked`` is false.
   public static func observe(_ hook: (@Sendable (TokenLetting) -> Void)?) {
-    let box = hook.map { UInt(bitPattern: Unmanaged.passRetained(Hook($0)).toOpaque()) } ?? 0
-    Self.hook.storeRelease(UInt64(box))
+    Self.hook.storeRelease(hook.map { UInt64(UInt(bitPattern: Unmanaged.passRetained(Hook($0)).toOpaque())) } ?? 0)
   }
 
   fileprivate final class Hook: Sendable {
@@ -64,8 +63,7 @@ public struct TokenLetting: Sendable {
     init(_ body: @escaping @Sendable (TokenLetting) -> Void) { self.body = body }
   }
 
-  /// In C's storage: what is made at its first use would hang the child of a fork that fell into its making.
-  fileprivate static var hook: AtomicWord { AtomicWord(anax_token_state_letting_hook_word(anax_token_state())) }
+  fileprivate static var hook: AtomicWord { AtomicWord(anax_token_letting_hook_word()) }
 }
 
 extension TokenLetting: CustomStringConvertible {

@@ -2,7 +2,6 @@
 // The tunables as the program sees them: the one table of Machine, read and set by name.
 
 import Machine
-import Synchronization
 
 /// What can be set: by environment variable when the process starts, and, where ``Entry/isLive``, by the running program.
 ///
@@ -50,14 +49,6 @@ public enum Tunables {
     return Int(tunable.value)
   }
 
-  /// A bit for each row that the program has set, whatever to.
-  private static let chosen = Atomic<UInt64>(0)
-
-  /// Whether the program has set it.
-  static func isChosen(_ tunable: Tunable) -> Bool {
-    chosen.load(ordering: .relaxed) & 1 << UInt64(tunable.index) != 0
-  }
-
   /// Sets the value for the rest of the process. Nothing changes when it throws.
   ///
   /// - Throws: ``TunablesError``, whose text names the tunable, the value and the range.
@@ -65,8 +56,7 @@ public enum Tunables {
     Tunable.start()
     guard let tunable = Tunable(name: name) else { throw .unknown(name) }
     do throws(TunableError) {
-      try tunable.set(Int64(value))
-      chosen.bitwiseOr(1 << UInt64(tunable.index), ordering: .relaxed)
+      try tunable.choose(Int64(value))
     } catch {
       let entry = Entry(tunable)
       switch error {

@@ -8,7 +8,7 @@ package func setTunable(_ name: UnsafePointer<CChar>?, _ value: Int64) -> CInt {
   Tunable.start()
   guard let name, let tunable = Tunable(name: name) else { return CInt(ANAX_TUNABLE_UNKNOWN) }
   do throws(TunableError) {
-    try tunable.set(value)
+    try tunable.choose(value)
     return 0
   } catch {
     if case .onlyAtStart = error { return CInt(ANAX_TUNABLE_ONLY_AT_START) }

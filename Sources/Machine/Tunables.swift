@@ -184,6 +184,16 @@ extension Tunable {
     anax_tunable_store(index, value)
   }
 
+  /// As `set`, for the program itself: what it has set is not overridden by a profile that is read later.
+  @_noLocks @_noAllocation
+  package func choose(_ value: Int64) throws(TunableError) {
+    try set(value)
+    anax_tunable_choose(index)
+  }
+
+  /// Whether the program has set it.
+  package var isChosen: Bool { @_noLocks @_noAllocation get { anax_tunable_is_chosen(index) } }
+
   /// The tunable of this dotted name, which ends with a zero byte.
   @_noLocks @_noAllocation
   package init?(name: UnsafePointer<CChar>) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include "anax_attributes.h"
@@ -34,6 +35,7 @@ enum {
 struct anax_tunable_values {
   int64_t started;
   int64_t value[ANAX_TUNABLE_CAPACITY];
+  uint64_t chosen;  // a bit for each that the program has set, whatever to
 };
 
 extern struct anax_tunable_values anax_tunable_values;
@@ -44,6 +46,14 @@ ANAX_INLINE int64_t anax_tunable_load(uint32_t index) {
 
 ANAX_INLINE void anax_tunable_store(uint32_t index, int64_t value) {
   __atomic_store_n(&anax_tunable_values.value[index], value, __ATOMIC_RELAXED);
+}
+
+ANAX_INLINE void anax_tunable_choose(uint32_t index) {
+  __atomic_fetch_or(&anax_tunable_values.chosen, (uint64_t)1 << index, __ATOMIC_RELAXED);
+}
+
+ANAX_INLINE bool anax_tunable_is_chosen(uint32_t index) {
+  return __atomic_load_n(&anax_tunable_values.chosen, __ATOMIC_RELAXED) >> index & 1;
 }
 
 ANAX_INLINE int64_t anax_tunables_started(void) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 #include "anax_attributes.h"
+#include "anax_token_face.h"
 
 enum {
   /// Tokens that one thread may hold at once (LWKT_MAXTOKENS).
@@ -104,7 +105,6 @@ struct anax_token_state {
   uint64_t sanitized;   // 1: built for the race detector
   anax_token_hook _Nullable hook;  // called after every wait
   void *_Nullable hook_context;
-  uint64_t letting_hook;  // of debug builds: Anax/TokenLetting.swift
   struct anax_token_statistics total;
 };
 
@@ -195,7 +195,6 @@ ANAX_TOKEN_FIELD(token_thread, uint64_t, epoch)
 ANAX_TOKEN_FIELD(token_thread, uint64_t, waiting)
 ANAX_TOKEN_FIELD(token_state, uint64_t, started)
 ANAX_TOKEN_FIELD(token_state, uint64_t, epoch)
-ANAX_TOKEN_FIELD(token_state, uint64_t, letting_hook)
 ANAX_TOKEN_FIELD(token_state, uint64_t, thread_top)
 ANAX_TOKEN_FIELD(token_state, uint64_t, thread_free)
 ANAX_TOKEN_FIELD(token_state, uint64_t, statistics_top)
