@@ -97,7 +97,8 @@ ANAX_EXPORT int malloc_info(int options, FILE *file) {
 ANAX_EXPORT void malloc_stats(void) { anax_stats_print(); }
 
 // 1 accepted, 0 refused, as the C library.
-// - M_TRIM_THRESHOLD (free bytes kept before memory goes back) sets vm.page.keep_floor; -1 keeps everything.
+// - M_TRIM_THRESHOLD (free bytes kept before memory goes back) sets vm.page.keep_floor, which a free does not go below; -1 sets its
+//   largest value. What lies unused for vm.page.decay goes back all the same.
 // - The number of arenas, top pad, mmap and fast-bin thresholds name things that do not exist here: accepted, without effect.
 // - M_CHECK_ACTION: misuse always stops the process with a message, which is 3.
 // - M_PERTURB and what is unknown promise something that would not happen: refused.

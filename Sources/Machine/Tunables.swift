@@ -104,7 +104,7 @@ extension Tunable {
       case .pageHuge:
         TunableRow(
           "vm.page.huge", .choice, 1, 0, 2, .live,
-          "Where huge pages are asked for: 0 nowhere, 1 for large blocks, 2 everywhere.")
+          "For which large blocks huge pages are asked: 0 none, 1 from 4 MiB, 2 from 2 MiB.")
       case .pageColor:
         TunableRow(
           "vm.page.color", .choice, 1, 0, 1, .atStart,
