@@ -53,3 +53,17 @@ public func withTokens<each Held: ExclusiveToken, Result: ~Copyable, Failure: Er
   defer { repeat (each tokens).release() }
   return try body()
 }
+
+/// The same for two tokens, which are let go from the last to the first: that is the shortest way.
+@inlinable
+public func withTokens<First: ExclusiveToken, Second: ExclusiveToken, Result: ~Copyable, Failure: Error>(
+  _ first: First, _ second: Second, body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
+  first.acquire()
+  second.acquire()
+  defer {
+    second.release()
+    first.release()
+  }
+  return try body()
+}
