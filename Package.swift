@@ -85,11 +85,6 @@ let conformance: [Target] = [
 ]
 // End of conformance.
 
-// `ANAX_TESTS=NAME` leaves one test target: for a build that instruments everything, as a sanitizer's.
-let chosenTests = (Context.environment["ANAX_CONFORMANCE"] == "1" ? conformance : tests + engineTests).filter {
-  $0.name == Context.environment["ANAX_TESTS"] ?? $0.name
-}
-
 let package = Package(
   name: "swift-anax",
   products: [
@@ -116,5 +111,5 @@ let package = Package(
     + (engine + faces).map {
       .target(name: $0.name, dependencies: $0.dependencies, swiftSettings: swiftSettings)
     }
-    + chosenTests
+    + (Context.environment["ANAX_CONFORMANCE"] == "1" ? conformance : tests + engineTests)
 )

@@ -48,9 +48,9 @@ public struct TokenProfile: Sendable, Hashable {
   public static func load(path: String, force: Bool = false) throws(TokenProfileError) -> TokenProfile {
     let profile = try TokenProfile(path: path)
     try profile.check(path: path, force: force, machine: .current())
-    for (tunable, value) in try profile.settings(path: path) {
-      try? Tunables.set("\(tunable.row.name)", to: Int(value))
-    }
+    // Before the first, so that the variables do not undo it.
+    Tunable.start()
+    for (tunable, value) in try profile.settings(path: path) { try? tunable.choose(value) }
     return profile
   }
 

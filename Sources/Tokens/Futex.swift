@@ -34,8 +34,8 @@ package enum Futex {
       @_noLocks @_noAllocation get {
         switch self {
         case .exclusive, .shared: mask
-        case .front: 1 | 4
-        case .turn: 1 | 4 | 8
+        case .front: Sleepers.exclusive.masks | mask
+        case .turn: Sleepers.front.masks | mask
         }
       }
     }
@@ -67,7 +67,7 @@ package enum Futex {
 
   /// The lower half of a 64-bit word. Linux on x86-64 and aarch64 is little-endian.
   @_noLocks @_noAllocation
-  package static func half(of token: TokenState) -> UnsafeMutablePointer<UInt32> {
-    UnsafeMutableRawPointer(anax_token_word(token)).assumingMemoryBound(to: UInt32.self)
+  package static func half(of word: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt32> {
+    UnsafeMutableRawPointer(word).assumingMemoryBound(to: UInt32.self)
   }
 }

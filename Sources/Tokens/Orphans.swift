@@ -51,10 +51,9 @@ package enum Orphans {
     if word.waiting > 0, word.waiting > waiters(of: token) { clean(token) }
   }
 
-  /// Takes away the marks of waiters that do not exist here. Called by a thread that is awake and tries next,
-  /// or has just taken it. That somebody is awake
-  /// or has a turn goes in any case: it is a hint, and where it stood for a living waiter, that one is awake or is woken by a
-  /// later release. One try: the count of waiters belongs to the word that was read before.
+  /// Takes away the marks of waiters that do not exist here. Called by a thread that is awake and tries next, or has just taken it.
+  /// That somebody is awake or has a turn goes in any case: where it stood for a living waiter, that one is awake, or looks again
+  /// after 10 ms or at a later release. One try: the count of waiters belongs to the word that was read before.
   @_noLocks @_noAllocation
   static func clean(_ token: TokenState) {
     let word = AtomicWord(anax_token_word(token))

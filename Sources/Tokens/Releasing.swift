@@ -21,7 +21,7 @@ package enum Releasing {
   @inline(__always) @_noLocks @_noAllocation
   static func change(_ token: TokenState, _ body: (TokenWord) -> (word: TokenWord, wake: TokenWord.Wake)) {
     let word = AtomicWord(anax_token_word(token))
-    let half = Futex.half(of: token)
+    let half = Futex.half(of: anax_token_word(token))
     var old = word.loadRelaxed()
     while true {
       let (new, wake) = body(TokenWord(old))

@@ -20,8 +20,9 @@ import Machine
 package struct Spin {
   let token: TokenState
   var tries: UInt64
-  /// Tries before it is counted; `.max`: it is.
+  /// Tries that are left before it is counted.
   var free = Spinners.free
+  var isCounted = false
   var pauses: UInt64
   let most: UInt64
   let growth: UInt64
@@ -62,8 +63,8 @@ package struct Spin {
   /// Before its thread sleeps, and when it has the token: it spins no longer.
   @inline(__always) @_noLocks @_noAllocation
   mutating func end() {
-    if free == .max { Spinners.leave(token) }
-    free = 0
+    if isCounted { Spinners.leave(token) }
+    isCounted = false
     tries = 0
   }
 
@@ -72,13 +73,14 @@ package struct Spin {
   mutating func mayGoOn() -> Bool {
     if tries == 0 { return false }
     tries &-= 1
-    if free == .max { return true }
+    if isCounted { return true }
     if free > 0 {
       free &-= 1
       return true
     }
-    if Spinners.enter(token) { free = .max } else { tries = 0 }
-    return free == .max
+    isCounted = Spinners.enter(token)
+    if !isCounted { tries = 0 }
+    return isCounted
   }
 
   /// Waits once, and reads the word. False: it may not.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tokens' beginning: once a process, in the first slow path of any token, on one thread; who comes meanwhile sleeps until it is
-// done. In the child of a fork that came in between it begins anew: the thread that would end it is not there. Makes the tables of thread records and statistics, has ends watched, and counts the processors.
+// done. In the child of a fork that came in between it begins anew: the thread that would end it is not there. Makes the tables of
+// thread records and statistics, has ends watched, and counts the processors.
 
 import CAnax
 import CAnaxTokens
@@ -15,8 +16,9 @@ package enum TokenEngine {
     if started.loadAcquire() == 2 { return }
     var none: UInt64 = 0
     if !started.compareExchange(&none, 1) {
-      let half = UnsafeMutableRawPointer(address).assumingMemoryBound(to: UInt32.self)
-      while started.loadAcquire() != 2 { _ = Futex.wait(half, 1, .exclusive, until: anax_clock() &+ 1_000_000) }
+      while started.loadAcquire() != 2 {
+        _ = Futex.wait(Futex.half(of: address), 1, .exclusive, until: anax_clock() &+ 1_000_000)
+      }
       return
     }
     Tunable.start()

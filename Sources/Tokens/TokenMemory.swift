@@ -26,18 +26,12 @@ package enum TokenMemory {
     return (token, memory + body)
   }
 
-  /// Stops the process with a message where the token is held, or an exclusive request for it sleeps. In the child of a fork, what
-  /// threads of the parent did does not count. Who spins for it, or would share it, leaves nothing that could be seen: that nobody
-  /// reaches the token any more is its owner's to see to. For an owner that has more to end: before that, and then `end`.
-  @usableFromInline
-  package static func expectUnused(_ token: UnsafeMutablePointer<anax_token>) {
+  /// Ends a token. Stops the process with a message where it is held, or an exclusive request for it sleeps. In the child of a fork,
+  /// what threads of the parent did does not count. Who spins for it, or would share it, leaves nothing that could be seen: that
+  /// nobody reaches the token any more is its owner's to see to.
+  package static func end(_ token: UnsafeMutablePointer<anax_token>) {
     let word = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire())
     if !word.isFree || word.waiting != 0, !Orphans.areAll(token) { TokenStop.destroyedWhileHeld(token) }
-  }
-
-  /// Ends a token that is unused.
-  package static func end(_ token: UnsafeMutablePointer<anax_token>) {
-    expectUnused(token)
     ContentionCounters.give(token)
     anax_token_annotate_destroy(token)
     UnsafeMutableRawPointer(token).deallocate()

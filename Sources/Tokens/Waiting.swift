@@ -92,12 +92,7 @@ package struct Waiting {
         continue
       }
       if spin.wait(word, &old) { continue }
-      spin.end()
-      if ask(&old, TokenWord.exclusiveTurn) {
-        // Its turn is likely to come before a wake-up could.
-        if asked { spin = Spin(token, thread, until: deadline) }
-        continue
-      }
+      if ask(&old, TokenWord.exclusiveTurn, &spin) { continue }
       let given = sleep(
         &old, clearing: awakeIsMine ? TokenWord.awake : 0, setting: slept && !asked ? TokenWord.front : 0,
         asked ? .turn : slept ? .front : .exclusive)
@@ -121,11 +116,7 @@ package struct Waiting {
         continue
       }
       if spin.wait(word, &old) { continue }
-      spin.end()
-      if ask(&old, TokenWord.sharedTurn) {
-        if asked { spin = Spin(token, thread, until: deadline) }
-        continue
-      }
+      if ask(&old, TokenWord.sharedTurn, &spin) { continue }
       if let given = sleep(&old, clearing: 0, setting: TokenWord.sharedParked, .shared) { return given }
       if maySpin { spin = Spin(token, thread, until: deadline) }
     }
@@ -135,9 +126,10 @@ package struct Waiting {
   @_noLocks @_noAllocation
   func isLate() -> Bool { deadline != .max && anax_clock() >= deadline }
 
-  /// Asks for a turn where it is time. True: the word was changed or read anew.
+  /// Has spun in vain, and asks for a turn where it is time. True: the word was changed or read anew.
   @_noLocks @_noAllocation
-  mutating func ask(_ old: inout UInt64, _ turn: UInt64) -> Bool {
+  mutating func ask(_ old: inout UInt64, _ turn: UInt64, _ spin: inout Spin) -> Bool {
+    spin.end()
     if asleepSince == 0 || TokenWord(old).hasTurn || TokenWord(old).isFree { return false }
     let bound = UInt64(Tunable.tokenFair.value)
     let now = anax_clock()
@@ -150,6 +142,8 @@ package struct Waiting {
       asked = true
       if shared { slept = true }
     }
+    // Its turn is likely to come before a wake-up could.
+    if asked { spin = Spin(token, thread, until: deadline) }
     return true
   }
 
@@ -174,7 +168,7 @@ package struct Waiting {
     ContentionCounters.count(.parked, token, thread)
     thread.pointee.pauses = 0
     maySpin = true
-    switch Futex.wait(Futex.half(of: token), TokenWord(new).half, sleepers, until: wakeTime(now)) {
+    switch Futex.wait(Futex.half(of: anax_token_word(token)), TokenWord(new).half, sleepers, until: wakeTime(now)) {
     case .woken:
       slept = true
       // The release that woke an exclusive waiter has set `awake` for it.

@@ -106,14 +106,14 @@ package struct MachineCosts: Hashable, Sendable {
 
   private static func wake(_ word: SharedWord, _ turn: UInt64) {
     word.value = turn
-    Futex.wake(word.lowerHalf, .exclusive, count: 1)
+    Futex.wake(Futex.half(of: word.pointer), .exclusive, count: 1)
   }
 
   private static func wait(_ word: SharedWord, _ turn: UInt64) {
     while true {
       let seen = word.value
       if seen >= turn { return }
-      _ = Futex.wait(word.lowerHalf, UInt32(truncatingIfNeeded: seen), .exclusive, until: .max)
+      _ = Futex.wait(Futex.half(of: word.pointer), UInt32(truncatingIfNeeded: seen), .exclusive, until: .max)
     }
   }
 

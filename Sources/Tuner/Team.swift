@@ -25,9 +25,6 @@ final class SharedWord: @unchecked Sendable {
     set { anax_store_release(pointer, newValue) }
   }
 
-  /// What a futex sleeps on. Linux on x86-64 and aarch64 is little-endian.
-  var lowerHalf: UnsafeMutablePointer<UInt32> { UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: UInt32.self) }
-
   @discardableResult
   @inline(__always) func add(_ value: UInt64) -> UInt64 { anax_fetch_add(pointer, value) }
 }

@@ -7,45 +7,25 @@ import Glibc
 import Machine
 import Testing
 
-/// The files of the played machine, by path; a descriptor is 1000 and the file's place. Set before the fake is used.
-private nonisolated(unsafe) var files: [(path: String, text: String)] = []
-private nonisolated(unsafe) var ended = false
 /// CPUs in the played mask; negative: a negated errno.
 private nonisolated(unsafe) var allowed = 0
 
-private let playMachine: anax_fake_kernel = { number, a, b, c, _, _, _ in
-  if number == anax_sys_sched_getaffinity {
-    if allowed < 0 { return allowed }
-    let words = (allowed + 63) / 64
-    let mask = UnsafeMutablePointer<UInt64>(bitPattern: c)!
-    for word in 0..<words {
-      let left = allowed - word * 64
-      mask[word] = left >= 64 ? .max : 1 << UInt64(left) - 1
-    }
-    return max(words, 1) * 8
-  }
-  if number == anax_sys_openat {
-    let path = String(cString: UnsafePointer<CChar>(bitPattern: b)!)
-    ended = false
-    guard let place = files.firstIndex(where: { $0.path == path }) else { return -Int(ENOENT) }
-    return 1000 + place
-  }
-  if number == anax_sys_read {
-    if ended { return 0 }
-    ended = true
-    let bytes = Array(files[a - 1000].text.utf8.prefix(c))
-    memcpy(UnsafeMutableRawPointer(bitPattern: b)!, bytes, bytes.count)
-    return bytes.count
-  }
-  return 0
-}
-
 private func processors(_ count: Int, _ played: [(String, String)] = []) -> UInt64 {
   allowed = count
-  files = played.map { (path: $0.0, text: $0.1) }
-  anax_state().pointee.fake_kernel = playMachine
-  defer { anax_state().pointee.fake_kernel = nil }
-  return CPULimit.processors()
+  return PlayedFiles.play(
+    played,
+    { number, a, b, c, _, _, _ in
+      if number != anax_sys_sched_getaffinity { return PlayedFiles.answer(number, a, b, c) ?? 0 }
+      if allowed < 0 { return allowed }
+      let words = (allowed + 63) / 64
+      let mask = UnsafeMutablePointer<UInt64>(bitPattern: c)!
+      for word in 0..<words {
+        let left = allowed - word * 64
+        mask[word] = left >= 64 ? .max : 1 << UInt64(left) - 1
+      }
+      return max(words, 1) * 8
+    }
+  ) { CPULimit.processors() }
 }
 
 @Suite struct CPULimitTests {

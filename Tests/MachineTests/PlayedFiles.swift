@@ -26,10 +26,14 @@ enum PlayedFiles {
     return bytes.count
   }
 
-  /// Runs the body on a machine that has these files, and answers 0 to all other calls.
-  static func play<Result>(_ played: [(String, String)], _ body: () -> Result) -> Result {
+  /// Runs the body on a machine that has these files; `kernel` answers 0 to all other calls, or plays more.
+  static func play<Result>(
+    _ played: [(String, String)],
+    _ kernel: @escaping anax_fake_kernel = { number, a, b, c, _, _, _ in PlayedFiles.answer(number, a, b, c) ?? 0 },
+    _ body: () -> Result
+  ) -> Result {
     files = played.map { (path: $0.0, text: $0.1) }
-    anax_state().pointee.fake_kernel = { number, a, b, c, _, _, _ in PlayedFiles.answer(number, a, b, c) ?? 0 }
+    anax_state().pointee.fake_kernel = kernel
     defer { anax_state().pointee.fake_kernel = nil }
     return body()
   }

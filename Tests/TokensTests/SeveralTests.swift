@@ -144,9 +144,14 @@ import Tokens
     for _ in 0..<200 where value.statistics.parked < 3 { wait() }
     #expect(value.statistics.parked >= 3 && value.statistics.spun == 0)
     guard SpinPolicy.canSpin else { return }
+    let parked = value.statistics.parked
     value.policy = .fixed(tries: 1_000_000, delay: 1000)
-    for _ in 0..<200 where value.statistics.spun == 0 { wait() }
-    #expect(value.statistics.spun >= 1)
+    var waits = 0
+    while waits < 200, value.statistics.spun == 0 {
+      wait()
+      waits += 1
+    }
+    #expect(value.statistics.spun >= 1 && value.statistics.parked < parked + waits)
   }
 
   @Test func policiesChangeWhileValuesAreWaitedFor() {

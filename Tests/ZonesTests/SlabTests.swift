@@ -37,14 +37,16 @@ enum Lists {
   }
 }
 
-/// A thread that stays in the kernel at its first madvise.
+/// A thread that stays in the kernel at its first system call of a number.
 enum Stopped {
+  nonisolated(unsafe) static var call = 0
   nonisolated(unsafe) static var thread = pthread_t()
   static let reached = DispatchSemaphore(value: 0)
 
-  static func start(_ body: @escaping @Sendable () -> Void) {
+  static func start(at call: Int, _ body: @escaping @Sendable () -> Void) {
+    Stopped.call = call
     anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
-      if number == anax_sys_madvise, pthread_equal(pthread_self(), Stopped.thread) != 0 {
+      if number == Stopped.call, pthread_equal(pthread_self(), Stopped.thread) != 0 {
         Stopped.reached.signal()
         while true { pause() }
       }
@@ -267,7 +269,7 @@ extension Slab {
         _ = slab.claim(1, home.zone, onto: 100, free: &free, claimed: &claimed)
         home.push(slab, free: free)
       }
-      Stopped.start { Home(zone: 100, node: 0).trim(thin: true, all: true) }
+      Stopped.start(at: anax_sys_madvise) { Home(zone: 100, node: 0).trim(thin: true, all: true) }
       var taken: Set<UInt32> = []
       while let slab = home.popSlab() { taken.insert(slab.index) }
       #expect(taken.count == slabs.count - 1)
@@ -329,21 +331,32 @@ extension Slab {
 }
 
 @Suite struct LateDoubleFreeTests {
+  /// A list of one item of the slab.
+  private static func claimOne(_ slab: Slab, _ home: Home) -> UInt64 {
+    var free: UInt64 = 0
+    var claimed: UInt64 = 0
+    let list = slab.claim(1, home.zone, onto: UInt64(home.zone.pointee.list_limit), free: &free, claimed: &claimed)
+    guard claimed == 1 else { exit(4) }
+    return list
+  }
+
+  /// A slab that has ended, and the list of an item of it that was out and is freed.
+  private static func retired(_ home: Home) -> (slab: Slab, list: UInt64) {
+    let slab = home.makeSlab(cpu: 0)!
+    let list = claimOne(slab, home)
+    home.releaseToSlabs(list: list)
+    #expect(home.retire(slab))
+    return (slab, list)
+  }
+
   /// Between the two frees the slab was retired, and its pages cut anew for another zone, which has an item there.
   @Test func itStopsTheProcessInsteadOfFreeingTheOtherZonesItem() async {
     let result = await #expect(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
       let home = Lists.home()
-      let slab = home.makeSlab(cpu: 0)!
-      var free: UInt64 = 0
-      var claimed: UInt64 = 0
-      let list = slab.claim(1, home.zone, onto: UInt64(home.zone.pointee.list_limit), free: &free, claimed: &claimed)
-      home.releaseToSlabs(list: list)
-      #expect(home.retire(slab))
+      let (slab, list) = Self.retired(home)
       let other = Lists.zone(101, size: 512, limit: 0)
       let next = other.makeSlab(cpu: 0)!
-      guard next.index == slab.index, claimed == 1 else { exit(3) }
-      let taken = next.claim(1, other.zone, onto: UInt64(other.zone.pointee.list_limit), free: &free, claimed: &claimed)
-      guard taken >> 16 == list >> 16 else { exit(4) }
+      guard next.index == slab.index, Self.claimOne(next, other) >> 16 == list >> 16 else { exit(3) }
       UnsafeMutablePointer<UInt64>(bitPattern: UInt(list >> 16))!.pointee = 0
       home.releaseToSlabs(list: list)
     }
@@ -355,12 +368,7 @@ extension Slab {
   @Test func itStopsTheProcessWhereTheSlabSleeps() async {
     await #expect(processExitsWith: .signal(SIGABRT)) {
       let home = Lists.home()
-      let slab = home.makeSlab(cpu: 0)!
-      var free: UInt64 = 0
-      var claimed: UInt64 = 0
-      let list = slab.claim(1, home.zone, onto: UInt64(home.zone.pointee.list_limit), free: &free, claimed: &claimed)
-      home.releaseToSlabs(list: list)
-      #expect(home.retire(slab))
+      let (slab, list) = Self.retired(home)
       // As a bit that was left claimed would let it through.
       slab.bits(0).claim(bits: 1)
       home.releaseToSlabs(list: list)

@@ -10,12 +10,6 @@ import Testing
 
 @testable import Zones
 
-/// A thread that stays in the kernel where the heap would open its first memory.
-private enum Stuck {
-  nonisolated(unsafe) static var thread = pthread_t()
-  static let reached = DispatchSemaphore(value: 0)
-}
-
 @Suite struct ZoneLifeTests {
   @Test func aRequestThatTheChildDoesNotHaveKeepsNoZoneAlive() async {
     await #expect(processExitsWith: .success) {
@@ -24,18 +18,10 @@ private enum Stuck {
       let name: StaticString = "busy"
       let zone = try ZoneRegistry.create(
         name: name.utf8Start, nameCount: 4, size: 64, alignment: 16, limit: 0, systemReserve: 0, interruptReserve: 0)
-      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
-        if number == anax_sys_mprotect, pthread_equal(pthread_self(), Stuck.thread) != 0 {
-          Stuck.reached.signal()
-          while true { pause() }
-        }
-        return anax_system_call(number, a, b, c, d, e, f)
-      }
-      Thread {
-        Stuck.thread = pthread_self()
+      // Where the heap would open its first memory.
+      Stopped.start(at: anax_sys_mprotect) {
         _ = try? ZoneRequest.allocate(zone.id, generation: zone.generation, .normal, counted: true)
-      }.start()
-      Stuck.reached.wait()
+      }
       #expect(throws: ZoneFailure.self, "a request is under way") { try ZoneRegistry.destroy(zone) }
       typealias Fork = @convention(c) () -> Int32
       let child = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)()
