@@ -11,7 +11,10 @@ struct ExecCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "exec",
     abstract: "Run a program on Anax.",
-    usage: "anax exec [--rung <rung>] [--set <name=value>] ... [--stats] [--library <path>] -- <program> [<args> ...]",
+    usage: """
+      anax exec [--rung <rung>] [--set <name=value>] ... [--stats] [--format <format>] [--library <path>] \
+      -- <program> [<args> ...]
+      """,
     discussion: """
       The library is taken from --library, else from ANAX_LIBRARY, else from ../lib beside this command. Libraries \
       that LD_PRELOAD already names stay, behind it. The exit code is the program's; 125, 126 and 127 tell that it \
@@ -27,6 +30,9 @@ struct ExecCommand: ParsableCommand {
   @Flag(help: "Print a summary when the program ends.")
   var stats = false
 
+  @Option(help: "How the summary is printed, on standard error; json prints an object a line, whose first key is \"anax\".")
+  var format: OutputFormat?
+
   @Option(help: "The preloaded library, libanax.so.")
   var library: String?
 
@@ -38,6 +44,7 @@ struct ExecCommand: ParsableCommand {
       throw ValidationError("Unknown option '\(first)'.")
     }
     if command.isEmpty { throw ValidationError("Missing the program to run: anax exec [options] -- program [args]") }
+    if format != nil, !stats { throw ValidationError("--format is the summary's: it goes with --stats.") }
     _ = try assignments()
   }
 
@@ -69,7 +76,7 @@ struct ExecCommand: ParsableCommand {
   /// What the options set; throws what is wrong with one of them.
   private func assignments() throws(ValidationError) -> [(tunable: Tunable, value: String)] {
     var assignments: [(tunable: Tunable, value: String)] = []
-    let texts = settings + (rung.map { ["rung=\($0)"] } ?? []) + (stats ? ["stats=1"] : [])
+    let texts = settings + (rung.map { ["rung=\($0)"] } ?? []) + (stats ? [format == .json ? "stats=2" : "stats=1"] : [])
     for assignment in texts {
       guard let sign = assignment.firstIndex(of: "=") else {
         throw ValidationError("--set \(assignment): wants NAME=VALUE.")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The summary that ANAX_STATS=1 prints at exit and anax_stats_print() at any time, and the figures behind mallinfo. Lines on
-// standard error, each written whole; nothing allocates, nobody is waited for.
+// The summary that ANAX_STATS prints at exit and anax_stats_print() at any time, and the figures behind mallinfo. Lines on
+// standard error, each written whole; nothing allocates, nobody is waited for. Report+JSON.swift has the same as JSON.
 
 import CAnax
 import CAnaxMalloc
@@ -20,16 +20,19 @@ public func anaxStatsPrint() {
     return
   }
   let sum = HeapStatistics.read(zones: table)
-  Report.mechanism()
-  Report.resident(sum)
+  let json = Tunable.stats.value == 2
+  if json { Report.mechanismJSON() } else { Report.mechanism() }
+  if json { Report.residentJSON(sum) } else { Report.resident(sum) }
   var node = 0
   while node < Int(anax_state().pointee.node_count) {
-    Report.node(node)
+    if json { Report.nodeJSON(node) } else { Report.node(node) }
     node += 1
   }
   var zone = 1
   while zone < ZoneStatistics.zoneTop {
-    if table[zone].slabs > 0 { Report.zone(zone, table[zone]) }
+    if table[zone].slabs > 0 {
+      if json { Report.zoneJSON(zone, table[zone]) } else { Report.zone(zone, table[zone]) }
+    }
     zone += 1
   }
   HeapStatistics.releaseTable(table)
@@ -68,6 +71,19 @@ public func anaxKeepFloorSet(_ bytes: Int64) -> CInt {
 }
 
 enum Report {
+  /// Whether a purge and a zone at its limit reach the caches of other CPUs.
+  static var reclaims: Bool {
+    @_noLocks @_noAllocation get { anax_state().pointee.rung == 68 || anax_state().pointee.membarrier != 0 }
+  }
+
+  @_noLocks @_noAllocation
+  static func name(ofZone id: Int) -> (text: UnsafePointer<CChar>, count: Int) {
+    let text = anax_zone_name(anax_state().pointee.zones! + id)
+    var count = 0
+    while count < 39, text[count] != 0 { count += 1 }
+    return (UnsafePointer(text), count)
+  }
+
   @_noLocks @_noAllocation
   static func mechanism() {
     let state = anax_state()
@@ -79,7 +95,7 @@ enum Report {
     line.append(" (")
     line.append(Ladder.text(ofReason: state.pointee.rung_reason))
     line.append("), caches can ")
-    if state.pointee.rung != 68, state.pointee.membarrier == 0 { line.append("not ") }
+    if !reclaims { line.append("not ") }
     line.append("be reclaimed from outside, ", state.pointee.cpu_count)
     line.append(" CPUs, ", state.pointee.node_count)
     line.append(state.pointee.node_count == 1 ? " node, helper thread " : " nodes, helper thread ")
@@ -89,7 +105,6 @@ enum Report {
 
   @_noLocks @_noAllocation
   static func resident(_ sum: HeapStatistics) {
-    let accounted = sum.used &+ sum.large &+ sum.cached &+ sum.depot &+ sum.slotsFree &+ sum.dirty &+ sum.tables
     var line = MessageLine()
     line.append("resident ", kibibytes: sum.resident)
     line.append(": used ", kibibytes: sum.used)
@@ -100,7 +115,7 @@ enum Report {
     line.append(", free slots ", kibibytes: sum.slotsFree)
     line.append(", free pages kept ", kibibytes: sum.dirty)
     line.append(", tables ", kibibytes: sum.tables)
-    line.append(", not the heap's ", kibibytes: sum.resident > accounted ? sum.resident &- accounted : 0)
+    line.append(", not the heap's ", kibibytes: sum.foreign)
     line.write()
     var second = MessageLine()
     second.append("address space ", kibibytes: sum.reserved)
@@ -129,11 +144,9 @@ enum Report {
   @_noLocks @_noAllocation
   static func zone(_ id: Int, _ row: ZoneFigures) {
     var line = MessageLine()
-    let name = anax_zone_name(anax_state().pointee.zones! + id)
-    var count = 0
-    while count < 39, name[count] != 0 { count += 1 }
+    let name = name(ofZone: id)
     line.append("zone ")
-    line.append(name, count: count)
+    line.append(name.text, count: name.count)
     line.append(": slabs ", row.slabs)
     line.append(", used ", row.used)
     line.append(", cached ", row.cached)

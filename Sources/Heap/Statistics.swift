@@ -34,6 +34,15 @@ package struct HeapStatistics {
   package var dirty: UInt64 = 0
   package var purged: UInt64 = 0
 
+  /// What is resident beyond all of these: code, stacks, other mappings. Slots and blocks never touched are counted above and
+  /// are not resident, so this is a lower bound.
+  package var foreign: UInt64 {
+    @_noLocks @_noAllocation get {
+      let accounted = used &+ large &+ cached &+ depot &+ slotsFree &+ dirty &+ tables
+      return resident > accounted ? resident &- accounted : 0
+    }
+  }
+
   @_noLocks @_noAllocation
   package init() {}
 

@@ -6,14 +6,17 @@
 import CAnax
 
 package struct MessageLine: ~Copyable {
-  private var bytes: InlineArray<320, UInt8>
+  private var bytes: InlineArray<512, UInt8>
   private var count = 0
 
   /// Begins with `anax: `.
   @_noLocks @_noAllocation
-  package init() {
+  package init() { self.init(beginning: "anax: ") }
+
+  @_noLocks @_noAllocation
+  package init(beginning: StaticString) {
     bytes = InlineArray(repeating: 0)
-    append("anax: ")
+    append(beginning)
   }
 
   @_noLocks @_noAllocation

@@ -163,8 +163,8 @@ extension Tunable {
           "Which per-CPU mechanism is used; unset, the best that the machine has.")
       case .stats:
         TunableRow(
-          "stats", .choice, 0, 0, 1, .atStart,
-          "Whether a summary is printed when the process ends: 0 no, 1 yes.")
+          "stats", .choice, 0, 0, 2, .atStart,
+          "Whether a summary is printed when the process ends: 0 no, 1 as text, 2 as a line of JSON for each part.")
       }
     }
   }

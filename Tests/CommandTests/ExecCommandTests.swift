@@ -56,6 +56,14 @@ private func lines(_ bytes: [UInt8]) -> Set<String> {
     #expect(lines.contains { $0.hasPrefix("LD_PRELOAD=/") && $0.hasSuffix("/libm.so.6:/x/other.so") })
   }
 
+  @Test(arguments: [("text", "ANAX_STATS=1"), ("json", "ANAX_STATS=2")])
+  func formatIsTheSummarys(format: String, variable: String) async throws {
+    let result = try await #require(processExitsWith: .exitCode(0), observing: [\.standardOutputContent]) {
+      [format] in exec("--stats", "--format", format, "--", "env")
+    }
+    #expect(lines(result.standardOutputContent).contains(variable))
+  }
+
   @Test func programKeepsItsOwnOptions() async throws {
     let result = try await #require(processExitsWith: .exitCode(0), observing: [\.standardOutputContent]) {
       exec("--", "echo", "--stats", "--", "-x")
@@ -73,6 +81,7 @@ private func lines(_ bytes: [UInt8]) -> Set<String> {
     [], ["--"], ["--set", "vm.page.decay=x", "true"], ["--set", "vm.page.decay", "true"],
     ["--set", "no.such=1", "true"],
     ["--rung", "Z", "true"], ["--rung", "AB", "true"], ["--bogus", "true"],
+    ["--format", "json", "true"], ["--stats", "--format", "yaml", "true"],
   ])
   func wrongUsageIsRefused(_ arguments: [String]) {
     #expect { try ExecCommand.parse(arguments) } throws: { ExecCommand.exitCode(for: $0) == .validationFailure }

@@ -61,6 +61,31 @@ private func processors(_ count: Int, _ played: [(String, String)] = []) -> UInt
     }
   }
 
+  @Test func aGroupAboveIsTighterThanTheOwn() async {
+    await #expect(processExitsWith: .success) {
+      let played = [
+        ("/sys/fs/cgroup/cpu.max", "max 100000\n"),
+        ("/proc/self/cgroup", "0::/kubepods.slice/pod7.slice/container\n"),
+        ("/sys/fs/cgroup/kubepods.slice/cpu.max", "600000 100000\n"),
+        ("/sys/fs/cgroup/kubepods.slice/pod7.slice/cpu.max", "300000 100000\n"),
+        ("/sys/fs/cgroup/kubepods.slice/pod7.slice/container/cpu.max", "max 100000\n"),
+      ]
+      #expect(processors(16, played) == 3)
+      #expect(processors(16, played.filter { !$0.0.hasSuffix("pod7.slice/cpu.max") }) == 6)
+    }
+  }
+
+  @Test func aGroupWhosePathIsTooLongIsNotTaken() async {
+    await #expect(processExitsWith: .success) {
+      let path = "/" + String(repeating: "deep/", count: 100)
+      let played = [
+        ("/sys/fs/cgroup/cpu.max", "500000 100000\n"), ("/proc/self/cgroup", "0::\(path)\n"),
+        ("/sys/fs/cgroup/deep/cpu.max", "200000 100000\n"),
+      ]
+      #expect(processors(16, played) == 5)
+    }
+  }
+
   @Test func version1() async {
     await #expect(processExitsWith: .success) {
       let period = ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "50000\n")

@@ -71,7 +71,7 @@ private func lines(_ bytes: [UInt8]) -> [String] {
         "anax: ANAX_VM_PAGE_KEEP=1001 is refused: wants 0...1000 %; using 50 %",
         "anax: ANAX_LWKT_TOKEN_SPIN= is refused: wants 0...1000000 tries; using 20 tries",
         "anax: ANAX_RUNG=E is refused: wants A...D; using the best that this machine has",
-        "anax: ANAX_STATS=yes is refused: wants 0...1; using 0",
+        "anax: ANAX_STATS=yes is refused: wants 0...2; using 0",
       ])
   }
 
