@@ -35,7 +35,7 @@ public struct ZoneStatistics: Sendable, Hashable {
     let bytes = UnsafeRawPointer(anax_zone_name(row)).assumingMemoryBound(to: UInt8.self)
     let name = UnsafeBufferPointer(start: bytes, count: 40)
     self.name = String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
-    itemSize = Int(row.pointee.usable)
+    itemSize = Int(anax_zone_usable(id))
     stride = Int(row.pointee.stride)
     limit = Int(row.pointee.limit)
     used = Int(figures.used)

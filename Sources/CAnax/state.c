@@ -11,6 +11,7 @@ uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX];
 uint8_t anax_cpu_nodes[ANAX_CPUS_MAX];
 uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX];
 uint8_t anax_size_classes[384];
+uint32_t anax_usable_bytes[ANAX_ZONES_MAX];
 
 _Static_assert(sizeof(struct anax_slab) == 192, "a slab header is 3 lines");
 _Static_assert(sizeof(struct anax_batch) == 64 + 4 * ANAX_BATCH_ITEMS, "a batch is 9 lines");

@@ -192,7 +192,7 @@ package enum Heap {
     let zone = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page))) & (ANAX_ZONES_MAX - 1)
     let old: Int
     if zone != 0 {
-      old = Int((state.pointee.zones! + zone).pointee.usable)
+      old = Int(anax_zone_usable(zone))
       // In place while it fits and at most half would be wasted.
       if size <= old, size > old / 2 || old <= 64 { return block }
     } else {

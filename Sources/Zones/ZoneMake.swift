@@ -63,7 +63,7 @@ package enum ZoneMake {
     let most = min(UInt64(Tunable.zoneCacheItems.value), UInt64(ANAX_BATCH_ITEMS))
     // Large items: few, but enough that a random walk of the live set does not pass the end of the list at every other step.
     let list = min(max(bytes / stride, stride <= 8256 ? 8 : 4), max(most, 2))
-    zone.pointee.usable = UInt32(truncatingIfNeeded: exact ? size : stride)
+    anax_zone_set_usable(zone - anax_state().pointee.zones!, UInt32(truncatingIfNeeded: exact ? size : stride))
     zone.pointee.stride = UInt32(truncatingIfNeeded: stride)
     let units = stride / 16
     zone.pointee.reciprocal = UInt32(truncatingIfNeeded: ((1 &<< 31) &+ units &- 1) / units)

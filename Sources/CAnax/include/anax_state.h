@@ -57,9 +57,9 @@ struct anax_batch {
 
 /// A zone: constant after creation but for the counters.
 struct anax_zone {
-  uint32_t usable;     // bytes a caller may use of an item
   uint32_t stride;     // bytes from item to item
   uint32_t reciprocal; // ceil(2^31 / (stride / 16)): slot index without a division
+  uint32_t group_reciprocal;  // as `reciprocal`, for a group of slots with its line of skew
   uint16_t slots;      // items of a slab
   uint16_t list_limit; // items of one CPU list
   uint16_t skew_lines; // slot 0 is 0...skew_lines 64-byte lines behind the slab's start
@@ -72,13 +72,12 @@ struct anax_zone {
   uint64_t requests;
   uint64_t failures;
   char name[40];
-  uint32_t group_reciprocal;  // as `reciprocal`, for a group of slots with its line of skew
   uint8_t group_shift;        // log2 of the slots after which one more line is skipped; 63: never
   uint8_t unused8[3];
   uint32_t fast;       // the generation while the zone is live, has no limit, and CPU caches work; else 0: what the hit path compares
   uint32_t system_reserve;     // items that normal requests leave
   uint32_t interrupt_reserve;  // items that normal and system requests leave
-  uint32_t unused;
+  uint32_t unused[2];
 };
 
 /// What a zone has on one node. 3 lines.
@@ -177,6 +176,8 @@ extern uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX] __attribute__(
 extern uint8_t anax_cpu_nodes[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_size_classes[384] __attribute__((visibility("hidden")));
+/// Bytes a caller may use of an item, by zone: packed, and at a fixed place, since arrays ask at every growth.
+extern uint32_t anax_usable_bytes[ANAX_ZONES_MAX] __attribute__((visibility("hidden")));
 
 ANAX_INLINE struct anax_state *_Nonnull anax_state(void) { return &anax_state_storage; }
 ANAX_INLINE uint64_t *_Nonnull anax_allocate_table(void) { return anax_allocate_blocks; }
@@ -197,7 +198,8 @@ ANAX_INLINE uint64_t anax_page_list(uint64_t page) {
   return __atomic_load_n(&anax_state_storage.page_zones[page], __ATOMIC_RELAXED);
 }
 /// Bytes a caller may use of the zone's items; 0 for id 0.
-ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_state_storage.zones[id].usable; }
+ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_usable_bytes[id]; }
+ANAX_INLINE void anax_zone_set_usable(long id, uint32_t bytes) { anax_usable_bytes[id] = bytes; }
 /// What the word of a strip of the zone's items grows by when one is taken.
 ANAX_INLINE uint64_t anax_strip_step(long id) { return ((uint64_t)anax_state_storage.zones[id].stride << 16) - 1; }
 ANAX_INLINE struct anax_zone *_Nonnull anax_zone_row(long id) { return anax_state_storage.zones + id; }
