@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.3
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
@@ -80,7 +80,7 @@ let conformance: [Target] = [
     name: "MallocProbe", dependencies: ["AnaxMalloc"], path: "Tests/MallocProbe",
     cSettings: [.unsafeFlags(["-fno-builtin"])], cxxSettings: [.unsafeFlags(["-fno-builtin"])]),
   .testTarget(
-    name: "ConformanceTests", dependencies: ["AnaxMalloc", "CAnaxMalloc", "Heap", "MallocProbe"],
+    name: "ConformanceTests", dependencies: ["Anax", "AnaxMalloc", "CAnaxMalloc", "Heap", "MallocProbe"],
     swiftSettings: swiftSettings),
 ]
 // End of conformance.
@@ -103,7 +103,7 @@ let package = Package(
     .executableTarget(
       name: "AnaxCommand",
       dependencies: [
-        "CAnax", "Anax", "Topology", "Tuner", "Machine", "PerCPU",
+        "CAnax", "Anax", "Topology", "Tuner", "Machine", "PerCPU", "Heap",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

@@ -62,8 +62,6 @@ public struct MemorySnapshot: Sendable, Hashable {
     case a = "A"
     /// Restartable sequences, indexed by the CPU.
     case b = "B"
-    /// Restartable sequences on an area of Anax's own.
-    case c = "C"
     /// Shards entered by one atomic operation.
     case d = "D"
   }

@@ -49,7 +49,8 @@ extension ZoneError: CustomStringConvertible {
     case .outOfMemory: "no memory for another slab of the zone (the kernel's limit, or vm.heap.limit)"
     case .destroyed: "the zone has been destroyed"
     case .itemsOut(let count): "the zone cannot be destroyed: \(count) of its items are in use"
-    case .busy: "the zone cannot be destroyed now: a request to it is under way"
+    case .busy:
+      "the zone cannot be destroyed now: a request to it is under way, or another thread is giving back its caches"
     }
   }
 }

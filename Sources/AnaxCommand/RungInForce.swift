@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rung that a process started from this environment would be on, and why: asked of the engine's own ladder, in this
-// process, so that the answer cannot differ from what the engine does.
+// The rung that a process started from this environment would be on, and why: the engine is started in this process, and asked
+// where it is.
 import CAnax
+import Heap
 import PerCPU
 
 struct RungInForce: Hashable {
@@ -15,11 +16,12 @@ struct RungInForce: Hashable {
     self.reason = reason
   }
 
-  /// To be asked after `Tunable.start()`.
+  /// Where there is no address space for the engine, rung D, and that reason.
   static func current() -> RungInForce {
-    let (rung, reason) = Ladder.choose()
+    guard Engine.ensureStarted() else { return RungInForce(letter: "D", reason: "no address space for the heap") }
+    let state = anax_state()
     return RungInForce(
-      letter: String(UnicodeScalar(UInt8(truncatingIfNeeded: rung))),
-      reason: "\(Ladder.text(ofReason: reason.rawValue))")
+      letter: String(UnicodeScalar(UInt8(truncatingIfNeeded: state.pointee.rung))),
+      reason: "\(Ladder.text(ofReason: state.pointee.rung_reason))")
   }
 }

@@ -73,7 +73,9 @@ public func anaxKeepFloorSet(_ bytes: Int64) -> CInt {
 enum Report {
   /// Whether a purge and a zone at its limit reach the caches of other CPUs.
   static var reclaims: Bool {
-    @_noLocks @_noAllocation get { anax_state().pointee.rung == 68 || anax_state().pointee.membarrier != 0 }
+    @_noLocks @_noAllocation get {
+      anax_state().pointee.rung == UInt64(ANAX_RUNG_D) || anax_state().pointee.membarrier != 0
+    }
   }
 
   @_noLocks @_noAllocation

@@ -31,6 +31,8 @@ package enum Helper {
   static var present: UInt64 { @_noLocks @_noAllocation get { 1 } }
   static var asleep: UInt64 { @_noLocks @_noAllocation get { 2 } }
   static var mainEnded: UInt64 { @_noLocks @_noAllocation get { 256 } }
+  /// Milliseconds between looks whether this thread is the last, once the main thread has ended.
+  static var lastCheck: Int64 { @_noLocks @_noAllocation get { 1000 } }
   static var word: AtomicWord { @_noLocks @_noAllocation get { AtomicWord(anax_state_helper(anax_state())) } }
 
   /// The thread's whole life. Returns when no other thread is left.
@@ -43,7 +45,8 @@ package enum Helper {
     var quiet = 0
     while true {
       let period = max(Tunable.pageDecay.value, 100)
-      wait(while: word.loadRelaxed(), milliseconds: period)
+      let before = word.loadRelaxed()
+      wait(while: before, milliseconds: before & mainEnded == 0 ? period : min(period, lastCheck))
       if mustEnd() { break }
       let now = activity()
       quiet = now == seen ? quiet + 1 : 0
@@ -71,7 +74,7 @@ package enum Helper {
         if expected & mainEnded == 0 {
           wait(while: present | asleep, milliseconds: 60_000)
         } else {
-          wait(while: expected, milliseconds: 1000)
+          wait(while: expected, milliseconds: lastCheck)
         }
       }
       let old = word.release(bits: asleep)

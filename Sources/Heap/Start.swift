@@ -50,7 +50,7 @@ package enum Engine {
     SizeClasses.makeZones()
     Ticks.start()
     Ladder.climb()
-    if state.pointee.rung == 66 {
+    if state.pointee.rung == UInt64(ANAX_RUNG_B) {
       state.pointee.fast_pages = state.pointee.heap_pages
       state.pointee.fast_size = 1025
     }

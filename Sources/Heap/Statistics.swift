@@ -46,7 +46,7 @@ package struct HeapStatistics {
   @_noLocks @_noAllocation
   package init() {}
 
-  /// Reads everything. `zones`, where given, is filled with a row for each zone id (ANAX_ZONES_MAX rows, zero before).
+  /// Reads everything. `zones` is filled with a row for each zone id (ANAX_ZONES_MAX rows, zero before).
   @_noLocks @_noAllocation
   package static func read(zones: UnsafeMutablePointer<ZoneFigures>) -> HeapStatistics {
     var sum = HeapStatistics()

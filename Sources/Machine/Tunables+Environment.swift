@@ -7,7 +7,8 @@ import CAnax
 
 extension Tunable {
   /// Fills in every value, once for a process; later calls return at once. To be called before the first value is read.
-  /// Two threads that race here do the same work twice, with the same result.
+  /// Two threads that race here read the same environment; each value is the first's to set, so that what a program has set
+  /// meanwhile stays.
   @_noLocks @_noAllocation
   package static func start() {
     if anax_tunables_started() != 0 { return }
@@ -17,17 +18,17 @@ extension Tunable {
   /// As `start()`, from an environment of the caller's: a list of `NAME=VALUE` that a null pointer ends, or nil.
   @_noLocks @_noAllocation
   package static func start(environment: UnsafePointer<UnsafePointer<CChar>?>?) {
-    var index: UInt32 = 0
-    while let tunable = Tunable(index: index) {
-      anax_tunable_store(index, tunable.row.initial)
-      index += 1
-    }
     if let environment {
       var i = 0
       while let entry = environment[i] {
         read(entry)
         i += 1
       }
+    }
+    var index: UInt32 = 0
+    while let tunable = Tunable(index: index) {
+      anax_tunable_begin(index, tunable.row.initial)
+      index += 1
     }
     anax_tunables_mark_started(1)
   }
@@ -55,7 +56,7 @@ extension Tunable {
     }
     let row = tunable.row
     do throws(TunableError) {
-      anax_tunable_store(tunable.index, try row.parse(text, count: textCount))
+      anax_tunable_begin(tunable.index, try row.parse(text, count: textCount))
     } catch {
       var line = MessageLine()
       line.append(entry, count: nameCount)

@@ -37,9 +37,14 @@ package enum Pages {
   /// Whether somebody has the page now: a hint, for messages.
   @_noLocks @_noAllocation
   package static func isClaimed(_ page: UInt64) -> Bool {
+    wasOpened(page) && PageBitmap.claimedWord(page / 64).loadRelaxed() &>> (page & 63) & 1 == 1
+  }
+
+  /// Whether the page is of a chunk that was ever opened: of others nothing was ever given.
+  @_noLocks @_noAllocation
+  package static func wasOpened(_ page: UInt64) -> Bool {
     let entry = node(Region.node(ofPage: page))
-    let top = entry.pointee.first_page &+ AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
-    return page < top && PageBitmap.claimedWord(page / 64).loadRelaxed() &>> (page & 63) & 1 == 1
+    return page < entry.pointee.first_page &+ AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
   }
 
   /// `count` consecutive pages; `aligned`: a power of two up to 64, at a multiple of itself. nil: no memory.

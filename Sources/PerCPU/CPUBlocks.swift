@@ -63,7 +63,7 @@ package enum CPUBlocks {
   }
 
   @inlinable
-  static var byConcurrency: Bool { @_noLocks @_noAllocation get { anax_state().pointee.rung == 65 } }
+  static var byConcurrency: Bool { @_noLocks @_noAllocation get { anax_state().pointee.rung == UInt64(ANAX_RUNG_A) } }
 
   static var allocateTable: UnsafeMutablePointer<UInt64> {
     @_noLocks @_noAllocation get { byConcurrency ? anax_concurrency_allocate_table() : anax_allocate_table() }

@@ -46,14 +46,14 @@ package enum Ladder {
   @_noLocks @_noAllocation
   package static func choose() -> (rung: UInt64, reason: Reason) {
     let forced = Tunable.rung.value
-    if forced == 4 { return (68, .forced) }
-    if anax_rseq_bytes() < 16 { return (68, .noArea) }
-    if forced == 3 { return (68, .unsupported) }
-    if forced != 1 { return (66, forced == 2 ? .forced : .best) }
-    if anax_rseq_live_bytes() < 28 { return (66, .noConcurrencyID) }
+    if forced == 4 { return (UInt64(ANAX_RUNG_D), .forced) }
+    if anax_rseq_bytes() < 16 { return (UInt64(ANAX_RUNG_D), .noArea) }
+    if forced == 3 { return (UInt64(ANAX_RUNG_D), .unsupported) }
+    if forced != 1 { return (UInt64(ANAX_RUNG_B), forced == 2 ? .forced : .best) }
+    if anax_rseq_live_bytes() < 28 { return (UInt64(ANAX_RUNG_B), .noConcurrencyID) }
     let state = anax_state()
-    if state.pointee.block_count < state.pointee.cpu_count &* state.pointee.node_count { return (66, .tooLarge) }
-    return (65, .forced)
+    if state.pointee.block_count < state.pointee.cpu_count &* state.pointee.node_count { return (UInt64(ANAX_RUNG_B), .tooLarge) }
+    return (UInt64(ANAX_RUNG_A), .forced)
   }
 
   /// Decides and opens the rung. To be called once, after the heap's address space is reserved, before the first allocation.
@@ -64,7 +64,7 @@ package enum Ladder {
     state.pointee.rung_reason = reason.rawValue
     // On every rung: who looks at blocks from outside finds the empty one.
     CPUBlocks.start()
-    if rung != 68 {
+    if rung != UInt64(ANAX_RUNG_D) {
       state.pointee.rseq_offset = anax_rseq_area_offset()
       state.pointee.membarrier = registerMembarrier() ? 1 : 0
       state.pointee.cpu_limit = state.pointee.cpu_count

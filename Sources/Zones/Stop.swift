@@ -37,6 +37,7 @@ package enum Stop {
     if Pages.isClaimed(page), Run(word: Run.at(page: page).loadRelaxed()).word & Run.freed == 0 {
       say("free of the middle of a large block: ", address, nil)
     }
+    if !Pages.wasOpened(page) { foreign(address) }
     say("free of a block that is free already, or was never given: ", address, nil)
   }
 

@@ -40,7 +40,7 @@ package enum ZoneLimit {
   @_noLocks @_noAllocation
   static func bypassesCaches(_ zone: UnsafeMutablePointer<anax_zone>) -> Bool {
     let state = anax_state()
-    if state.pointee.rung != 68, state.pointee.membarrier == 0 { return true }
+    if state.pointee.rung != UInt64(ANAX_RUNG_D), state.pointee.membarrier == 0 { return true }
     return AtomicWord(anax_zone_claimed(zone)).loadRelaxed() >= ceiling(zone, .normal)
   }
 

@@ -123,12 +123,14 @@ package enum ZoneRegistry {
     throw failure
   }
 
-  /// Gives back all slabs. False: items are out, or something of the zone is in another thread's hands.
+  /// Gives back all slabs. False: items are out, or something of the zone is in another thread's hands: another zone's end and a
+  /// purge take back whole CPUs, and have this zone's items in hand meanwhile. To them the processor is left a few times.
   @_noLocks @_noAllocation
   static func empty(_ id: Int, _ failure: inout ZoneFailure) -> Bool {
     let cpu = CPUBlocks.anyCPU()
     var round = 0
-    while round < 4 {
+    while round < 64 {
+      if round >= 4 { _ = Kernel.call(anax_sys_sched_yield) }
       ZoneLimit.takeBack(id, cpu: cpu)
       var slabs: UInt64 = 0
       var node = 0
@@ -142,6 +144,7 @@ package enum ZoneRegistry {
       // What neither a slab nor a cache has is out; a slab in another thread's hands is seen in the next round.
       let used = ZoneCensus.figures(id).used
       failure = used > 0 ? .itemsOut(used) : .busy
+      if used > 0, round >= 8 { break }
       round += 1
     }
     return false

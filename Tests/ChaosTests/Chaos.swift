@@ -62,6 +62,7 @@ final class Chaos: @unchecked Sendable {
     setenv("ANAX_RUNG", plan.rung, 1)
     if plan.nodes == 2, !TwoNodes.start() { Chaos.stop(plan, "no two nodes") }
     if !Engine.ensureStarted() { Chaos.stop(plan, "the engine does not start") }
+    if anax_state().pointee.rung != UInt64(plan.rung.utf8.first!) { Chaos.stop(plan, "not on the rung") }
     let bytes = Int(anax_state().pointee.heap_pages << anax_state().pointee.page_shift) / 128
     let flags = Int32(MAP_PRIVATE | MAP_ANONYMOUS) | Int32(MAP_NORESERVE)
     let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0)

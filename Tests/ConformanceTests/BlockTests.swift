@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every function that gives a block, for every size: alignment, honest usable size, neighbours, zeroes, and realloc's contents.
+// All that gives memory (the C face's functions, the heap, zones), for every size: alignment, honest usable size, neighbours, zeroes, and realloc's contents.
 import CAnaxMalloc
 import Glibc
 import Testing
 
 @Suite struct BlockTests {
-  @Test(arguments: givers)
-  func everySizeIsServedAlignedAndItsOwn(giver: Giver) throws {
-    for size in sizes where giver.alignment <= 65536 || size <= 65536 {
-      let blocks = try (0..<3).map { _ in try #require(giver.give(size), "\(giver), \(size) bytes") }
-      for (i, block) in blocks.enumerated() {
-        try #require(Int(bitPattern: block) % giver.alignment == 0, "\(giver), \(size) bytes")
-        try #require(malloc_usable_size(block) >= size, "\(giver), \(size) bytes")
-        fill(block, UInt8(i + 1))
+  @Test(arguments: allocators)
+  func everySizeIsServedAlignedAndItsOwn(allocator: Allocator) throws {
+    for size in sizes where allocator.alignment <= 65536 || size <= 65536 {
+      // A zone holds items of 1 to 32768 bytes.
+      guard let source = allocator.source(size) else {
+        let none = allocator.description.hasPrefix("zone") && !(1...32768).contains(size)
+        try #require(none, "\(allocator), \(size) bytes")
+        continue
       }
-      // All of it was written, and nobody else's.
-      for (i, block) in blocks.enumerated() {
-        let whole = holds(block, UInt8(i + 1), count: malloc_usable_size(block))
-        try #require(whole, "\(giver), \(size) bytes: a neighbour was harmed")
+      // Twice: the second time what the first gave back is there again, full of its contents.
+      for turn in 0..<2 {
+        let blocks = try (0..<3).map { _ in try #require(source.give(), "\(allocator), \(size) bytes") }
+        for (i, block) in blocks.enumerated() {
+          try #require(Int(bitPattern: block) % allocator.alignment == 0, "\(allocator), \(size) bytes")
+          try #require(source.usable(block) >= size, "\(allocator), \(size) bytes")
+          if allocator.zeroed { try #require(holds(block, 0, count: size), "\(allocator), \(size) bytes: not zero") }
+          memset(block, Int32(i + 1 + turn), source.usable(block))
+        }
+        // All of it was written, and nobody else's.
+        for (i, block) in blocks.enumerated() {
+          let whole = holds(block, UInt8(i + 1 + turn), count: source.usable(block))
+          try #require(whole, "\(allocator), \(size) bytes: a neighbour was harmed")
+        }
+        for block in blocks { source.take(block) }
       }
-      for block in blocks { free(block) }
+      try source.end()
     }
   }
 

@@ -84,8 +84,7 @@ private func isOneLine(_ lines: [String], _ start: String, _ end: String) -> Boo
       let block = anax_malloc(1 << 20)!
       anax_free(block + (8 << 30))
     }
-    #expect(
-      isOneLine(said(result.standardErrorContent), "free of a block that is free already, or was never given: ", ""))
+    #expect(isOneLine(said(result.standardErrorContent), "free of a pointer that this allocator never gave: ", ""))
   }
 
   /// Its slab has ended: the page is no slab's any more.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sizes and alignments that every test of the face goes through, and the functions that give a block.
+// The sizes and alignments that every test goes through, the C functions that give a block, and all that gives memory: these
+// functions, the heap beneath them, and zones.
+import Anax
 import CAnaxMalloc
 import Glibc
 import Heap
@@ -50,7 +52,67 @@ let givers: [Giver] =
     ]
   }
 
-/// Fills all that may be used and says whether it held what `byte` says.
+/// Blocks of one size from one allocator, and the way back.
+struct Source {
+  let give: () -> UnsafeMutableRawPointer?
+  let usable: (UnsafeMutableRawPointer) -> Int
+  let take: (UnsafeMutableRawPointer) -> Void
+  /// Ends what was made for this size alone.
+  var end: () throws -> Void = {}
+}
+
+/// An allocator: the C face, the heap, or a zone of the size. Nil where it has no such size.
+struct Allocator: Sendable, CustomStringConvertible {
+  let description: String
+  let alignment: Int
+  var zeroed = false
+  let source: @Sendable (Int) -> Source?
+}
+
+let allocators: [Allocator] =
+  givers.map { giver in
+    Allocator(description: giver.description, alignment: giver.alignment, zeroed: giver.description.hasPrefix("calloc"))
+    {
+      size in Source(give: { giver.give(size) }, usable: { malloc_usable_size($0) }, take: { free($0) })
+    }
+  }
+  + [
+    Allocator(description: "heap", alignment: 16) { size in
+      Source(give: { Heap.allocate(size) }, usable: { Heap.usableSize($0) }, take: { Heap.free($0) })
+    },
+    Allocator(description: "heap, zeroed", alignment: 16, zeroed: true) { size in
+      Source(give: { Heap.allocateZeroed(1, size) }, usable: { Heap.usableSize($0) }, take: { Heap.free($0) })
+    },
+    Allocator(description: "heap, aligned to 4096", alignment: 4096) { size in
+      Source(give: { Heap.allocate(size, alignment: 4096) }, usable: { Heap.usableSize($0) }, take: { Heap.free($0) })
+    },
+  ]
+  + [1, 16, 64, 512, 4096].flatMap { alignment in
+    [false, true].map { zeroed in
+      Allocator(
+        description: "zone aligned to \(alignment)\(zeroed ? ", zeroed" : "")", alignment: max(alignment, 16),
+        zeroed: zeroed
+      ) { size in
+        guard let zone = try? RawZone("conformance", itemSize: size, alignment: alignment) else { return nil }
+        return Source(
+          give: { try? zone.allocate(zeroed: zeroed) }, usable: { _ in size }, take: { zone.deallocate($0) },
+          end: { try destroy(zone) })
+      }
+    }
+  }
+
+/// Other tests' threads may have caches in hand that this zone's items are in: then it is to be tried again.
+private func destroy(_ zone: RawZone) throws {
+  for _ in 0..<5000 {
+    do throws(ZoneError) { return try zone.destroy() } catch {
+      guard case .busy = error else { throw error }
+      usleep(1000)
+    }
+  }
+  try zone.destroy()
+}
+
+/// Fills all that may be used.
 func fill(_ block: UnsafeMutableRawPointer, _ byte: UInt8) {
   memset(block, Int32(byte), malloc_usable_size(block))
 }

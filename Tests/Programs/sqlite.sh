@@ -8,10 +8,13 @@ witness=(sqlite3)
 limit=90
 
 run() {
+  local rows
+  rows=$(pick 1000000 200000)
+  if [[ $PROGRAM_RUNG == B ]]; then rows=1000000; fi
   under 60 sqlite3 data.db <<SQL
 PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA threads = 2;
 CREATE TABLE item(id INTEGER PRIMARY KEY, bucket INT, name TEXT, price REAL);
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $(pick 1000000 200000))
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $rows)
 INSERT INTO item SELECT i, (i * 7919) % 1009, 'name-' || ((i * 104729) % 65537), ((i * 31) % 10007) / 7.0 FROM n;
 CREATE INDEX item_bucket ON item(bucket, price);
 CREATE INDEX item_name ON item(name);

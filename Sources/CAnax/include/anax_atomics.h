@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// C atomics for Swift: one function per operation, width and memory order that the engine uses. Swift wraps them once,
-// in LockFree; nothing above that layer calls them. All are lock-free on the machines supported (64-bit).
+// C atomics for Swift: one function per operation, width and memory order that the engine uses. LockFree wraps those of 64-bit
+// words; fences, and the narrow words of tables, are called as they are. All are lock-free on the machines supported (64-bit).
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,9 +41,6 @@ ANAX_INLINE uint8_t anax_exchange8(uint8_t *_Nonnull byte, uint8_t value) {
 }
 ANAX_INLINE uint16_t anax_load16_acquire(const uint16_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 ANAX_INLINE uint16_t anax_load16_relaxed(const uint16_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
-ANAX_INLINE void anax_store16_relaxed(uint16_t *_Nonnull word, uint16_t value) {
-  __atomic_store_n(word, value, __ATOMIC_RELAXED);
-}
 ANAX_INLINE void anax_store16_release(uint16_t *_Nonnull word, uint16_t value) {
   __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The next allocator behind this one in the process (the C library's, as a rule), for pointers that are not ours: only where
-// the tunable vm.heap.foreign allows it. Looked up at each call; that is rare.
+// the tunable vm.heap.foreign allows it. Looked up at each call; that is rare. The one place of the engine that may wait for a
+// lock: dlsym takes the loader's. So with that tunable a foreign pointer must not be freed in a signal handler.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

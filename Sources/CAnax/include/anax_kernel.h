@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bare system calls: no errno, no cancellation point, no PLT. Only Machine's Kernel.swift calls these.
+// Bare system calls: no errno, no cancellation point, no PLT. Only Machine's Kernel.swift makes them; errno, clearing and copying
+// at the end are anybody's.
 // A result in -4095...-1 is a negated errno.
 #pragma once
 #include <errno.h>
@@ -67,6 +68,7 @@ enum {
   anax_sys_sysinfo = SYS_sysinfo,
   anax_sys_sched_getaffinity = SYS_sched_getaffinity,
   anax_sys_sched_setaffinity = SYS_sched_setaffinity,
+  anax_sys_sched_yield = SYS_sched_yield,
   anax_sys_futex = SYS_futex,
   anax_sys_getpid = SYS_getpid,
   anax_sys_gettid = SYS_gettid,

@@ -112,6 +112,9 @@ struct anax_node {
   uint64_t unused[17];
 };
 
+/// The rungs of the ladder that are built, by their letters.
+enum { ANAX_RUNG_A = 'A', ANAX_RUNG_B = 'B', ANAX_RUNG_D = 'D' };
+
 struct anax_state {
   // Read by every malloc and free.
   int64_t rseq_offset;     // of the area, from the thread pointer
@@ -149,7 +152,7 @@ struct anax_state {
   uint64_t reservation;                // bytes of address space
   uint64_t opening;                    // Region.Opening
   uint64_t started;                    // 0 no, 1 starting, 2 live, 3 failed
-  uint64_t rung;                       // 'A' 'B' 'D'; 0 before the start
+  uint64_t rung;                       // ANAX_RUNG_…; 0 before the start
   uint64_t rung_reason;
   uint64_t membarrier;                 // 1: other CPUs' sections can be aborted
   uint64_t last_tick;

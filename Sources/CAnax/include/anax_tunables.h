@@ -34,18 +34,25 @@ enum {
 
 struct anax_tunable_values {
   int64_t started;
-  int64_t value[ANAX_TUNABLE_CAPACITY];
+  uint64_t value[ANAX_TUNABLE_CAPACITY];  // shifted so that 0, which the storage begins with, is INT64_MIN: not set yet
   uint64_t chosen;  // a bit for each that the program has set, whatever to
 };
 
 extern struct anax_tunable_values anax_tunable_values;
 
 ANAX_INLINE int64_t anax_tunable_load(uint32_t index) {
-  return __atomic_load_n(&anax_tunable_values.value[index], __ATOMIC_RELAXED);
+  return (int64_t)(__atomic_load_n(&anax_tunable_values.value[index], __ATOMIC_RELAXED) + (uint64_t)INT64_MIN);
 }
 
 ANAX_INLINE void anax_tunable_store(uint32_t index, int64_t value) {
-  __atomic_store_n(&anax_tunable_values.value[index], value, __ATOMIC_RELAXED);
+  __atomic_store_n(&anax_tunable_values.value[index], (uint64_t)value - (uint64_t)INT64_MIN, __ATOMIC_RELAXED);
+}
+
+/// The start's value, unless the tunable has one already.
+ANAX_INLINE void anax_tunable_begin(uint32_t index, int64_t value) {
+  uint64_t unset = 0;
+  __atomic_compare_exchange_n(&anax_tunable_values.value[index], &unset, (uint64_t)value - (uint64_t)INT64_MIN, false,
+                              __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 ANAX_INLINE void anax_tunable_choose(uint32_t index) {
