@@ -30,7 +30,7 @@ struct ExecCommand: ParsableCommand {
   @Flag(help: "Print a summary when the program ends.")
   var stats = false
 
-  @Option(help: "How the summary is printed, on standard error; json prints an object a line, whose first key is \"anax\".")
+  @Option(help: "How the summary is printed, on standard error: text, or json, an object a line.")
   var format: OutputFormat?
 
   @Option(help: "The preloaded library, libanax.so.")
@@ -76,7 +76,8 @@ struct ExecCommand: ParsableCommand {
   /// What the options set; throws what is wrong with one of them.
   private func assignments() throws(ValidationError) -> [(tunable: Tunable, value: String)] {
     var assignments: [(tunable: Tunable, value: String)] = []
-    let texts = settings + (rung.map { ["rung=\($0)"] } ?? []) + (stats ? [format == .json ? "stats=2" : "stats=1"] : [])
+    var texts = settings + (rung.map { ["rung=\($0)"] } ?? [])
+    if stats { texts.append(format == .json ? "stats=2" : "stats=1") }
     for assignment in texts {
       guard let sign = assignment.firstIndex(of: "=") else {
         throw ValidationError("--set \(assignment): wants NAME=VALUE.")

@@ -107,7 +107,8 @@ package enum Heap {
     if page >= state.pointee.heap_pages { return Foreign.free(address) }
     let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
     if index & (ANAX_ZONES_MAX - 1) != 0 {
-      if state.pointee.rung == UInt64(ANAX_RUNG_A), address & 15 == 0, let block = UnsafeMutableRawPointer(bitPattern: UInt(address)),
+      if state.pointee.rung == UInt64(ANAX_RUNG_A), address & 15 == 0,
+        let block = UnsafeMutableRawPointer(bitPattern: UInt(address)),
         anax_concurrency_push(UInt64(index), block)
       {
         return
