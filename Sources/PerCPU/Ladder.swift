@@ -45,15 +45,16 @@ package enum Ladder {
   /// The rung's letter and why, from what the process has. Changes nothing.
   @_noLocks @_noAllocation
   package static func choose() -> (rung: UInt64, reason: Reason) {
+    let (a, b, d) = (UInt64(ANAX_RUNG_A), UInt64(ANAX_RUNG_B), UInt64(ANAX_RUNG_D))
     let forced = Tunable.rung.value
-    if forced == 4 { return (UInt64(ANAX_RUNG_D), .forced) }
-    if anax_rseq_bytes() < 16 { return (UInt64(ANAX_RUNG_D), .noArea) }
-    if forced == 3 { return (UInt64(ANAX_RUNG_D), .unsupported) }
-    if forced != 1 { return (UInt64(ANAX_RUNG_B), forced == 2 ? .forced : .best) }
-    if anax_rseq_live_bytes() < 28 { return (UInt64(ANAX_RUNG_B), .noConcurrencyID) }
+    if forced == 4 { return (d, .forced) }
+    if anax_rseq_bytes() < 16 { return (d, .noArea) }
+    if forced == 3 { return (d, .unsupported) }
+    if forced != 1 { return (b, forced == 2 ? .forced : .best) }
+    if anax_rseq_live_bytes() < 28 { return (b, .noConcurrencyID) }
     let state = anax_state()
-    if state.pointee.block_count < state.pointee.cpu_count &* state.pointee.node_count { return (UInt64(ANAX_RUNG_B), .tooLarge) }
-    return (UInt64(ANAX_RUNG_A), .forced)
+    if state.pointee.block_count < state.pointee.cpu_count &* state.pointee.node_count { return (b, .tooLarge) }
+    return (a, .forced)
   }
 
   /// Decides and opens the rung. To be called once, after the heap's address space is reserved, before the first allocation.
