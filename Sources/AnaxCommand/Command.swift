@@ -22,6 +22,13 @@ struct FormatOption: ParsableArguments {
   var format: OutputFormat = .text
 }
 
+extension ParsableCommand {
+  /// A verb that hands what follows on to a program gets a request for help there too, where no program was named before it.
+  func answerHelp(in program: [String]) throws {
+    if let first = program.first, first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
+  }
+}
+
 enum Complaint {
   /// One line on standard error.
   static func say(_ text: String) {

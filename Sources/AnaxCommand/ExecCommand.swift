@@ -40,6 +40,7 @@ struct ExecCommand: ParsableCommand {
   var program: [String] = []
 
   func validate() throws {
+    try answerHelp(in: program)
     if let first = program.first, first != "--", first.hasPrefix("-") {
       throw ValidationError("Unknown option '\(first)'.")
     }

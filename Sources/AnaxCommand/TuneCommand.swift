@@ -56,6 +56,7 @@ struct TuneCommand: ParsableCommand {
   var program: [String] = []
 
   func validate() throws {
+    try answerHelp(in: program)
     if let first = program.first, first != "--" {
       throw ValidationError(
         first.hasPrefix("-")

@@ -87,6 +87,19 @@ private func lines(_ bytes: [UInt8]) -> Set<String> {
     #expect { try ExecCommand.parse(arguments) } throws: { ExecCommand.exitCode(for: $0) == .validationFailure }
   }
 
+  @Test(arguments: ["--help", "-h"])
+  func helpIsAnswered(_ wish: String) {
+    for command in [ExecCommand.self, TuneCommand.self] as [any ParsableCommand.Type] {
+      #expect {
+        try command.parse([wish])
+      } throws: {
+        command.exitCode(for: $0) == .success && command.fullMessage(for: $0).contains("OVERVIEW:")
+      }
+    }
+    // Behind a program's name it is the program's.
+    #expect(throws: Never.self) { try ExecCommand.parse(["ls", wish]) }
+  }
+
   @Test func refusalNamesValueAndRange() {
     #expect {
       try ExecCommand.parse(["--set", "vm.page.decay=x", "true"])
