@@ -13,12 +13,12 @@ package enum Requests {
 
   // MARK: The hits, inlined
 
-  /// The exclusive request that finds the token free and the thread with room.
+  /// The exclusive request that finds the token as the thread expects it, free, and the thread with room.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func hit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let count = thread.pointee.count
-    var free: UInt64 = 0
+    var free = thread.pointee.free
     if count >= thread.pointee.limit
       || !anax_compare_exchange(anax_token_word(token), &free, thread.pointee.mine)
     {
@@ -36,7 +36,7 @@ package enum Requests {
     Taking.noteTaken(token, shared: false, thread)
   }
 
-  /// The release of the thread's last hold, taken once and exclusively, for which nobody waits.
+  /// The release of the thread's last hold, taken once and exclusively, where nobody need be woken.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func releaseHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
@@ -45,7 +45,7 @@ package enum Requests {
     let hold = anax_token_holds(thread) + place
     var mine = thread.pointee.mine
     if hold.pointee.token != token || hold.pointee.state != 1
-      || !anax_compare_exchange(anax_token_word(token), &mine, 0)
+      || !anax_compare_exchange(anax_token_word(token), &mine, thread.pointee.free)
     {
       return false
     }
@@ -104,7 +104,7 @@ package enum Requests {
     return true
   }
 
-  /// The end of the thread's only open access, for whose value nobody waits.
+  /// The end of the thread's only open access, where nobody need be woken.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func closeHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
@@ -113,7 +113,7 @@ package enum Requests {
     let hold = anax_token_holds(thread) + place
     var mine = thread.pointee.mine
     if hold.pointee.token != token || hold.pointee.state != 1 | Hold.pinned
-      || !anax_compare_exchange(anax_token_word(token), &mine, 0)
+      || !anax_compare_exchange(anax_token_word(token), &mine, thread.pointee.free)
     {
       return false
     }

@@ -67,7 +67,8 @@ struct anax_token_hold {
 struct anax_token_thread {
   uint32_t count;      // holds
   uint32_t limit;      // holds that the fast path may make: 0 sends every request to the slow path
-  uint64_t mine;       // the word of a token that this thread has exclusively and nobody waits for
+  uint64_t free;       // the word that the fast paths take a token from, and leave behind: Tokens/Taking.swift
+  uint64_t mine;       // the same, taken exclusively by this thread
   uint32_t id;         // record number
   uint32_t pinned;     // holds that may not be let go: open accesses to serialized values
   struct anax_token_hold holds[ANAX_TOKENS_HELD_MAX];
