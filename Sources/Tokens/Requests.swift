@@ -44,7 +44,7 @@ package enum Requests {
     if place < 0 { return false }
     let hold = anax_token_holds(thread) + place
     var mine = thread.pointee.mine
-    if hold.pointee.token != token || hold.pointee.state != 1
+    if !anax_token_hold_is(hold, token, 1)
       || !anax_compare_exchange(anax_token_word(token), &mine, thread.pointee.free)
     {
       return false
@@ -77,9 +77,7 @@ package enum Requests {
   package static func sharedReleaseHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let hold = anax_token_holds(thread)
-    if thread.pointee.count != 1 || hold.pointee.token != token || hold.pointee.state != 1 | Hold.shared {
-      return false
-    }
+    if thread.pointee.count != 1 || !anax_token_hold_is(hold, token, 1 | Hold.shared) { return false }
     var old = anax_load_relaxed(anax_token_word(token))
     while true {
       let now = TokenWord(old)
@@ -112,7 +110,7 @@ package enum Requests {
     if place < 0 || thread.pointee.pinned != 1 { return false }
     let hold = anax_token_holds(thread) + place
     var mine = thread.pointee.mine
-    if hold.pointee.token != token || hold.pointee.state != 1 | Hold.pinned
+    if !anax_token_hold_is(hold, token, 1 | Hold.pinned)
       || !anax_compare_exchange(anax_token_word(token), &mine, thread.pointee.free)
     {
       return false

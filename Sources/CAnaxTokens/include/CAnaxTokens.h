@@ -157,6 +157,11 @@ ANAX_INLINE struct anax_token *_Null_unspecified anax_token_hold_token(const str
 ANAX_INLINE uint64_t anax_token_hold_state(const struct anax_token_hold *_Nonnull hold) {
   return __atomic_load_n(&hold->state, __ATOMIC_RELAXED);
 }
+/// For the holder's own fast paths.
+ANAX_INLINE bool anax_token_hold_is(
+    const struct anax_token_hold *_Nonnull hold, const struct anax_token *_Nonnull token, uint64_t state) {
+  return hold->token == token && hold->state == state;
+}
 ANAX_INLINE uint64_t *_Nonnull anax_token_word(struct anax_token *_Nonnull token) { return &token->word; }
 ANAX_INLINE uint32_t *_Nonnull anax_token_condition(struct anax_token *_Nonnull token) { return &token->condition; }
 ANAX_INLINE uint64_t *_Nonnull anax_token_policy(struct anax_token *_Nonnull token) { return &token->policy; }
