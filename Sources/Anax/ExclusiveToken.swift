@@ -54,7 +54,9 @@ public func withTokens<each Held: ExclusiveToken, Result: ~Copyable, Failure: Er
   return try body()
 }
 
-/// The same for two tokens, which are let go from the last to the first: that is the shortest way.
+// Two, three and four are let go from the last to the first: that is the shortest way, which a pack cannot be walked in.
+
+/// The same for two tokens.
 @inlinable
 public func withTokens<First: ExclusiveToken, Second: ExclusiveToken, Result: ~Copyable, Failure: Error>(
   _ first: First, _ second: Second, body: () throws(Failure) -> Result
@@ -62,6 +64,45 @@ public func withTokens<First: ExclusiveToken, Second: ExclusiveToken, Result: ~C
   first.acquire()
   second.acquire()
   defer {
+    second.release()
+    first.release()
+  }
+  return try body()
+}
+
+/// The same for three tokens.
+@inlinable
+public func withTokens<
+  First: ExclusiveToken, Second: ExclusiveToken, Third: ExclusiveToken, Result: ~Copyable, Failure: Error
+>(
+  _ first: First, _ second: Second, _ third: Third, body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
+  first.acquire()
+  second.acquire()
+  third.acquire()
+  defer {
+    third.release()
+    second.release()
+    first.release()
+  }
+  return try body()
+}
+
+/// The same for four tokens.
+@inlinable
+public func withTokens<
+  First: ExclusiveToken, Second: ExclusiveToken, Third: ExclusiveToken, Fourth: ExclusiveToken,
+  Result: ~Copyable, Failure: Error
+>(
+  _ first: First, _ second: Second, _ third: Third, _ fourth: Fourth, body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
+  first.acquire()
+  second.acquire()
+  third.acquire()
+  fourth.acquire()
+  defer {
+    fourth.release()
+    third.release()
     second.release()
     first.release()
   }

@@ -26,6 +26,7 @@ package enum Releasing {
     while true {
       let (new, wake) = body(TokenWord(old))
       if word.compareExchange(&old, new.bits) {
+        Taking.expect(new, anax_token_thread())
         switch wake {
         case .nobody: break
         case .oneExclusive: Futex.wake(half, .exclusive, count: 1)

@@ -13,12 +13,12 @@ package enum Requests {
 
   // MARK: The hits, inlined
 
-  /// The exclusive request that finds the token free and the thread with room.
+  /// The exclusive request that finds the token as the thread expects it, free, and the thread with room.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func hit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let count = thread.pointee.count
-    var free: UInt64 = 0
+    var free = thread.pointee.free
     if count >= thread.pointee.limit
       || !anax_compare_exchange(anax_token_word(token), &free, thread.pointee.mine)
     {
@@ -36,7 +36,7 @@ package enum Requests {
     Taking.noteTaken(token, shared: false, thread)
   }
 
-  /// The release of the thread's last hold, taken once and exclusively, for which nobody waits.
+  /// The release of the thread's last hold, taken once and exclusively, where nobody need be woken.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func releaseHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
@@ -44,8 +44,8 @@ package enum Requests {
     if place < 0 { return false }
     let hold = anax_token_holds(thread) + place
     var mine = thread.pointee.mine
-    if hold.pointee.token != token || hold.pointee.state != 1
-      || !anax_compare_exchange(anax_token_word(token), &mine, 0)
+    if !anax_token_hold_is(hold, token, 1)
+      || !anax_compare_exchange(anax_token_word(token), &mine, thread.pointee.free)
     {
       return false
     }
@@ -77,9 +77,7 @@ package enum Requests {
   package static func sharedReleaseHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let hold = anax_token_holds(thread)
-    if thread.pointee.count != 1 || hold.pointee.token != token || hold.pointee.state != 1 | Hold.shared {
-      return false
-    }
+    if thread.pointee.count != 1 || !anax_token_hold_is(hold, token, 1 | Hold.shared) { return false }
     var old = anax_load_relaxed(anax_token_word(token))
     while true {
       let now = TokenWord(old)
@@ -104,7 +102,7 @@ package enum Requests {
     return true
   }
 
-  /// The end of the thread's only open access, for whose value nobody waits.
+  /// The end of the thread's only open access, where nobody need be woken.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func closeHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
@@ -112,8 +110,8 @@ package enum Requests {
     if place < 0 || thread.pointee.pinned != 1 { return false }
     let hold = anax_token_holds(thread) + place
     var mine = thread.pointee.mine
-    if hold.pointee.token != token || hold.pointee.state != 1 | Hold.pinned
-      || !anax_compare_exchange(anax_token_word(token), &mine, 0)
+    if !anax_token_hold_is(hold, token, 1 | Hold.pinned)
+      || !anax_compare_exchange(anax_token_word(token), &mine, thread.pointee.free)
     {
       return false
     }

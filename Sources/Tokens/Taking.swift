@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking a token's word without sleeping, and what a holder notes when it has it. Any thread, for itself.
+// Taking a token's word without sleeping, what a holder notes when it has it, and what a thread's fast paths expect of a word: `free` in
+// its record, which is always `steady` (TokenWord.swift), and `mine`, the same taken by it. Any thread, for itself.
 
 import CAnax
 import CAnaxTokens
@@ -17,6 +18,7 @@ package enum Taking {
       if shared ? !now.admitsShared(slept: false) : !now.admitsExclusive(itsTurn: false) { return false }
       let new = shared ? now.takenShared(slept: false) : now.takenExclusively(by: thread.pointee.id)
       if word.compareExchange(&old, new.bits) {
+        if !shared { expect(now, thread) }
         noteTaken(token, shared: shared, thread)
         return true
       }
@@ -40,6 +42,15 @@ package enum Taking {
       }
     }
     return false
+  }
+
+  /// What the thread's fast paths expect from now on, of whatever token: the word as it was last seen here where that would serve
+  /// them again. In the child of a fork a waiter that stands for awake may not exist: there the slow path looks.
+  @inline(__always) @_noLocks @_noAllocation
+  static func expect(_ free: TokenWord, _ thread: Thread) {
+    if !free.isSteady || free.bits != 0 && Orphans.arePossible { return }
+    thread.pointee.free = free.bits
+    thread.pointee.mine = free.takenExclusively(by: thread.pointee.id).bits
   }
 
   /// A sharer that is not the last exclusive holder itself. Several may store the same 0.

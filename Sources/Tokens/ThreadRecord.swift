@@ -24,7 +24,7 @@ package enum ThreadRecord {
     if number == 0 { TokenStop.tooManyThreads() }
     let thread = record(number)
     thread.pointee.id = number
-    thread.pointee.mine = TokenWord.held(by: number)
+    Taking.expect(TokenWord(0), thread)
     anax_token_thread_set_count(thread, 0)
     thread.pointee.pinned = 0
     thread.pointee.kernel_id = UInt32(truncatingIfNeeded: Kernel.call(anax_sys_gettid))
@@ -97,6 +97,7 @@ package func anaxTokenForked() {
   let thread = anax_token_thread()
   if anax_token_is_nobody(thread) { return }
   AtomicWord(anax_token_thread_epoch_word(thread)).storeRelaxed(epoch)
+  Taking.expect(TokenWord(0), thread)
   thread.pointee.kernel_id = UInt32(truncatingIfNeeded: Kernel.call(anax_sys_gettid))
 }
 

@@ -14,15 +14,17 @@
 // | 7...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
-// Zero is free without waiters: the fast paths know only 0 and "mine, nobody waits".
+// Zero is free without waiters. The fast paths change a word that they expect, which is `steady`: 0, or free with no turn owed and
+// some waiter awake. Each thread expects what its slow path last saw (Taking.swift): while one waiter is awake and others sleep, nobody
+// else looks at anything.
 //
 // The order is what is needed; each compare-and-swap acquires and releases. `taken` is also a word that is free but does not admit who
 // does this.
 //
 // | transition | by | order |
 // |---|---|---|
-// | 0 → exclusive, holder | newcomer, fast path | acquire |
-// | mine → 0 | holder, fast path; fails as soon as anybody waits | release |
+// | steady, as expected → + exclusive, holder | newcomer, fast path | acquire |
+// | what that made of it → steady | holder, fast path; fails as soon as anybody came to wait, or sleeps again | release |
 // | free, no turn → + exclusive, holder | newcomer or waiter (a waiter also: − waiting, − awake) | acquire |
 // | free, exclusiveTurn → + exclusive, holder, − exclusiveTurn, − awake, waiting − 1 | the waiter that asked | acquire |
 // | not exclusive, no turn, waiting 0 → shared, holder + 1 | newcomer or waiter | acquire |
@@ -42,6 +44,9 @@
 // | → − awake, − turns, waiting no more than wait in this process | in the child of a fork, a waiter or who has just taken it (Orphans.swift) | relaxed |
 // After the releasing change no memory of the token is touched: waking needs only its address, and a wake-up that comes to an
 // address that is something else by now is one that every sleeper must bear anyway.
+//
+// A steady word that was taken and is found unchanged but for that is left as it was: `released` would have left the same, and woken
+// nobody. It does not matter whether it is the same word all the while, or another's expectation.
 //
 // No wake-up is lost. A waiter sleeps only while the half is what it saw when the token was taken. If it saw `awake` clear, the next
 // release sets it and wakes. If it saw `awake` set, either a waiter that is awake stands behind it, which takes the token or clears
@@ -121,6 +126,12 @@ package struct TokenWord: Equatable {
   package func admitsShared(slept: Bool) -> Bool {
     if bits & (Self.exclusive | Self.exclusiveTurn) != 0 { return false }
     return slept || bits & Self.sharedTurn == 0 && waiting == 0
+  }
+
+  /// Anybody may take it exclusively and leave it so again, and nobody need be woken: it is free, no turn is owed, and where some
+  /// wait exclusively one is awake.
+  package var isSteady: Bool {
+    @_noLocks @_noAllocation get { bits == 0 || waiting > 0 && isAwake && isFree && !hasTurn }
   }
 
   /// The word when a request of thread `id` that did not wait takes it exclusively.

@@ -66,7 +66,10 @@ package struct Waiting {
     while true {
       let now = TokenWord(old)
       if now.admitsExclusive(itsTurn: false) {
-        if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) { return true }
+        if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) {
+          Taking.expect(now, thread)
+          return true
+        }
         continue
       }
       if spin.wait(word, &old) { continue }

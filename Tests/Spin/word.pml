@@ -188,17 +188,35 @@ inline enter_shared() {
   clear()
 }
 
-inline release_exclusive() {
-  atomic {
-    owners = 0;
-    next = word & ~(EXCL | OWNER_MASK);
-#ifndef BROKEN_RELEASE_FORGETS
-    settle();
+// The word that is left is one that a release by the fast path may leave, having looked at nothing else.
+#ifdef BROKEN_HIT_LEAVES_SLEEPERS
+#define STEADY(w) (WAITING(w) > 0 && !((w) & (ETURN | STURN)))
+#else
+#ifdef BROKEN_HIT_LEAVES_TURN
+#define STEADY(w) (WAITING(w) > 0 && ((w) & (AWAKE | ETURN)))
+#else
+#define STEADY(w) ((w) == 0 || (WAITING(w) > 0 && ((w) & AWAKE) && !((w) & (ETURN | STURN))))
 #endif
-    word = next;
-    next = 0
-  }
-  perform()
+#endif
+
+inline release_exclusive() {
+  if
+  :: atomic {
+      STEADY(word & ~(EXCL | OWNER_MASK)) ->
+      owners = 0;
+      word = word & ~(EXCL | OWNER_MASK)
+    }
+  :: atomic {
+      owners = 0;
+      next = word & ~(EXCL | OWNER_MASK);
+#ifndef BROKEN_RELEASE_FORGETS
+      settle();
+#endif
+      word = next;
+      next = 0
+    }
+    perform()
+  fi
 }
 
 inline release_shared() {

@@ -140,6 +140,25 @@ private let waiting = Word.oneWaiting
     #expect(Word(one | parked).settled().word == Word(one) && Word(one | parked).settled().wake == .allShared)
   }
 
+  /// What the fast paths leave as it was is what a release would leave, waking nobody; and anybody may take it.
+  @Test func steadyWordsNeedNobody() {
+    for marks in stride(from: 0, to: 256, by: 1) as StrideTo<UInt64> {
+      for count in 0...2 as ClosedRange<UInt64> {
+        let word = Word(marks | count * waiting)
+        guard word.isSteady else { continue }
+        let taken = word.takenExclusively(by: 7)
+        #expect(word.admitsExclusive(itsTurn: false) && taken.owner == 7 && !taken.isSteady)
+        #expect(taken.released().word == word && taken.released().wake == .nobody)
+      }
+    }
+    for bits in [0, waiting | awake, 2 * waiting | awake | front | parked | 9 * wake] {
+      #expect(Word(bits).isSteady)
+    }
+    for bits in [waiting, awake, parked, one, waiting | exclusiveTurn | awake, waiting | sharedTurn | awake] {
+      #expect(!Word(bits).isSteady)
+    }
+  }
+
   /// In every state a release leaves the token to somebody who is awake or is woken, or nobody waits.
   @Test func noReleaseForgetsAWaiter() {
     for marks in stride(from: 0, to: 128, by: 2) as StrideTo<UInt64> where marks & 12 != 12 && marks & Word.shared == 0

@@ -156,6 +156,52 @@ private let awake = Word.awake
     }
   }
 
+  @Test func whileOneIsAwakeTheFastPathsServe() async {
+    await #expect(processExitsWith: .success) {
+      let steady = 2 * waiting | awake | 3 * TokenWord.oneWake
+      let stage = Stage(steady)
+      let thread = ThreadRecord.current()
+      #expect(!Requests.hit(stage.token.state))
+      stage.token.withToken {}
+      // The slow path has seen what to expect.
+      #expect(thread.pointee.free == steady && stage.bits == steady)
+      #expect(Requests.hit(stage.token.state))
+      #expect(stage.token.isHeld && stage.bits == steady | TokenWord.held(by: thread.pointee.id))
+      #expect(Requests.releaseHit(stage.token.state))
+      #expect(!stage.token.isHeld && stage.bits == steady)
+      // Another token is free in another way: it is had, and then expected.
+      let other = Token("other")
+      other.withToken {}
+      #expect(other.word.bits == 0 && thread.pointee.free == 0 && Requests.hit(other.state))
+      other.release()
+      #expect(calls.isEmpty)
+      // The awake one has gone to sleep again: the release looks, and wakes.
+      stage.token.acquire()
+      stage.set(stage.bits & ~awake)
+      stage.token.release()
+      #expect(stage.wakes == [Call(isWait: false, value: 1, mask: 1)])
+      #expect(TokenWord(stage.bits).isAwake && thread.pointee.free == stage.bits)
+      // Where a turn is owed, nobody is served so.
+      stage.set(stage.bits | TokenWord.exclusiveTurn)
+      #expect(!stage.token.tryAcquire() && thread.pointee.free != stage.bits)
+      stage.set(0)
+    }
+  }
+
+  @Test func inAForkedChildAnAwakeWaiterIsNotBelievedIn() async {
+    await #expect(processExitsWith: .success) {
+      let steady = waiting | awake | TokenWord.oneWake
+      let stage = Stage(steady)
+      stage.token.withToken {}
+      let thread = ThreadRecord.current()
+      #expect(thread.pointee.free == steady)
+      anaxTokenForked()
+      #expect(thread.pointee.free == 0)
+      stage.token.withToken {}
+      #expect(thread.pointee.free == 0 && stage.bits == 0)
+    }
+  }
+
   @Test func givesUpAtItsDeadline() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held)

@@ -67,7 +67,8 @@ struct anax_token_hold {
 struct anax_token_thread {
   uint32_t count;      // holds
   uint32_t limit;      // holds that the fast path may make: 0 sends every request to the slow path
-  uint64_t mine;       // the word of a token that this thread has exclusively and nobody waits for
+  uint64_t free;       // the word that the fast paths take a token from, and leave behind: Tokens/Taking.swift
+  uint64_t mine;       // the same, taken exclusively by this thread
   uint32_t id;         // record number
   uint32_t pinned;     // holds that may not be let go: open accesses to serialized values
   struct anax_token_hold holds[ANAX_TOKENS_HELD_MAX];
@@ -155,6 +156,11 @@ ANAX_INLINE struct anax_token *_Null_unspecified anax_token_hold_token(const str
 }
 ANAX_INLINE uint64_t anax_token_hold_state(const struct anax_token_hold *_Nonnull hold) {
   return __atomic_load_n(&hold->state, __ATOMIC_RELAXED);
+}
+/// For the holder's own fast paths.
+ANAX_INLINE bool anax_token_hold_is(
+    const struct anax_token_hold *_Nonnull hold, const struct anax_token *_Nonnull token, uint64_t state) {
+  return hold->token == token && hold->state == state;
 }
 ANAX_INLINE uint64_t *_Nonnull anax_token_word(struct anax_token *_Nonnull token) { return &token->word; }
 ANAX_INLINE uint32_t *_Nonnull anax_token_condition(struct anax_token *_Nonnull token) { return &token->condition; }
