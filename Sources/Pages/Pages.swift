@@ -6,23 +6,6 @@ import CAnax
 import LockFree
 import Machine
 
-/// What a request for pages returned.
-@usableFromInline
-package struct PageRun {
-  /// Index of the first page.
-  @usableFromInline package let page: UInt64
-  /// True when every byte is known to be zero.
-  @usableFromInline package let zero: Bool
-
-  @inlinable @_noLocks @_noAllocation
-  package init(page: UInt64, zero: Bool) {
-    self.page = page
-    self.zero = zero
-  }
-
-  @inlinable package var address: UInt64 { @_noLocks @_noAllocation get { Region.address(ofPage: page) } }
-}
-
 @usableFromInline
 package enum Pages {
   @inlinable @_noLocks @_noAllocation
@@ -172,16 +155,5 @@ package enum Pages {
     AtomicWord(anax_node_claimed_pages(entry)).subtract(count)
     PageBitmap.unclaim(page: page, count: count)
     PageSearch.noteRelease(node: entry, page: page, count: count)
-  }
-}
-
-/// The order in which nodes are asked: by distance.
-@usableFromInline
-package enum Nearest {
-  @_noLocks @_noAllocation
-  package static func node(from node: Int, rank: Int) -> Int {
-    let count = Int(anax_state().pointee.node_count)
-    if rank == 0 || count == 1 { return node }
-    return Int(anax_node_order_table()[node * ANAX_NODES_MAX + rank])
   }
 }

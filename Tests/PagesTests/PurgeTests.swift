@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decay, zero knowledge and the cap on a live engine, each in a process of its own: the state is the process's.
+// Decay, zero knowledge and the cap on a live engine, each in a process of its own.
 
 import CAnax
 import Foundation
@@ -9,52 +9,6 @@ import Machine
 import Testing
 
 @testable import Pages
-
-enum Live {
-  /// Starts the engine such that nothing decays by itself.
-  static func start() {
-    setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
-    #expect(Engine.ensureStarted())
-    #expect(Tunable.pageDecay.value == 3_600_000)
-  }
-
-  static var node: UnsafeMutablePointer<anax_node> { Pages.node(0) }
-  static var pageBytes: UInt64 { 1 << anax_state().pointee.page_shift }
-  static var dirty: UInt64 { AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() }
-  static var claimed: UInt64 { AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() }
-
-  static func allocate(_ count: UInt64, aligned: Bool = false) -> PageRun {
-    Pages.allocate(node: 0, cpu: 0, count: count, aligned: aligned)!
-  }
-
-  static func write(_ run: PageRun, _ count: UInt64, _ byte: UInt8) {
-    memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, Int32(byte), Int(count * pageBytes))
-  }
-
-  static func isZero(page: UInt64, _ count: UInt64) -> Bool {
-    let bytes = UnsafeRawBufferPointer(
-      start: UnsafeRawPointer(bitPattern: UInt(Region.address(ofPage: page))), count: Int(count * pageBytes))
-    return bytes.allSatisfy { $0 == 0 }
-  }
-
-  static func touched(_ page: UInt64) -> Bool {
-    PageBitmap.touchedWord(page / 64).loadRelaxed() >> (page % 64) & 1 == 1
-  }
-
-  /// The counters against the bitmaps.
-  static func checkCounts() {
-    let first = node.pointee.first_page / 64
-    var claimed: UInt64 = 0
-    var dirty: UInt64 = 0
-    for word in first..<first + AtomicWord(anax_node_top(node)).loadAcquire() * 8 {
-      let bits = PageBitmap.claimedWord(word).loadRelaxed()
-      claimed += UInt64(bits.nonzeroBitCount)
-      dirty += UInt64((PageBitmap.touchedWord(word).loadRelaxed() & ~bits).nonzeroBitCount)
-    }
-    #expect(claimed == self.claimed)
-    #expect(dirty == self.dirty)
-  }
-}
 
 @Suite struct PurgeTests {
   @Test func aFreedPageSurvivesOneSweepAndIsGoneAfterTwo() async {
@@ -239,68 +193,4 @@ enum Live {
       Live.checkCounts()
     }
   }
-}
-
-@Suite struct PagesTests {
-  @Test func alignedRunsLieAtMultiplesOfThemselves() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      for count in [1, 2, 4, 8, 16, 32, 64] as [UInt64] {
-        for _ in 0..<20 { #expect(Live.allocate(count, aligned: true).page % count == 0) }
-      }
-      Live.checkCounts()
-    }
-  }
-
-  @Test func aColoredPageComesFromItsQueue() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      var queues: [UInt64] = []
-      for index in 0..<64 as Range<UInt64> {
-        let page = Pages.allocateColored(node: 0, cpu: 0, pageIndex: index, objectColor: 0)!.page
-        let start = PageQueue.start(cpu: 0, pageIndex: index, objectColor: 0)
-        #expect(PageQueue.queue(ofPage: page) == start, "the chunk is empty, so nothing has to widen")
-        queues.append(start)
-      }
-      // Successive pages of an object spread over as many queues as the CPUs leave.
-      let fit = anax_state().pointee.cpu_count
-      if fit <= 64 { #expect(Set(queues).count >= 32 / Int(fit.nextPowerOfTwo / 2 + 1)) }
-      Live.checkCounts()
-    }
-  }
-
-  @Test func extendingTakesOnlyWhatIsFree() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      let run = Live.allocate(10)
-      #expect(Pages.extend(from: run.page + 10, count: 5))
-      let next = Live.allocate(1)
-      #expect(next.page == run.page + 15)
-      #expect(!Pages.extend(from: run.page + 15, count: 3))
-      Live.checkCounts()
-      // Beyond the top of the region, and beyond the region.
-      let limit = Live.node.pointee.page_limit
-      #expect(!Pages.extend(from: limit - 1, count: 2))
-    }
-  }
-
-  @Test func runsLongerThanAChunk() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      let runs = [300, 512, 513, 2000, 5000].map { (Live.allocate($0), $0 as UInt64) }
-      for (run, count) in runs {
-        for (other, _) in runs where other.page != run.page {
-          #expect(other.page >= run.page + count || other.page < run.page)
-        }
-        Pages.release(page: run.page, count: count)
-      }
-      #expect(Live.claimed == 0)
-      #expect(Live.allocate(5000).page == runs.map(\.0.page).min(), "what was freed is used before the region grows")
-      Live.checkCounts()
-    }
-  }
-}
-
-extension UInt64 {
-  var nextPowerOfTwo: UInt64 { self <= 1 ? 1 : 1 << UInt64(64 - (self - 1).leadingZeroBitCount) }
 }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The face of the page layer on a live engine: where runs lie, colors, growth in place, runs longer than a chunk. Each case is a
+// process of its own.
+
+import CAnax
+import Testing
+
+@testable import Pages
+
+@Suite struct PagesTests {
+  @Test func alignedRunsLieAtMultiplesOfThemselves() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      for count in [1, 2, 4, 8, 16, 32, 64] as [UInt64] {
+        for _ in 0..<20 { #expect(Live.allocate(count, aligned: true).page % count == 0) }
+      }
+      Live.checkCounts()
+    }
+  }
+
+  @Test func aColoredPageComesFromItsQueue() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      var queues: [UInt64] = []
+      for index in 0..<64 as Range<UInt64> {
+        let page = Pages.allocateColored(node: 0, cpu: 0, pageIndex: index, objectColor: 0)!.page
+        let start = PageQueue.start(cpu: 0, pageIndex: index, objectColor: 0)
+        #expect(PageQueue.queue(ofPage: page) == start, "the chunk is empty, so nothing has to widen")
+        queues.append(start)
+      }
+      // Successive pages of an object spread over as many queues as the CPUs leave.
+      let fit = anax_state().pointee.cpu_count
+      if fit <= 64 { #expect(Set(queues).count >= 32 / Int(fit.nextPowerOfTwo / 2 + 1)) }
+      Live.checkCounts()
+    }
+  }
+
+  @Test func extendingTakesOnlyWhatIsFree() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = Live.allocate(10)
+      #expect(Pages.extend(from: run.page + 10, count: 5))
+      let next = Live.allocate(1)
+      #expect(next.page == run.page + 15)
+      #expect(!Pages.extend(from: run.page + 15, count: 3))
+      Live.checkCounts()
+      // Beyond the top of the region, and beyond the region.
+      let limit = Live.node.pointee.page_limit
+      #expect(!Pages.extend(from: limit - 1, count: 2))
+    }
+  }
+
+  @Test func runsLongerThanAChunk() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let runs = [300, 512, 513, 2000, 5000].map { (Live.allocate($0), $0 as UInt64) }
+      for (run, count) in runs {
+        for (other, _) in runs where other.page != run.page {
+          #expect(other.page >= run.page + count || other.page < run.page)
+        }
+        Pages.release(page: run.page, count: count)
+      }
+      #expect(Live.claimed == 0)
+      #expect(Live.allocate(5000).page == runs.map(\.0.page).min(), "what was freed is used before the region grows")
+      Live.checkCounts()
+    }
+  }
+}
+
+extension UInt64 {
+  var nextPowerOfTwo: UInt64 { self <= 1 ? 1 : 1 << UInt64(64 - (self - 1).leadingZeroBitCount) }
+}
