@@ -10,7 +10,7 @@ import Synchronization
 /// A value: it does not own its pages, which are ``PageRun``s. A run that belongs to no object is made by ``PageRun`` itself.
 ///
 /// With *C* the number of possible CPUs rounded up to a power of two (at most 64), the color asked for is
-/// *(cpu mod C + (i + color, each with its low log2 C bits cleared)) mod 64*: CPUs start in colors of their own.
+/// *(cpu · 64 / C + i + color) mod 64*: CPUs begin as far apart as 64 colors allow.
 public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int

@@ -55,3 +55,7 @@ enum Live {
     #expect(dirty == self.dirty)
   }
 }
+
+extension Int {
+  var nextPowerOfTwo: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
+}
