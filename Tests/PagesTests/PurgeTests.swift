@@ -177,6 +177,53 @@ import Testing
     }
   }
 
+  /// A tick asks again, and where the kernel agrees by then the cap holds again.
+  @Test func aKernelThatTakesNothingIsNotAskedAtEveryRelease() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
+      setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      Live.start()
+      Refusal.everything()
+      func breathe() {
+        let runs = (0..<256).map { _ in Live.allocate(64) }
+        for run in runs { Pages.release(page: run.page, count: 64) }
+      }
+      breathe()
+      #expect(Refusal.calls > 0 && Refusal.calls <= 4, "\(Refusal.calls) calls")
+      Live.checkCounts()
+      Refusal.calls = 0
+      breathe()
+      #expect(Refusal.calls == 0)
+      // One call for each of the 32 chunks, which age in the first tick.
+      for _ in 0..<2 { Ticks.tick() }
+      #expect(Refusal.calls > 0 && Refusal.calls <= 40, "\(Refusal.calls) calls")
+      Refusal.end()
+      breathe()
+      #expect(Live.dirty * Live.pageBytes <= 1 << 20)
+      Live.checkCounts()
+    }
+  }
+
+  /// A page that its user left locked: the others go back, but for those of its chunk.
+  @Test func onePageThatTheKernelRefusesKeepsOneChunk() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
+      setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      Live.start()
+      let runs = (0..<256).map { _ in Live.allocate(64) }
+      Refusal.everything(with: runs.map(\.page).max()! + 63)
+      for run in runs { Pages.release(page: run.page, count: 64) }
+      #expect(Live.dirty <= 512 + 256)
+      Live.checkCounts()
+      for _ in 0..<2 { Ticks.tick() }
+      #expect(Live.dirty <= 512 && Live.dirty > 0)
+      Refusal.end()
+      Ticks.tick()
+      #expect(Live.dirty == 0)
+      Live.checkCounts()
+    }
+  }
+
   @Test func sweepsAtTheSameTimeKeepTheCounts() async {
     await #expect(processExitsWith: .success) {
       Live.start()
@@ -193,4 +240,23 @@ import Testing
       Live.checkCounts()
     }
   }
+}
+
+/// A kernel that takes no pages back, or not those around one.
+enum Refusal {
+  nonisolated(unsafe) static var calls = 0
+  nonisolated(unsafe) static var address = 0
+
+  static func everything(with page: UInt64? = nil) {
+    address = page.map { Int(Region.address(ofPage: $0)) } ?? 0
+    anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+      if number == anax_sys_madvise, c == Int(MADV_DONTNEED) {
+        Refusal.calls += 1
+        if Refusal.address == 0 || a <= Refusal.address && Refusal.address < a + b { return Int(-EINVAL) }
+      }
+      return anax_system_call(number, a, b, c, d, e, f)
+    }
+  }
+
+  static func end() { anax_state().pointee.fake_kernel = nil }
 }

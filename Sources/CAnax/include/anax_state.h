@@ -110,7 +110,8 @@ struct anax_node {
   uint64_t committed;      // chunks whose memory is writable 
   uint64_t hasty;          // pages the cap returned since the last tick that nobody has missed yet
   uint64_t missed;         // four for each of them that was missed: pages the cap allows more
-  uint64_t unused[17];
+  uint64_t refused;        // chunks in a row of which the kernel took nothing back for the cap
+  uint64_t unused[16];
 };
 
 struct anax_state {
@@ -232,6 +233,7 @@ ANAX_FIELD(node, off_node)
 ANAX_FIELD(node, committed)
 ANAX_FIELD(node, hasty)
 ANAX_FIELD(node, missed)
+ANAX_FIELD(node, refused)
 ANAX_FIELD(state, batch_top)
 ANAX_FIELD(state, started)
 ANAX_FIELD(state, last_tick)
