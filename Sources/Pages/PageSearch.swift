@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside a chunk
-// from the CPU's own word on, single pages in colour order. Hints only shorten the search: a node's cursors (no lower chunk had
+// from the CPU's own word on, colored pages in the order of their queues. Hints only shorten the search: a node's cursors (no lower chunk had
 // a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong: before the heap grows, the search starts over
 // from the bottom without cursors. A bound may not: what it hides nobody finds.
 //
@@ -25,11 +25,35 @@ package enum PageSearch {
   @_noLocks @_noAllocation
   static func bound(chunk: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.longest! + Int(chunk)) }
 
+  /// What is looked for in a chunk.
+  enum Wanted {
+    /// Consecutive pages, fewer than `longRun`.
+    case run(UInt64)
+    /// A power of two up to 64, at a multiple of itself.
+    case aligned(UInt64)
+    /// One page, in the nearest queue to this one that has any.
+    case colored(UInt64)
+
+    var count: UInt64 {
+      @_noLocks @_noAllocation get {
+        switch self {
+        case .run(let count), .aligned(let count): count
+        case .colored: 1
+        }
+      }
+    }
+  }
+
   /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page, or nil.
   @_noLocks @_noAllocation
   static func claim(node: UnsafeMutablePointer<anax_node>, count: UInt64, aligned: Bool, cpu: UInt64) -> UInt64? {
-    if count >= longRun, !aligned { return claimLong(node: node, count: count, cpu: cpu) }
-    let size = 63 &- count.leadingZeroBitCount
+    if aligned { return claim(node: node, .aligned(count), cpu: cpu) }
+    return count < longRun ? claim(node: node, .run(count), cpu: cpu) : claimLong(node: node, count: count, cpu: cpu)
+  }
+
+  @_noLocks @_noAllocation
+  static func claim(node: UnsafeMutablePointer<anax_node>, _ wanted: Wanted, cpu: UInt64) -> UInt64? {
+    let size = 63 &- wanted.count.leadingZeroBitCount
     let cursor = AtomicWord(anax_node_cursors(node) + size)
     var round = 0
     while true {
@@ -38,7 +62,7 @@ package enum PageSearch {
       var chunk = from
       var lost = false
       while chunk < top {
-        if let page = claim(node: node, chunk: chunk, count: count, aligned: aligned, cpu: cpu, lost: &lost) {
+        if let page = claim(node: node, chunk: chunk, wanted, cpu: cpu, lost: &lost) {
           var expected = from
           if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
           return page
@@ -58,20 +82,28 @@ package enum PageSearch {
   /// As above in one chunk. `lost`: it gave up there, after it had lost some races for room.
   @_noLocks @_noAllocation
   static func claim(
-    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, count: UInt64, aligned: Bool, cpu: UInt64, lost: inout Bool
+    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, _ wanted: Wanted, cpu: UInt64, lost: inout Bool
   ) -> UInt64? {
     let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
     let bound = bound(chunk: index)
     var before = bound.loadAcquire()
-    if 512 &- (before & 1023) < count { return nil }
+    if 512 &- (before & 1023) < wanted.count { return nil }
     let word = index &* 8
-    if aligned {
+    // What no free run can be longer than, where nothing is found.
+    let longest: UInt64
+    switch wanted {
+    case .colored(let start):
+      if let page = claimColored(chunk: index, start: start, cpu: cpu) { return page }
+      longest = 0
+    case .aligned(let count):
       var step: UInt64 = 0
       while step < 8 {
         if let page = PageBitmap.claimGroup(word: word &+ ((step &+ cpu) & 7), count: count) { return page }
         step &+= 1
       }
-    } else {
+      // It says nothing of unaligned runs, but that no run of twice the length less one is left.
+      longest = min(count &* 2 &- 2, 512)
+    case .run(let count):
       var attempts = 0
       while let page = PageBitmap.findRun(from: word, to: word &+ 8, count: count) {
         if claimExactly(page: page, count: count) { return page }
@@ -81,9 +113,8 @@ package enum PageSearch {
           return nil
         }
       }
+      longest = count &- 1
     }
-    // An aligned search says nothing of unaligned runs, but that no run of twice the length less one is left.
-    let longest = aligned ? min(count &* 2 &- 2, 512) : count &- 1
     if longest < 512 &- (before & 1023) { _ = bound.compareExchange(&before, before & ~1023 | (512 &- longest)) }
     return nil
   }
@@ -167,41 +198,26 @@ package enum PageSearch {
     return nil
   }
 
-  /// Claims one page of the node, starting in queue `start` and widening nearest first through each chunk.
+  /// One page of the chunk, from queue `start` on and widening nearest first. Each page was seen taken before it gives up: so none
+  /// is free, but for those whose release is news.
   @_noLocks @_noAllocation
-  static func claimColored(node: UnsafeMutablePointer<anax_node>, start: UInt64, cpu: UInt64) -> UInt64? {
-    while true {
-      let top = AtomicWord(anax_node_top(node)).loadAcquire()
-      var chunk = AtomicWord(anax_node_cursors(node)).loadRelaxed()
-      let first = chunk
-      while chunk < top {
-        let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
-        if bound(chunk: index).loadRelaxed() & 1023 < 512 {
-          var step: UInt64 = 0
-          while step < 64 {
-            let queue = PageQueue.widen(start, step)
-            var turn: UInt64 = 0
-            while turn < 8 {
-              let word = index &* 8 &+ ((turn &+ cpu) & 7)
-              let bit = UInt64(1) &<< PageQueue.bit(ofQueue: queue, word: word)
-              let claimed = PageBitmap.claimedWord(word)
-              if claimed.loadRelaxed() & bit == 0, claimed.claim(bits: bit) & bit == 0 {
-                return word &* 64 &+ UInt64(bit.trailingZeroBitCount)
-              }
-              turn &+= 1
-            }
-            step &+= 1
-          }
+  static func claimColored(chunk index: UInt64, start: UInt64, cpu: UInt64) -> UInt64? {
+    var step: UInt64 = 0
+    while step < 64 {
+      let queue = PageQueue.widen(start, step)
+      var turn: UInt64 = 0
+      while turn < 8 {
+        let word = index &* 8 &+ ((turn &+ cpu) & 7)
+        let bit = UInt64(1) &<< PageQueue.bit(ofQueue: queue, word: word)
+        let claimed = PageBitmap.claimedWord(word)
+        if claimed.loadRelaxed() & bit == 0, claimed.claim(bits: bit) & bit == 0 {
+          return word &* 64 &+ UInt64(bit.trailingZeroBitCount)
         }
-        chunk &+= 1
+        turn &+= 1
       }
-      if first > 0 {
-        var expected = first
-        _ = AtomicWord(anax_node_cursors(node)).compareExchange(&expected, 0)
-        continue
-      }
-      if !grow(node: node, from: top, chunks: 1) { return nil }
+      step &+= 1
     }
+    return nil
   }
 
   /// Claims exactly this run, or nothing. What it held for a moment another search may have missed, and have noted that down in a

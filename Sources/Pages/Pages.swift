@@ -64,7 +64,7 @@ package enum Pages {
     let nodes = Int(anax_state().pointee.node_count)
     while turn < nodes {
       let entry = node(Nearest.node(from: wanted, rank: turn))
-      if let page = PageSearch.claimColored(node: entry, start: start, cpu: UInt64(cpu)) {
+      if let page = PageSearch.claim(node: entry, .colored(start), cpu: UInt64(cpu)) {
         if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(1) }
         return taken(node: entry, page: page, count: 1)
       }

@@ -3,6 +3,8 @@
 // process of its own.
 
 import CAnax
+import Foundation
+import LockFree
 import Testing
 
 @testable import Pages
@@ -29,6 +31,32 @@ import Testing
         queues.append(start)
       }
       #expect(Set(queues).count == 64, "successive pages of an object reach every queue")
+      Live.checkCounts()
+    }
+  }
+
+  /// The chunks that each request looks into, summed up: what is full is passed by.
+  @Test func coloredPagesAreNotLookedForWhereAllIsTaken() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let base = Live.node.pointee.first_page / Region.pagesPerChunk
+      let count: UInt64 = 24 * 512
+      var looked = 0
+      var first: UInt64 = 0
+      for index in 0..<count {
+        let cursor = AtomicWord(anax_node_cursors(Live.node)).loadRelaxed()
+        let top = AtomicWord(anax_node_top(Live.node)).loadAcquire()
+        for chunk in cursor..<max(cursor, top) where PageSearch.bound(chunk: base + chunk).loadRelaxed() & 1023 < 512 {
+          looked += 1
+        }
+        let page = Pages.allocateColored(node: 0, cpu: 0, pageIndex: index, objectColor: 0)!.page
+        if index == 0 { first = page }
+      }
+      #expect(looked <= 2 * Int(count), "\(looked) chunks were looked into for \(count) pages")
+      #expect(AtomicWord(anax_node_top(Live.node)).loadAcquire() == 24)
+      // What becomes free below is seen.
+      Pages.release(page: first, count: 1)
+      #expect(Pages.allocateColored(node: 0, cpu: 0, pageIndex: 7, objectColor: 0)?.page == first)
       Live.checkCounts()
     }
   }
