@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rung D: list words for threads without a restartable-sequence area. One shard per CPU id, entered by a single CAS on its lock
-// word and never waited for: taken → the next shard, at most three, then the caller goes on without a cache. Contents change by
-// one store, so a shard is whole whenever its holder is stopped; the lock words lie in memory that reads zero in the child of a
-// fork, which opens what vanished threads held.
+// Rung D: list words for threads without a restartable-sequence area. A shard for each of cpu_count CPU ids (an id beyond takes the
+// one that is the remainder), entered by a single CAS on its lock word and never waited for: taken → the next shard, at most three,
+// then the caller goes on without a cache. Contents change by one store, so a shard is whole whenever its holder is stopped; the
+// lock words lie in memory that reads zero in the child of a fork, which opens what vanished threads held.
 //
 // | lock | transition | order |
 // |---|---|---|

@@ -7,7 +7,6 @@
 
 import CAnax
 import LockFree
-import Machine
 import PerCPU
 import Pages
 
@@ -20,7 +19,7 @@ package enum ZoneCache {
   /// An item of the zone for a CPU whose list was empty. 0: no memory, or the zone's limit.
   @inline(never) @_noLocks @_noAllocation
   package static func refill(_ zone: Int) -> UInt64 {
-    guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone, node: nil) }
+    guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone) }
     if let item = CPUBlocks.pop(UInt64(zone)) { return UInt64(UInt(bitPattern: item)) }
     let node = CPUBlocks.node(ofCPU: cpu)
     let entry = anax_state().pointee.zones! + zone
@@ -113,11 +112,11 @@ package enum ZoneCache {
     return ZoneLimit.claim(home, cpu: cpu)
   }
 
-  /// Rung D, and threads without an area.
+  /// Rung D, and threads without an area. There may be fewer shards than CPU ids: the node is that of the id itself.
   @_noLocks @_noAllocation
-  static func refillWithoutArea(_ zone: Int, node wanted: Int?) -> UInt64 {
-    let cpu = Kernel.currentCPU() % Int(anax_state().pointee.cpu_count)
-    let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
+  static func refillWithoutArea(_ zone: Int) -> UInt64 {
+    let cpu = CPUBlocks.anyCPU()
+    let node = CPUBlocks.node(ofCPU: cpu)
     let index = node &* ANAX_ZONES_MAX &+ zone
     if let item = Shards.pop(cpu, index) { return item }
     let list = fetch(zone, node: node, cpu: cpu)
@@ -161,7 +160,7 @@ package enum ZoneCache {
 
   @_noLocks @_noAllocation
   static func overflowWithoutArea(_ home: Home, index: Int, item: UInt64, room: UInt64) {
-    let cpu = Kernel.currentCPU() % Int(anax_state().pointee.cpu_count)
+    let cpu = CPUBlocks.anyCPU()
     var full: UInt64 = 0
     if Shards.push(cpu, index, item: item, room: room, full: &full) {
       if full &>> 16 != 0 { home.deposit(list: full, cpu: cpu) }
