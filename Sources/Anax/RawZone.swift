@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A zone of untyped items: a handle of 8 bytes on a row of the engine's table. The hit paths are here, so that they inline into
-// the program; all else is in Zones.
+// A zone of untyped items: a handle of 8 bytes on a row of the engine's table. Rung B's hit paths are here, so that they inline
+// into the program; all else is in Zones.
 
 import CAnax
 import Heap
@@ -69,8 +69,9 @@ public struct RawZone: Sendable, Hashable {
 
   /// An item: `itemSize` bytes at a multiple of the alignment, contents undefined unless `zeroed`.
   ///
-  /// Some twenty instructions and no atomic operation when this CPU has one ready and the zone has no limit; with a limit some
-  /// more. Else constant time for each item of a batch from the node's depot or a slab, or that of pages from the kernel. At
+  /// When this CPU has one ready and the zone has no limit: on rung B some twenty instructions and no atomic operation; on rung A a
+  /// call more; on rung D one compare-and-swap on a word of the CPU's own. With a limit some more, on rung D three on words of all
+  /// CPUs. Else constant time for each item of a batch from the node's depot or a slab, or that of pages from the kernel. At
   /// the zone's limit, free items on other CPUs are taken back first, which interrupts each of them once.
   ///
   /// - Throws: ``ZoneError/limitReached(limit:_:)``, ``ZoneError/outOfMemory``, ``ZoneError/destroyed``.

@@ -48,13 +48,14 @@ package enum CacheCensus {
     return words == 0
   }
 
-  /// The sum over all CPUs of a counter word, which both blocks of a CPU carry.
+  /// The sum over all CPUs and shards of a counter word, which both blocks of a CPU carry.
   @_noLocks @_noAllocation
   package static func sum(ofCounter index: Int) -> UInt64 {
     var sum: UInt64 = 0
     var cpu = 0
     while cpu < Int(anax_state().pointee.block_count) {
       sum &+= counter(index, cpu: cpu)
+      if hasShard(cpu) { sum &+= Shards.word(cpu, index).loadRelaxed() }
       cpu += 1
     }
     return sum

@@ -49,6 +49,24 @@ package enum Shards {
   package static func pop(_ cpu: Int, _ index: Int) -> UInt64? {
     guard let shard = enter(cpu) else { return nil }
     defer { leave(shard) }
+    return first(shard, index)
+  }
+
+  /// As above, and one more in the word `counter`. `counted`: not where no shard is free.
+  @_noLocks @_noAllocation
+  package static func pop(_ cpu: Int, _ index: Int, counter: Int, counted: inout Bool) -> UInt64? {
+    guard let shard = enter(cpu) else { return nil }
+    defer { leave(shard) }
+    noteUse()
+    let count = word(shard, counter)
+    count.storeRelaxed(count.loadRelaxed() &+ 1)
+    counted = true
+    return first(shard, index)
+  }
+
+  /// In a shard that was entered.
+  @inline(__always) @_noLocks @_noAllocation
+  static func first(_ shard: Int, _ index: Int) -> UInt64? {
     let list = word(shard, index)
     let item = list.loadRelaxed() &>> 16
     if item == 0 { return nil }
