@@ -35,7 +35,7 @@ package enum ZoneRequest {
     var noMemory = true
     let item: UInt64
     if zone.pointee.limit == 0 {
-      item = ZoneCache.refill(id)
+      item = ZoneCache.refill(id, requestClass)
     } else {
       noMemory = false
       item = ZoneLimit.allocate(id, requestClass, noMemory: &noMemory)

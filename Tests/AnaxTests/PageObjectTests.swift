@@ -69,6 +69,26 @@ extension AnaxTests {
       items.returnAll(to: zone)
       try zone.destroy()
     }
+
+    /// The classes hold for the slabs of a zone as for pages.
+    @Test func theReservesAreThereForSlabs() throws {
+      let zone = try RawZone("reserves", itemSize: 1024)
+      let limit = Memory.claimed + (32 << 20)
+      try Tunables.set("vm.heap.limit", to: limit)
+      defer { try? Tunables.set("vm.heap.limit", to: 0) }
+      let items = Addresses()
+      var reached: [Int] = []
+      for requestClass in [RequestClass.normal, .system, .interrupt] {
+        items.fill(from: zone, atMost: 100_000, requestClass)
+        #expect(items.error == .outOfMemory)
+        reached.append(Memory.claimed)
+      }
+      items.returnAll(to: zone)
+      try zone.destroy()
+      // A slab of such items has 64 KiB.
+      let expected = [limit - limit / 32 - limit / 128, limit - limit / 128, limit]
+      for (got, wanted) in zip(reached, expected) { #expect(got <= wanted && got > wanted - 128 << 10) }
+    }
   }
 }
 
