@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside a chunk
-// from the CPU's own word on, colored pages in the order of their queues. Hints only shorten the search: a node's cursors (no lower chunk had
-// a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong: before the heap grows, the search starts over
-// from the bottom without cursors. A bound may not: what it hides nobody finds.
+// from the CPU's own word on, colored pages in the order of their queues. Hints only shorten the search: a node's cursors (no lower
+// chunk had a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong: before the heap grows, the search
+// starts over from the bottom without cursors. A bound may not: what it hides nobody finds.
 //
 // Bound on a chunk's free runs (64 bits): 0...9 = 512 minus the bound, 10...63 = version, one more at each release.
 //
@@ -16,7 +16,6 @@
 
 import CAnax
 import LockFree
-import Machine
 
 @usableFromInline
 package enum PageSearch {
@@ -116,85 +115,6 @@ package enum PageSearch {
       longest = count &- 1
     }
     if longest < 512 &- (before & 1023) { _ = bound.compareExchange(&before, before & ~1023 | (512 &- longest)) }
-    return nil
-  }
-
-  /// Runs from here up may cross chunks: where chunks do not cut the sequence, successive runs of an odd number of pages begin
-  /// at different page numbers modulo every power of two.
-  static var longRun: UInt64 { @_noLocks @_noAllocation get { 40 } }
-
-  /// Each race lost was won by another, so that some thread always comes to its end. Who has lost some looks elsewhere, from a
-  /// chunk of its CPU's own on: all who search find the same room first.
-  @_noLocks @_noAllocation
-  static func claimLong(node: UnsafeMutablePointer<anax_node>, count: UInt64, cpu: UInt64) -> UInt64? {
-    // Whole chunks begin at a chunk, so that huge pages can serve them.
-    let wholeChunks = count >= Region.pagesPerChunk && Tunable.pageHuge.value != 0
-    let cursor = AtomicWord(anax_node_cursors(node) + min(63 &- count.leadingZeroBitCount, 11))
-    var fromBottom = false
-    var losses: UInt64 = 0
-    while true {
-      let top = AtomicWord(anax_node_top(node)).loadAcquire()
-      let lowest = cursor.loadRelaxed()
-      // Steps of the golden ratio: CPUs, and the losses of one, begin far from each other.
-      let elsewhere = (((cpu &+ losses) &* 0x9E37_79B1 & 0xffff_ffff) &* top) &>> 32
-      let from = fromBottom ? 0 : losses < 4 ? lowest : elsewhere
-      let found =
-        wholeChunks
-        ? findChunks(node: node, from: from, to: top, count: count)
-        : findLong(node: node, from: from, to: top, count: count)
-      if let page = found {
-        if !claimExactly(page: page, count: count) {
-          losses &+= 1
-          fromBottom = false
-          continue
-        }
-        var expected = from
-        let chunk = page / Region.pagesPerChunk &- node.pointee.first_page / Region.pagesPerChunk
-        if losses < 4, chunk > from { _ = cursor.compareExchange(&expected, chunk) }
-        return page
-      }
-      if from > 0 {
-        fromBottom = true
-        continue
-      }
-      // What is free just below the top is used before more is opened.
-      let chunks = (count &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk
-      if !grow(node: node, from: top, chunks: chunks) { return nil }
-    }
-  }
-
-  @_noLocks @_noAllocation
-  static func findLong(node: UnsafeMutablePointer<anax_node>, from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
-    let base = node.pointee.first_page / Region.pagesPerChunk
-    var start: UInt64 = 0
-    var run: UInt64 = 0
-    var chunk = from
-    while chunk < to {
-      if bound(chunk: base &+ chunk).loadRelaxed() & 1023 == 512 {
-        run = 0
-      } else {
-        var word = (base &+ chunk) &* 8
-        let end = word &+ 8
-        while word < end {
-          if PageBitmap.lengthen(&run, &start, word: word, count: count) { return start }
-          word &+= 1
-        }
-      }
-      chunk &+= 1
-    }
-    return nil
-  }
-
-  @_noLocks @_noAllocation
-  static func findChunks(node: UnsafeMutablePointer<anax_node>, from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
-    let base = node.pointee.first_page / Region.pagesPerChunk
-    var chunk = from
-    while chunk &* Region.pagesPerChunk &+ count <= to &* Region.pagesPerChunk {
-      let page = (base &+ chunk) &* Region.pagesPerChunk
-      let free = PageBitmap.freeFrom(page: page, count: count)
-      if free == count { return page }
-      chunk &+= free / Region.pagesPerChunk &+ 1
-    }
     return nil
   }
 

@@ -28,12 +28,29 @@ package enum Pages {
   /// `count` consecutive pages; `aligned`: a power of two up to 64, at a multiple of itself. nil: no memory.
   @_noLocks @_noAllocation
   package static func allocate(node wanted: Int, cpu: Int, count: UInt64, aligned: Bool = false) -> PageRun? {
+    allocate(node: wanted, count: count) {
+      PageSearch.claim(node: $0, count: count, aligned: aligned, cpu: UInt64(cpu))
+    }
+  }
+
+  /// `count` consecutive pages, the first at a multiple of `alignment` pages, any power of two. nil: no memory.
+  @_noLocks @_noAllocation
+  package static func allocate(node wanted: Int, cpu: Int, count: UInt64, alignment: UInt64) -> PageRun? {
+    allocate(node: wanted, count: count) {
+      PageSearch.claimLong(node: $0, count: count, step: alignment, cpu: UInt64(cpu))
+    }
+  }
+
+  /// What `claim` finds on the nearest node that has it.
+  @inline(__always) @_noLocks @_noAllocation
+  static func allocate(
+    node wanted: Int, count: UInt64, claim: (UnsafeMutablePointer<anax_node>) -> UInt64?
+  ) -> PageRun? {
     var turn = 0
     let nodes = Int(anax_state().pointee.node_count)
     while turn < nodes {
-      let index = Nearest.node(from: wanted, rank: turn)
-      let entry = node(index)
-      if let page = PageSearch.claim(node: entry, count: count, aligned: aligned, cpu: UInt64(cpu)) {
+      let entry = node(Nearest.node(from: wanted, rank: turn))
+      if let page = claim(entry) {
         if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(count) }
         return taken(node: entry, page: page, count: count)
       }
@@ -42,35 +59,11 @@ package enum Pages {
     return nil
   }
 
-  /// `count` consecutive pages, the first at a multiple of `alignment` pages, any power of two. nil: no memory.
-  @_noLocks @_noAllocation
-  package static func allocate(node: Int, cpu: Int, count: UInt64, alignment: UInt64) -> PageRun? {
-    // More than is wanted, and what lies before and behind goes back.
-    let whole = count &+ alignment &- 1
-    guard let run = allocate(node: node, cpu: cpu, count: whole) else { return nil }
-    let bytes = alignment &<< anax_state().pointee.page_shift
-    let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
-    if page > run.page { releaseUnused(run, page: run.page, count: page &- run.page) }
-    let end = run.page &+ whole
-    if page &+ count < end { releaseUnused(run, page: page &+ count, count: end &- page &- count) }
-    return PageRun(page: page, zero: run.zero)
-  }
-
   /// One page, from the queue of this CPU and color outwards.
   @_noLocks @_noAllocation
   package static func allocateColored(node wanted: Int, cpu: Int, pageIndex: UInt64, objectColor: UInt64) -> PageRun? {
     let start = PageQueue.start(cpu: UInt64(cpu), pageIndex: pageIndex, objectColor: objectColor)
-    var turn = 0
-    let nodes = Int(anax_state().pointee.node_count)
-    while turn < nodes {
-      let entry = node(Nearest.node(from: wanted, rank: turn))
-      if let page = PageSearch.claim(node: entry, .colored(start), cpu: UInt64(cpu)) {
-        if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(1) }
-        return taken(node: entry, page: page, count: 1)
-      }
-      turn += 1
-    }
-    return nil
+    return allocate(node: wanted, count: 1) { PageSearch.claim(node: $0, .colored(start), cpu: UInt64(cpu)) }
   }
 
   /// Claims `count` pages right behind a run, where they are free. True: they are the caller's.

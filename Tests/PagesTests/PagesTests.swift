@@ -61,6 +61,50 @@ import Testing
     }
   }
 
+  /// Nothing but the run itself is claimed, not even for a moment: pages that the cap returned too early are missed once each, and
+  /// no chunk more is opened than the run needs.
+  @Test func anAlignedRunTakesItsPagesAndNoMore() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let hasty = AtomicWord(anax_node_hasty(Live.node))
+      let top = { AtomicWord(anax_node_top(Live.node)).loadAcquire() }
+      #expect(top() == 0)
+      let cases: [(UInt64, UInt64, UInt64)] = [
+        (512, 512, 1), (4, 256, 2), (3, 8, 2), (100, 512, 3), (600, 1024, 6), (1, 512, 6),
+      ]
+      for (count, alignment, chunks) in cases {
+        hasty.storeRelaxed(100_000)
+        let before = Live.claimed
+        let run = Pages.allocate(node: 0, cpu: 0, count: count, alignment: alignment)!
+        #expect(run.address % (alignment * Live.pageBytes) == 0)
+        #expect(100_000 - hasty.loadRelaxed() == count)
+        #expect(Live.claimed == before + count)
+        #expect(top() <= chunks, "\(count) pages at a multiple of \(alignment)")
+        #expect(run.zero && Live.isZero(page: run.page, count))
+      }
+      Live.checkCounts()
+    }
+  }
+
+  /// Room that is just enough, at the end of a small region and between others.
+  @Test func anAlignedRunIsFoundWhereItJustFits() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
+      Live.start()
+      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
+      #expect(pages <= 16384)
+      let filler = Live.allocate(pages - 600)
+      let last = Pages.allocate(node: 0, cpu: 0, count: 512, alignment: 512)
+      #expect(last?.page == Live.node.pointee.page_limit - 512)
+      #expect(Pages.allocate(node: 0, cpu: 0, count: 512, alignment: 512) == nil)
+      #expect(Pages.allocate(node: 0, cpu: 0, count: 1, alignment: 1 << 30) == nil)
+      #expect(Pages.allocate(node: 0, cpu: 0, count: 24, alignment: 64)?.page == filler.page + pages - 512 - 64)
+      Pages.release(page: filler.page + 64, count: 64)
+      #expect(Pages.allocate(node: 0, cpu: 0, count: 64, alignment: 64)?.page == filler.page + 64)
+      Live.checkCounts()
+    }
+  }
+
   @Test func extendingTakesOnlyWhatIsFree() async {
     await #expect(processExitsWith: .success) {
       Live.start()
