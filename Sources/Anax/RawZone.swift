@@ -112,15 +112,19 @@ public struct RawZone: Sendable, Hashable {
 
   /// Takes an item back.
   ///
-  /// As quick as ``allocate(_:zeroed:)`` when this CPU's cache has room. An address that is no item of this zone stops the process with a line on
-  /// standard error; an item that was returned before does so when it reaches its slab, which may be later.
+  /// As quick as ``allocate(_:zeroed:)`` when this CPU's cache has room. An address that lies in no slab of this zone, or at no
+  /// multiple of 16 bytes, stops the process at once, with a line on standard error. Another address inside an item, and an item
+  /// that was returned before, do so when they reach their slab, which may be later: until then they may be handed out again.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   public func deallocate(_ item: UnsafeMutableRawPointer) {
     let state = anax_state()
     let zone = state.pointee.zones.unsafelyUnwrapped + Int(id)
     let address = UInt64(UInt(bitPattern: item))
     let page = (address &- state.pointee.heap_base) &>> state.pointee.page_shift
-    if _fastPath(anax_load32_relaxed(anax_zone_fast(zone)) == generation), _fastPath(page < state.pointee.heap_pages) {
+    // No item begins between multiples of 16; what else is no item's beginning is seen later, at a slow path.
+    if _fastPath(anax_load32_relaxed(anax_zone_fast(zone)) == generation),
+      _fastPath(page < state.pointee.heap_pages && address & 15 == 0)
+    {
       let index = UInt64(
         anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page)))
       if _fastPath(index & UInt64(ANAX_ZONES_MAX - 1) == UInt64(UInt32(bitPattern: id))),
