@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What pages belong to that shall have successive colors.
+// What pages belong to that shall have successive colors. The count of objects is a word of the engine's state.
 
+import CAnax
+import LockFree
 import Pages
-import Synchronization
 
 /// What pages may belong to, and take their color from: the page at index *i* is looked for from the color that *i*, the
 /// object's color and the CPU ask for, outwards, so that successive pages of an object fall in successive sets of the cache.
@@ -15,16 +16,16 @@ public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int
 
-  private static let made = Atomic<Int>(0)
-
   /// An object with a color of its own: successive objects begin in distant colors.
+  @_noLocks @_noAllocation
   public init() {
     // 64 divided by the golden ratio, made odd: every color comes once in 64 objects, neighbours far apart.
-    let number = Self.made.wrappingAdd(1, ordering: .relaxed).oldValue
-    self.init(color: number &* 39)
+    let number = AtomicWord(anax_state_page_objects(anax_state())).add(1)
+    self.init(color: Int(truncatingIfNeeded: number &* 39))
   }
 
   /// An object with this color, modulo 64.
+  @_noLocks @_noAllocation
   public init(color: Int) { self.color = color & 63 }
 
   /// The color that a page at the index is looked for from on a CPU, 0...63.

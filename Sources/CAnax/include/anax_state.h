@@ -163,6 +163,7 @@ struct anax_state {
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
   uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
+  uint64_t page_objects;               // made so far: where the next one's colors begin
   uint64_t shards_used;                // 1: some thread came without an area
   anax_fake_kernel _Nullable fake_kernel;
 };
@@ -246,4 +247,5 @@ ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, skew)
 ANAX_FIELD(state, own_mappings)
+ANAX_FIELD(state, page_objects)
 #undef ANAX_FIELD
