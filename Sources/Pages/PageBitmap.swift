@@ -36,10 +36,14 @@ package enum PageBitmap {
   static func mask(_ from: UInt64, _ count: UInt64) -> UInt64 { (~0 &>> (64 &- count)) &<< from }
 
   /// The lowest `count` of the set bits, or as many as there are.
-  @_noLocks @_noAllocation
-  static func lowest(_ bits: UInt64, _ count: UInt64) -> UInt64 {
+  @inlinable @_noLocks @_noAllocation
+  package static func lowest(_ bits: UInt64, _ count: UInt64) -> UInt64 {
     var bits = bits
-    while UInt64(bits.nonzeroBitCount) > count { bits &= ~(1 &<< UInt64(63 &- bits.leadingZeroBitCount)) }
+    var all = UInt64(bits.nonzeroBitCount)
+    while all > count {
+      bits &= ~(1 &<< UInt64(63 &- bits.leadingZeroBitCount))
+      all &-= 1
+    }
     return bits
   }
 
