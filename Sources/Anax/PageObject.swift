@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What pages belong to that shall have successive colors.
+// What pages belong to that shall have successive colors. The count of objects is a word of the engine's state.
 
+import CAnax
+import LockFree
 import Pages
-import Synchronization
 
 /// What pages may belong to, and take their color from: the page at index *i* is looked for from the color that *i*, the
 /// object's color and the CPU ask for, outwards, so that successive pages of an object fall in successive sets of the cache.
@@ -10,21 +11,21 @@ import Synchronization
 /// A value: it does not own its pages, which are ``PageRun``s. A run that belongs to no object is made by ``PageRun`` itself.
 ///
 /// With *C* the number of possible CPUs rounded up to a power of two (at most 64), the color asked for is
-/// *(cpu mod C + (i + color, each with its low log2 C bits cleared)) mod 64*: CPUs start in colors of their own.
+/// *(cpu · 64 / C + i + color) mod 64*: CPUs begin as far apart as 64 colors allow.
 public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int
 
-  private static let made = Atomic<Int>(0)
-
   /// An object with a color of its own: successive objects begin in distant colors.
+  @_noLocks @_noAllocation
   public init() {
     // 64 divided by the golden ratio, made odd: every color comes once in 64 objects, neighbours far apart.
-    let number = Self.made.wrappingAdd(1, ordering: .relaxed).oldValue
-    self.init(color: number &* 39)
+    let number = AtomicWord(anax_state_page_objects(anax_state())).add(1)
+    self.init(color: Int(truncatingIfNeeded: number &* 39))
   }
 
   /// An object with this color, modulo 64.
+  @_noLocks @_noAllocation
   public init(color: Int) { self.color = color & 63 }
 
   /// The color that a page at the index is looked for from on a CPU, 0...63.

@@ -94,10 +94,12 @@ public struct PageRun: ~Copyable {
   }
 
   /// Keeps the contents from being given up: ``discard()`` is refused until as many ``unwire()``. Memory in use is never
-  /// purged, wired or not. At most 63 times.
+  /// purged, wired or not. At most 63 times. Refused while another thread is in ``discard()`` of this run: what it gives up could
+  /// be what is to be kept.
   ///
   /// - Parameter lock: Also keep the pages in memory (mlock), until the last ``unwire()``. Counts against RLIMIT_MEMLOCK.
-  /// - Throws: ``PageError/tooManyWirings``, ``PageError/lockRefused(errno:)``; then nothing has changed.
+  /// - Throws: ``PageError/tooManyWirings``, ``PageError/discarding``, ``PageError/lockRefused(errno:)``; then nothing has
+  ///   changed.
   public borrowing func wire(lock: Bool = false) throws(PageError) {
     do throws(PageFailure) { try PageRequest.wire(page: first, lock: lock) } catch {
       if case .tooMany = error { throw .tooManyWirings }
@@ -117,7 +119,8 @@ public struct PageRun: ~Copyable {
 
   /// Gives the memory behind the pages back at once, and keeps the pages: they read zero from now on. One system call.
   ///
-  /// - Throws: ``PageError/wired``, or ``PageError/outOfMemory`` where the kernel refuses, as it does for locked memory.
+  /// - Throws: ``PageError/wired``, ``PageError/discarding``, or ``PageError/outOfMemory`` where the kernel refuses, as it does for
+  ///   locked memory.
   public borrowing func discard() throws(PageError) {
     do throws(PageFailure) { try PageRequest.discard(page: first) } catch { throw PageError(error, .normal) }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A zone of untyped items: a handle of 8 bytes on a row of the engine's table. The hit paths are here, so that they inline into
-// the program; all else is in Zones.
+// A zone of untyped items: a handle of 8 bytes on a row of the engine's table. Rung B's hit paths are here, so that they inline
+// into the program; all else is in Zones.
 
 import CAnax
 import Heap
@@ -69,8 +69,9 @@ public struct RawZone: Sendable, Hashable {
 
   /// An item: `itemSize` bytes at a multiple of the alignment, contents undefined unless `zeroed`.
   ///
-  /// Some twenty instructions and no atomic operation when this CPU has one ready and the zone has no limit; with a limit some
-  /// more. Else constant time for each item of a batch from the node's depot or a slab, or that of pages from the kernel. At
+  /// When this CPU has one ready and the zone has no limit: on rung B some twenty instructions and no atomic operation; on rung A a
+  /// call more; on rung D one compare-and-swap on a word of the CPU's own. With a limit some more, on rung D three on words of all
+  /// CPUs. Else constant time for each item of a batch from the node's depot or a slab, or that of pages from the kernel. At
   /// the zone's limit, free items on other CPUs are taken back first, which interrupts each of them once.
   ///
   /// - Throws: ``ZoneError/limitReached(limit:_:)``, ``ZoneError/outOfMemory``, ``ZoneError/destroyed``.
@@ -111,15 +112,19 @@ public struct RawZone: Sendable, Hashable {
 
   /// Takes an item back.
   ///
-  /// As quick as ``allocate(_:zeroed:)`` when this CPU's cache has room. An address that is no item of this zone stops the process with a line on
-  /// standard error; an item that was returned before does so when it reaches its slab, which may be later.
+  /// As quick as ``allocate(_:zeroed:)`` when this CPU's cache has room. An address that lies in no slab of this zone, or at no
+  /// multiple of 16 bytes, stops the process at once, with a line on standard error. Another address inside an item, and an item
+  /// that was returned before, do so when they reach their slab, which may be later: until then they may be handed out again.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   public func deallocate(_ item: UnsafeMutableRawPointer) {
     let state = anax_state()
     let zone = state.pointee.zones.unsafelyUnwrapped + Int(id)
     let address = UInt64(UInt(bitPattern: item))
     let page = (address &- state.pointee.heap_base) &>> state.pointee.page_shift
-    if _fastPath(anax_load32_relaxed(anax_zone_fast(zone)) == generation), _fastPath(page < state.pointee.heap_pages) {
+    // No item begins between multiples of 16; what else is no item's beginning is seen later, at a slow path.
+    if _fastPath(anax_load32_relaxed(anax_zone_fast(zone)) == generation),
+      _fastPath(page < state.pointee.heap_pages && address & 15 == 0)
+    {
       let index = UInt64(
         anax_load16_relaxed(state.pointee.page_zones.unsafelyUnwrapped + Int(truncatingIfNeeded: page)))
       if _fastPath(index & UInt64(ANAX_ZONES_MAX - 1) == UInt64(UInt32(bitPattern: id))),

@@ -36,10 +36,14 @@ package enum PageBitmap {
   static func mask(_ from: UInt64, _ count: UInt64) -> UInt64 { (~0 &>> (64 &- count)) &<< from }
 
   /// The lowest `count` of the set bits, or as many as there are.
-  @_noLocks @_noAllocation
-  static func lowest(_ bits: UInt64, _ count: UInt64) -> UInt64 {
+  @inlinable @_noLocks @_noAllocation
+  package static func lowest(_ bits: UInt64, _ count: UInt64) -> UInt64 {
     var bits = bits
-    while UInt64(bits.nonzeroBitCount) > count { bits &= ~(1 &<< UInt64(63 &- bits.leadingZeroBitCount)) }
+    var all = UInt64(bits.nonzeroBitCount)
+    while all > count {
+      bits &= ~(1 &<< UInt64(63 &- bits.leadingZeroBitCount))
+      all &-= 1
+    }
     return bits
   }
 
@@ -145,43 +149,16 @@ package enum PageBitmap {
     }
   }
 
-  /// The first run of `count` free pages that lies in words `from ..< to`, unclaimed yet.
+  /// The first run of `count` free pages that lies in words `from ..< to`, unclaimed yet; at a multiple of `step` pages.
   @_noLocks @_noAllocation
-  static func findRun(from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
-    var start: UInt64 = 0
-    var run: UInt64 = 0
+  static func findRun(from: UInt64, to: UInt64, count: UInt64, step: UInt64 = 1) -> UInt64? {
+    var run = FreeRun(count: count, step: step)
     var index = from
     while index < to {
-      if lengthen(&run, &start, word: index, count: count) { return start }
+      if let page = run.found(inWord: index) { return page }
       index &+= 1
     }
     return nil
-  }
-
-  /// Goes on with a search for free pages through one word: `run` free pages from `start` lead up to it. True: found.
-  @inline(__always) @_noLocks @_noAllocation
-  static func lengthen(_ run: inout UInt64, _ start: inout UInt64, word index: UInt64, count: UInt64) -> Bool {
-    let value = claimedWord(index).loadRelaxed()
-    if value == ~0 {
-      run = 0
-      return false
-    }
-    var bit: UInt64 = 0
-    while bit < 64 {
-      let rest = value &>> bit
-      let free = rest == 0 ? 64 &- bit : UInt64(rest.trailingZeroBitCount)
-      if free > 0 {
-        if run == 0 { start = index &* 64 &+ bit }
-        run &+= free
-        if run >= count { return true }
-        bit &+= free
-      }
-      if bit < 64 {
-        bit &+= UInt64((~(value &>> bit)).trailingZeroBitCount)
-        run = 0
-      }
-    }
-    return false
   }
 
   /// How many pages from `page`, which begins a word, are free before the first that is not; at most `count`.
@@ -194,5 +171,17 @@ package enum PageBitmap {
       done &+= 64
     }
     return count
+  }
+
+  /// How many pages right below `page`, which begins a word, are free in a row, down to `first`; at most `count`.
+  @_noLocks @_noAllocation
+  static func freeBelow(page: UInt64, from first: UInt64, count: UInt64) -> UInt64 {
+    var done: UInt64 = 0
+    while done < count, page &- done > first {
+      let value = claimedWord((page &- done) / 64 &- 1).loadRelaxed()
+      if value != 0 { return min(done &+ UInt64(value.leadingZeroBitCount), count) }
+      done &+= 64
+    }
+    return min(done, count)
   }
 }

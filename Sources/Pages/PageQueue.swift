@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colours and queues. A page's queue is the XOR-fold of its page number (the twist), so that any aligned run of 4096 pages
-// puts 64 on each of the 64 queues, and each queue holds pages of every cache colour. The colour asked for is the CPU in the
-// low bits plus the page's index in its object: CPUs start in queues no other CPU starts in, and successive pages of an object
-// still spread over the cache. Only the start of a search is a CPU's own, never its reach. Arithmetic only; no state.
-// After DragonFly BSD's vm_page colouring (2011), with nearest-first widening (2016).
+// Colors and queues. A page's queue is the XOR-fold of its page number (the twist), so that any aligned run of 4096 pages
+// puts 64 on each of the 64 queues, and each queue holds pages of every cache color. The color asked for is where the CPU begins,
+// plus the object's color, plus the page's index: CPUs begin as far apart as 64 queues allow, and successive pages of an object
+// take successive colors, on every machine. Only the start of a search is a CPU's own, never its reach. Arithmetic only; no state.
+// After DragonFly BSD's vm_page coloring (2011), with nearest-first widening (2016); there the CPU is in the low bits of the color
+// and the index above, so that with more CPUs than half the queues nothing is left of the index.
 
 import CAnax
 
@@ -19,14 +20,20 @@ package enum PageQueue {
   @inlinable @_noLocks @_noAllocation
   package static func bit(ofQueue queue: UInt64, word: UInt64) -> UInt64 { (queue ^ word ^ (word &>> 6)) & 63 }
 
-  /// The queue where a request starts: CPU in the low bits, object and page index above.
+  /// The queue where a request starts.
   @inlinable @_noLocks @_noAllocation
   package static func start(cpu: UInt64, pageIndex: UInt64, objectColor: UInt64) -> UInt64 {
-    let cpus = anax_state().pointee.cpu_count
-    var fit: UInt64 = 1
-    while fit < cpus && fit < count { fit &<<= 1 }
-    let low = fit &- 1
-    return ((cpu & low) &+ (pageIndex & ~low) &+ (objectColor & ~low)) & 63
+    (cpu &* distance &+ pageIndex &+ objectColor) & 63
+  }
+
+  /// Queues from where a CPU begins to where the next one does: 64 divided by the possible CPUs, rounded up to a power of two. 1
+  /// beyond 32 CPUs; beyond 64, some begin in the same queue.
+  @inlinable
+  static var distance: UInt64 {
+    @_noLocks @_noAllocation get {
+      let cpus = min(anax_state().pointee.cpu_count, count)
+      return count &>> UInt64(64 &- (cpus &- 1).leadingZeroBitCount)
+    }
   }
 
   /// The `step`th queue to try from `start`: itself, then one above, one below, two above …

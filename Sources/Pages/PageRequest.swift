@@ -19,6 +19,8 @@ package enum PageFailure: Error {
   case tooMany
   /// The run is wired.
   case wired
+  /// Another thread is giving up the run's contents now.
+  case discarding
   /// The kernel refused to lock: the errno.
   case kernel(Int)
 }
@@ -54,7 +56,8 @@ package enum PageRequest {
   @_noLocks @_noAllocation
   static func take(count: UInt64, alignment: UInt64, node: Int, cpu: Int) -> PageRun? {
     if alignment <= 1 { return Pages.allocate(node: node, cpu: cpu, count: count) }
-    if count <= 64, count & (count &- 1) == 0, alignment <= count {
+    // A region begins at a multiple of 2 MiB, no more.
+    if count <= 64, count & (count &- 1) == 0, alignment <= count, alignment &<< Region.pageShift <= 2 << 20 {
       return Pages.allocate(node: node, cpu: cpu, count: count, aligned: true)
     }
     return Pages.allocate(node: node, cpu: cpu, count: count, alignment: alignment)
@@ -131,14 +134,15 @@ package enum PageRequest {
     if run.wirings == 1, run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
   }
 
-  /// Gives the contents of a run in use back to the kernel; it reads zero from then on. Refused while it is wired.
+  /// Gives the contents of a run in use back to the kernel; it reads zero from then on. Refused while it is wired; while it goes on,
+  /// so is a wiring.
   @_noLocks @_noAllocation
   package static func discard(page: UInt64) throws(PageFailure) {
-    let run = Run(word: Run.at(page: page).loadAcquire())
-    if !run.isLive { throw .notARun }
-    if run.wirings > 0 { throw .wired }
+    let (run, _) = try change(page, .discard)
     let bytes = run.pages &<< anax_state().pointee.page_shift
-    if !Kernel.advise(Region.address(ofPage: page), bytes: bytes, MADV_DONTNEED) { throw .memory }
+    let done = Kernel.advise(Region.address(ofPage: page), bytes: bytes, MADV_DONTNEED)
+    Run.at(page: page).release(bits: Run.discarding)
+    if !done { throw .memory }
   }
 
   /// The pages of a run that nobody uses or holds any more.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside a chunk
-// from the CPU's own word on, single pages in colour order. Hints only shorten the search: a node's cursors (no lower chunk had
-// a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong: before the heap grows, the search starts over
-// from the bottom without cursors. A bound may not: what it hides nobody finds.
+// from the CPU's own word on, colored pages in the order of their queues. Hints only shorten the search: a node's cursors (no lower
+// chunk had a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong: before the heap grows, the search
+// starts over from the bottom without cursors. A bound may not: what it hides nobody finds.
 //
 // Bound on a chunk's free runs (64 bits): 0...9 = 512 minus the bound, 10...63 = version, one more at each release.
 //
@@ -16,7 +16,6 @@
 
 import CAnax
 import LockFree
-import Machine
 
 @usableFromInline
 package enum PageSearch {
@@ -25,11 +24,35 @@ package enum PageSearch {
   @_noLocks @_noAllocation
   static func bound(chunk: UInt64) -> AtomicWord { AtomicWord(anax_state().pointee.longest! + Int(chunk)) }
 
+  /// What is looked for in a chunk.
+  enum Wanted {
+    /// Consecutive pages, fewer than `longRun`.
+    case run(UInt64)
+    /// A power of two up to 64, at a multiple of itself.
+    case aligned(UInt64)
+    /// One page, in the nearest queue to this one that has any.
+    case colored(UInt64)
+
+    var count: UInt64 {
+      @_noLocks @_noAllocation get {
+        switch self {
+        case .run(let count), .aligned(let count): count
+        case .colored: 1
+        }
+      }
+    }
+  }
+
   /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page, or nil.
   @_noLocks @_noAllocation
   static func claim(node: UnsafeMutablePointer<anax_node>, count: UInt64, aligned: Bool, cpu: UInt64) -> UInt64? {
-    if count >= longRun, !aligned { return claimLong(node: node, count: count, cpu: cpu) }
-    let size = 63 &- count.leadingZeroBitCount
+    if aligned { return claim(node: node, .aligned(count), cpu: cpu) }
+    return count < longRun ? claim(node: node, .run(count), cpu: cpu) : claimLong(node: node, count: count, cpu: cpu)
+  }
+
+  @_noLocks @_noAllocation
+  static func claim(node: UnsafeMutablePointer<anax_node>, _ wanted: Wanted, cpu: UInt64) -> UInt64? {
+    let size = 63 &- wanted.count.leadingZeroBitCount
     let cursor = AtomicWord(anax_node_cursors(node) + size)
     var round = 0
     while true {
@@ -38,7 +61,7 @@ package enum PageSearch {
       var chunk = from
       var lost = false
       while chunk < top {
-        if let page = claim(node: node, chunk: chunk, count: count, aligned: aligned, cpu: cpu, lost: &lost) {
+        if let page = claim(node: node, chunk: chunk, wanted, cpu: cpu, lost: &lost) {
           var expected = from
           if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
           return page
@@ -58,20 +81,28 @@ package enum PageSearch {
   /// As above in one chunk. `lost`: it gave up there, after it had lost some races for room.
   @_noLocks @_noAllocation
   static func claim(
-    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, count: UInt64, aligned: Bool, cpu: UInt64, lost: inout Bool
+    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, _ wanted: Wanted, cpu: UInt64, lost: inout Bool
   ) -> UInt64? {
     let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
     let bound = bound(chunk: index)
     var before = bound.loadAcquire()
-    if 512 &- (before & 1023) < count { return nil }
+    if 512 &- (before & 1023) < wanted.count { return nil }
     let word = index &* 8
-    if aligned {
+    // What no free run can be longer than, where nothing is found.
+    let longest: UInt64
+    switch wanted {
+    case .colored(let start):
+      if let page = claimColored(chunk: index, start: start, cpu: cpu) { return page }
+      longest = 0
+    case .aligned(let count):
       var step: UInt64 = 0
       while step < 8 {
         if let page = PageBitmap.claimGroup(word: word &+ ((step &+ cpu) & 7), count: count) { return page }
         step &+= 1
       }
-    } else {
+      // It says nothing of unaligned runs, but that no run of twice the length less one is left.
+      longest = min(count &* 2 &- 2, 512)
+    case .run(let count):
       var attempts = 0
       while let page = PageBitmap.findRun(from: word, to: word &+ 8, count: count) {
         if claimExactly(page: page, count: count) { return page }
@@ -81,127 +112,32 @@ package enum PageSearch {
           return nil
         }
       }
+      longest = count &- 1
     }
-    // An aligned search says nothing of unaligned runs, but that no run of twice the length less one is left.
-    let longest = aligned ? min(count &* 2 &- 2, 512) : count &- 1
     if longest < 512 &- (before & 1023) { _ = bound.compareExchange(&before, before & ~1023 | (512 &- longest)) }
     return nil
   }
 
-  /// Runs from here up may cross chunks: where chunks do not cut the sequence, successive runs of an odd number of pages begin
-  /// at different page numbers modulo every power of two.
-  static var longRun: UInt64 { @_noLocks @_noAllocation get { 40 } }
-
-  /// Each race lost was won by another, so that some thread always comes to its end. Who has lost some looks elsewhere, from a
-  /// chunk of its CPU's own on: all who search find the same room first.
+  /// One page of the chunk, from queue `start` on and widening nearest first. Each page was seen taken before it gives up: so none
+  /// is free, but for those whose release is news.
   @_noLocks @_noAllocation
-  static func claimLong(node: UnsafeMutablePointer<anax_node>, count: UInt64, cpu: UInt64) -> UInt64? {
-    // Whole chunks begin at a chunk, so that huge pages can serve them.
-    let wholeChunks = count >= Region.pagesPerChunk && Tunable.pageHuge.value != 0
-    let cursor = AtomicWord(anax_node_cursors(node) + min(63 &- count.leadingZeroBitCount, 11))
-    var fromBottom = false
-    var losses: UInt64 = 0
-    while true {
-      let top = AtomicWord(anax_node_top(node)).loadAcquire()
-      let lowest = cursor.loadRelaxed()
-      // Steps of the golden ratio: CPUs, and the losses of one, begin far from each other.
-      let elsewhere = (((cpu &+ losses) &* 0x9E37_79B1 & 0xffff_ffff) &* top) &>> 32
-      let from = fromBottom ? 0 : losses < 4 ? lowest : elsewhere
-      let found =
-        wholeChunks
-        ? findChunks(node: node, from: from, to: top, count: count)
-        : findLong(node: node, from: from, to: top, count: count)
-      if let page = found {
-        if !claimExactly(page: page, count: count) {
-          losses &+= 1
-          fromBottom = false
-          continue
+  static func claimColored(chunk index: UInt64, start: UInt64, cpu: UInt64) -> UInt64? {
+    var step: UInt64 = 0
+    while step < 64 {
+      let queue = PageQueue.widen(start, step)
+      var turn: UInt64 = 0
+      while turn < 8 {
+        let word = index &* 8 &+ ((turn &+ cpu) & 7)
+        let bit = UInt64(1) &<< PageQueue.bit(ofQueue: queue, word: word)
+        let claimed = PageBitmap.claimedWord(word)
+        if claimed.loadRelaxed() & bit == 0, claimed.claim(bits: bit) & bit == 0 {
+          return word &* 64 &+ UInt64(bit.trailingZeroBitCount)
         }
-        var expected = from
-        let chunk = page / Region.pagesPerChunk &- node.pointee.first_page / Region.pagesPerChunk
-        if losses < 4, chunk > from { _ = cursor.compareExchange(&expected, chunk) }
-        return page
+        turn &+= 1
       }
-      if from > 0 {
-        fromBottom = true
-        continue
-      }
-      // What is free just below the top is used before more is opened.
-      let chunks = (count &+ Region.pagesPerChunk &- 1) / Region.pagesPerChunk
-      if !grow(node: node, from: top, chunks: chunks) { return nil }
-    }
-  }
-
-  @_noLocks @_noAllocation
-  static func findLong(node: UnsafeMutablePointer<anax_node>, from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
-    let base = node.pointee.first_page / Region.pagesPerChunk
-    var start: UInt64 = 0
-    var run: UInt64 = 0
-    var chunk = from
-    while chunk < to {
-      if bound(chunk: base &+ chunk).loadRelaxed() & 1023 == 512 {
-        run = 0
-      } else {
-        var word = (base &+ chunk) &* 8
-        let end = word &+ 8
-        while word < end {
-          if PageBitmap.lengthen(&run, &start, word: word, count: count) { return start }
-          word &+= 1
-        }
-      }
-      chunk &+= 1
+      step &+= 1
     }
     return nil
-  }
-
-  @_noLocks @_noAllocation
-  static func findChunks(node: UnsafeMutablePointer<anax_node>, from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
-    let base = node.pointee.first_page / Region.pagesPerChunk
-    var chunk = from
-    while chunk &* Region.pagesPerChunk &+ count <= to &* Region.pagesPerChunk {
-      let page = (base &+ chunk) &* Region.pagesPerChunk
-      let free = PageBitmap.freeFrom(page: page, count: count)
-      if free == count { return page }
-      chunk &+= free / Region.pagesPerChunk &+ 1
-    }
-    return nil
-  }
-
-  /// Claims one page of the node, starting in queue `start` and widening nearest first through each chunk.
-  @_noLocks @_noAllocation
-  static func claimColored(node: UnsafeMutablePointer<anax_node>, start: UInt64, cpu: UInt64) -> UInt64? {
-    while true {
-      let top = AtomicWord(anax_node_top(node)).loadAcquire()
-      var chunk = AtomicWord(anax_node_cursors(node)).loadRelaxed()
-      let first = chunk
-      while chunk < top {
-        let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
-        if bound(chunk: index).loadRelaxed() & 1023 < 512 {
-          var step: UInt64 = 0
-          while step < 64 {
-            let queue = PageQueue.widen(start, step)
-            var turn: UInt64 = 0
-            while turn < 8 {
-              let word = index &* 8 &+ ((turn &+ cpu) & 7)
-              let bit = UInt64(1) &<< PageQueue.bit(ofQueue: queue, word: word)
-              let claimed = PageBitmap.claimedWord(word)
-              if claimed.loadRelaxed() & bit == 0, claimed.claim(bits: bit) & bit == 0 {
-                return word &* 64 &+ UInt64(bit.trailingZeroBitCount)
-              }
-              turn &+= 1
-            }
-            step &+= 1
-          }
-        }
-        chunk &+= 1
-      }
-      if first > 0 {
-        var expected = first
-        _ = AtomicWord(anax_node_cursors(node)).compareExchange(&expected, 0)
-        continue
-      }
-      if !grow(node: node, from: top, chunks: 1) { return nil }
-    }
   }
 
   /// Claims exactly this run, or nothing. What it held for a moment another search may have missed, and have noted that down in a

@@ -6,23 +6,6 @@ import CAnax
 import LockFree
 import Machine
 
-/// What a request for pages returned.
-@usableFromInline
-package struct PageRun {
-  /// Index of the first page.
-  @usableFromInline package let page: UInt64
-  /// True when every byte is known to be zero.
-  @usableFromInline package let zero: Bool
-
-  @inlinable @_noLocks @_noAllocation
-  package init(page: UInt64, zero: Bool) {
-    self.page = page
-    self.zero = zero
-  }
-
-  @inlinable package var address: UInt64 { @_noLocks @_noAllocation get { Region.address(ofPage: page) } }
-}
-
 @usableFromInline
 package enum Pages {
   @inlinable @_noLocks @_noAllocation
@@ -50,12 +33,29 @@ package enum Pages {
   /// `count` consecutive pages; `aligned`: a power of two up to 64, at a multiple of itself. nil: no memory.
   @_noLocks @_noAllocation
   package static func allocate(node wanted: Int, cpu: Int, count: UInt64, aligned: Bool = false) -> PageRun? {
+    allocate(node: wanted, count: count) {
+      PageSearch.claim(node: $0, count: count, aligned: aligned, cpu: UInt64(cpu))
+    }
+  }
+
+  /// `count` consecutive pages, the first at a multiple of `alignment` pages, any power of two. nil: no memory.
+  @_noLocks @_noAllocation
+  package static func allocate(node wanted: Int, cpu: Int, count: UInt64, alignment: UInt64) -> PageRun? {
+    allocate(node: wanted, count: count) {
+      PageSearch.claimLong(node: $0, count: count, step: alignment, cpu: UInt64(cpu))
+    }
+  }
+
+  /// What `claim` finds on the nearest node that has it.
+  @inline(__always) @_noLocks @_noAllocation
+  static func allocate(
+    node wanted: Int, count: UInt64, claim: (UnsafeMutablePointer<anax_node>) -> UInt64?
+  ) -> PageRun? {
     var turn = 0
     let nodes = Int(anax_state().pointee.node_count)
     while turn < nodes {
-      let index = Nearest.node(from: wanted, rank: turn)
-      let entry = node(index)
-      if let page = PageSearch.claim(node: entry, count: count, aligned: aligned, cpu: UInt64(cpu)) {
+      let entry = node(Nearest.node(from: wanted, rank: turn))
+      if let page = claim(entry) {
         if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(count) }
         return taken(node: entry, page: page, count: count)
       }
@@ -64,35 +64,11 @@ package enum Pages {
     return nil
   }
 
-  /// `count` consecutive pages, the first at a multiple of `alignment` pages, any power of two. nil: no memory.
-  @_noLocks @_noAllocation
-  package static func allocate(node: Int, cpu: Int, count: UInt64, alignment: UInt64) -> PageRun? {
-    // More than is wanted, and what lies before and behind goes back.
-    let whole = count &+ alignment &- 1
-    guard let run = allocate(node: node, cpu: cpu, count: whole) else { return nil }
-    let bytes = alignment &<< anax_state().pointee.page_shift
-    let page = Region.page(of: (run.address &+ bytes &- 1) & ~(bytes &- 1))
-    if page > run.page { releaseUnused(run, page: run.page, count: page &- run.page) }
-    let end = run.page &+ whole
-    if page &+ count < end { releaseUnused(run, page: page &+ count, count: end &- page &- count) }
-    return PageRun(page: page, zero: run.zero)
-  }
-
   /// One page, from the queue of this CPU and color outwards.
   @_noLocks @_noAllocation
   package static func allocateColored(node wanted: Int, cpu: Int, pageIndex: UInt64, objectColor: UInt64) -> PageRun? {
     let start = PageQueue.start(cpu: UInt64(cpu), pageIndex: pageIndex, objectColor: objectColor)
-    var turn = 0
-    let nodes = Int(anax_state().pointee.node_count)
-    while turn < nodes {
-      let entry = node(Nearest.node(from: wanted, rank: turn))
-      if let page = PageSearch.claimColored(node: entry, start: start, cpu: UInt64(cpu)) {
-        if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(1) }
-        return taken(node: entry, page: page, count: 1)
-      }
-      turn += 1
-    }
-    return nil
+    return allocate(node: wanted, count: 1) { PageSearch.claim(node: $0, .colored(start), cpu: UInt64(cpu)) }
   }
 
   /// Claims `count` pages right behind a run, where they are free. True: they are the caller's.
@@ -177,16 +153,5 @@ package enum Pages {
     AtomicWord(anax_node_claimed_pages(entry)).subtract(count)
     PageBitmap.unclaim(page: page, count: count)
     PageSearch.noteRelease(node: entry, page: page, count: count)
-  }
-}
-
-/// The order in which nodes are asked: by distance.
-@usableFromInline
-package enum Nearest {
-  @_noLocks @_noAllocation
-  package static func node(from node: Int, rank: Int) -> Int {
-    let count = Int(anax_state().pointee.node_count)
-    if rank == 0 || count == 1 { return node }
-    return Int(anax_node_order_table()[node * ANAX_NODES_MAX + rank])
   }
 }

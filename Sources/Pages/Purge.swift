@@ -7,6 +7,10 @@
 // then taken that the cap had returned a moment ago, the cap was too low for a heap that breathes that deep: it rises by four
 // times what was missed, to four times itself at most, and each sweep by time forgets half of that.
 //
+// The kernel may refuse: all that is locked (mlockall), a sandbox's every call, or a page that its user left locked. A chunk is left
+// at the first refusal. After `mostRefusals` chunks in a row there is no sweep for the cap until the next one by time, which tries
+// each chunk once: one locked page keeps its chunk, and a kernel that takes nothing is not asked at every release.
+//
 // | word of a node | transition | by | order |
 // |---|---|---|---|
 // | hasty | + n | who returned n pages for the cap | relaxed |
@@ -14,6 +18,8 @@
 // | hasty | n → 0 | a sweep by time | relaxed |
 // | missed | + 4k | the same who took k off `hasty` | relaxed |
 // | missed | n → n / 2 | a sweep by time | relaxed load and store: what is added in between is forgotten too |
+// | refused | + 1 | a sweep for the cap, a chunk of which the kernel refused | relaxed |
+// | refused | n → 0 | a sweep for the cap, a chunk of which the kernel took; a sweep by time, before it begins | relaxed |
 // | dirty_pages | + n | who releases n pages, before their bits | relaxed |
 // | dirty_pages | - n | who took n dirty pages; a sweep that returned n, chunk by chunk | relaxed |
 // All are counts that decide when to sweep, not what may be touched. The marks of chunks: DirtyChunk.
@@ -52,35 +58,50 @@ package enum Purge {
     }
   }
 
-  /// A decay period later: what was missed is half forgotten.
+  /// A decay period later: what was missed is half forgotten, and that the kernel refused.
   @_noLocks @_noAllocation
   package static func forgetMissed(node: UnsafeMutablePointer<anax_node>) {
     AtomicWord(anax_node_hasty(node)).storeRelaxed(0)
+    AtomicWord(anax_node_refused(node)).storeRelaxed(0)
     let missed = AtomicWord(anax_node_missed(node))
     missed.storeRelaxed(missed.loadRelaxed() / 2)
+  }
+
+  /// Chunks in a row.
+  static var mostRefusals: UInt64 { @_noLocks @_noAllocation get { 4 } }
+
+  /// Whether the kernel has refused so often that sweeps for the cap wait for one by time.
+  @_noLocks @_noAllocation
+  static func isRefused(node: UnsafeMutablePointer<anax_node>) -> Bool {
+    AtomicWord(anax_node_refused(node)).loadRelaxed() >= mostRefusals
   }
 
   @_noLocks @_noAllocation
   static func afterRelease(node: UnsafeMutablePointer<anax_node>) {
     if Tunable.pageDecay.value == 0 {
-      sweep(node: node, all: true, downTo: 0)
+      if !isRefused(node: node) { sweep(node: node, all: true, downTo: 0, forCap: true) }
       return
     }
     let dirty = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
-    if dirty > UInt64(Tunable.pageKeepFloor.value), dirty > allowance(node: node) {
+    if dirty > UInt64(Tunable.pageKeepFloor.value), dirty > allowance(node: node), !isRefused(node: node) {
       // Down to seven eighths, so that not every release pays.
       let allowed = allowance(node: node) / 8 &* 7
-      var returned = sweep(node: node, all: false, downTo: allowed)
+      var returned = sweep(node: node, all: false, downTo: allowed, forCap: true)
       let left = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
-      if left > allowed { returned &+= sweep(node: node, all: true, downTo: allowed) }
+      if left > allowed, !isRefused(node: node) {
+        returned &+= sweep(node: node, all: true, downTo: allowed, forCap: true)
+      }
       AtomicWord(anax_node_hasty(node)).add(returned)
     }
   }
 
   /// Returns old free pages (all: also those freed since the last sweep) until no more than `downTo` bytes are dirty; the
-  /// others grow older by one sweep. `downTo` 0: whatever the count says, which races blur. Pages returned.
+  /// others grow older by one sweep. `downTo` 0: whatever the count says, which races blur. `forCap`: not a sweep by time, ended by
+  /// refusals. Pages returned.
   @_noLocks @_noAllocation @discardableResult
-  package static func sweep(node: UnsafeMutablePointer<anax_node>, all: Bool, downTo: UInt64) -> UInt64 {
+  package static func sweep(
+    node: UnsafeMutablePointer<anax_node>, all: Bool, downTo: UInt64, forCap: Bool = false
+  ) -> UInt64 {
     let dirtyPages = AtomicWord(anax_node_dirty_pages(node))
     let kept = downTo &>> anax_state().pointee.page_shift
     let base = node.pointee.first_page / Region.pagesPerChunk
@@ -97,27 +118,41 @@ package enum Purge {
       }
       if !DirtyChunk.take(base &+ chunk) { continue }
       var left = false
-      let count = sweepChunk(firstWord: (base &+ chunk) &* 8, all: all, most: most, left: &left)
-      if left { DirtyChunk.mark(base &+ chunk) }
+      var refused = false
+      let count = sweepChunk(firstWord: (base &+ chunk) &* 8, all: all, most: most, left: &left, refused: &refused)
+      if left || refused { DirtyChunk.mark(base &+ chunk) }
       HugePages.forget(chunk: base &+ chunk)
       if count > 0 {
         dirtyPages.subtract(count)
         AtomicWord(anax_node_purged_pages(node)).add(count)
         returned &+= count
       }
+      if forCap, refused || count > 0, isRefused(node: node, after: refused) { break }
     }
     return returned
   }
 
-  /// Sweeps 512 pages, of which at most `most` are returned; adjacent ranges across words go to the kernel in one call.
+  /// Notes what the kernel did with a chunk of a sweep for the cap. Whether the sweep ends here.
   @_noLocks @_noAllocation
-  static func sweepChunk(firstWord: UInt64, all: Bool, most: UInt64, left: inout Bool) -> UInt64 {
+  static func isRefused(node: UnsafeMutablePointer<anax_node>, after refused: Bool) -> Bool {
+    let word = AtomicWord(anax_node_refused(node))
+    if refused { return word.add(1) &+ 1 >= mostRefusals }
+    if word.loadRelaxed() != 0 { word.storeRelaxed(0) }
+    return false
+  }
+
+  /// Sweeps 512 pages, of which at most `most` are returned; adjacent ranges across words go to the kernel in one call. `left`: some
+  /// are dirty still. `refused`: so the kernel did with some, and the sweep of the chunk ended there.
+  @_noLocks @_noAllocation
+  static func sweepChunk(
+    firstWord: UInt64, all: Bool, most: UInt64, left: inout Bool, refused: inout Bool
+  ) -> UInt64 {
     var returned: UInt64 = 0
     var claimed: UInt64 = 0
     var rangeStart: UInt64 = 0
     var rangeCount: UInt64 = 0
     var index = firstWord
-    while index < firstWord &+ 8 {
+    while index < firstWord &+ 8, !refused {
       if claimed >= most {
         left = true
         break
@@ -141,7 +176,7 @@ package enum Purge {
         if rangeCount > 0, rangeStart &+ rangeCount == page {
           rangeCount &+= length
         } else {
-          returned &+= giveBack(page: rangeStart, count: rangeCount, left: &left)
+          returned &+= giveBack(page: rangeStart, count: rangeCount, refused: &refused)
           rangeStart = page
           rangeCount = length
         }
@@ -149,21 +184,21 @@ package enum Purge {
       }
       index &+= 1
     }
-    returned &+= giveBack(page: rangeStart, count: rangeCount, left: &left)
+    returned &+= giveBack(page: rangeStart, count: rangeCount, refused: &refused)
     return returned
   }
 
   /// Pages that were dirty and are not any more. Fewer than `count` where another sweep was there in between the look and the
-  /// claim; none where the kernel refuses: those pages stay dirty, and `left` for the next sweep.
+  /// claim; none where the kernel refuses, or has `refused` before: those pages stay dirty for the next sweep.
   @_noLocks @_noAllocation
-  static func giveBack(page: UInt64, count: UInt64, left: inout Bool) -> UInt64 {
+  static func giveBack(page: UInt64, count: UInt64, refused: inout Bool) -> UInt64 {
     if count == 0 { return 0 }
     let shift = anax_state().pointee.page_shift
     var returned: UInt64 = 0
-    if Kernel.advise(Region.address(ofPage: page), bytes: count &<< shift, MADV_DONTNEED) {
+    if !refused, Kernel.advise(Region.address(ofPage: page), bytes: count &<< shift, MADV_DONTNEED) {
       returned = clearTouched(page: page, count: count)
     } else {
-      left = true
+      refused = true
     }
     PageBitmap.unclaim(page: page, count: count)
     PageSearch.noteRelease(node: Pages.node(Region.node(ofPage: page)), page: page, count: count)

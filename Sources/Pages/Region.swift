@@ -24,7 +24,6 @@
 import CAnax
 import LockFree
 import Machine
-import PerCPU
 
 @usableFromInline
 package enum Region {
@@ -94,75 +93,24 @@ package enum Region {
     nodeBytes: UInt64, nodes: UInt64, pageBytes: UInt64, most: UInt64, opening: Opening
   ) -> Bool {
     let state = anax_state()
-    let heapBytes = nodeBytes &* nodes
-    let pages = heapBytes / pageBytes
-    let chunks = pages / pagesPerChunk
-    // 128 KiB of items a zone and node: more are never needed at once by far.
-    let batches = 2048 &* nodes
-    let cpus = state.pointee.cpu_count
-    let blockBytes = UInt64(ANAX_CPU_BLOCK_BYTES) &* nodes
-    let blockCount = CPUBlocks.count(cpus: cpus, nodes: nodes, committed: opening == .chunkByChunk)
-    let hugePage: UInt64 = 2 << 20
-
-    var offset: UInt64 = 0
-    let bits = place(&offset, pages / 8 &* 3)
-    let pageZones = place(&offset, pages &* 2)
-    let runs = place(&offset, pages &* 8)
-    let slabs = place(&offset, (heapBytes >> UInt64(ANAX_SLAB_SHIFT_MIN)) &* UInt64(MemoryLayout<anax_slab>.stride))
-    let longest = place(&offset, chunks &* 8)
-    let dirty = place(&offset, chunks)
-    let huge = place(&offset, chunks)
-    let perChunkEnd = offset
-    let zones = place(&offset, UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_zone>.stride))
-    let homes = place(&offset, nodes &* UInt64(ANAX_ZONES_MAX) &* UInt64(MemoryLayout<anax_home>.stride))
-    let nodeTable = place(&offset, nodes &* UInt64(MemoryLayout<anax_node>.stride))
-    let batchTable = place(&offset, batches &* UInt64(MemoryLayout<anax_batch>.stride))
-    let locks = place(&offset, (cpus &+ blockCount &+ 1) &* 8)
-    let blocks = place(&offset, blockCount &* 2 &* blockBytes)
-    let shards = place(&offset, cpus &* blockBytes)
-    let metadata = roundUp(offset, hugePage)
-
-    let total = metadata &+ heapBytes &+ hugePage
-    if total > most { return false }
-    let base = Kernel.reserve(bytes: total, writable: opening == .atOnce)
+    let layout = RegionLayout(
+      nodeBytes: nodeBytes, nodes: nodes, pageBytes: pageBytes, committed: opening == .chunkByChunk)
+    if layout.total > most { return false }
+    let base = Kernel.reserve(bytes: layout.total, writable: opening == .atOnce)
     if base == 0 { return false }
-    let start = roundUp(base, hugePage)
+    let start = roundUp(base, RegionLayout.hugePage)
     // A huge page would fill what is meant to be touched sparsely; large blocks ask for theirs.
-    _ = Kernel.advise(start, bytes: metadata &+ heapBytes, MADV_NOHUGEPAGE)
-    if opening != .atOnce,
-      !Kernel.makeWritable(start &+ perChunkEnd, bytes: offset &- perChunkEnd)
-        || !Kernel.makeReadable(start &+ pageZones, bytes: slabs &- pageZones)
-    {
-      Kernel.unmap(base, bytes: total)
+    _ = Kernel.advise(start, bytes: layout.metadata &+ layout.heapBytes, MADV_NOHUGEPAGE)
+    if opening != .atOnce, !layout.open(at: start) {
+      Kernel.unmap(base, bytes: layout.total)
       return false
     }
-    state.pointee.claimed = table(start &+ bits)?.assumingMemoryBound(to: UInt64.self)
-    state.pointee.touched = table(start &+ bits &+ pages / 8)?.assumingMemoryBound(to: UInt64.self)
-    state.pointee.recent = table(start &+ bits &+ pages / 8 &* 2)?.assumingMemoryBound(to: UInt64.self)
-    state.pointee.page_zones = table(start &+ pageZones)?.assumingMemoryBound(to: UInt16.self)
-    state.pointee.runs = table(start &+ runs)?.assumingMemoryBound(to: UInt64.self)
-    state.pointee.slabs = table(start &+ slabs)?.assumingMemoryBound(to: anax_slab.self)
-    state.pointee.longest = table(start &+ longest)?.assumingMemoryBound(to: UInt64.self)
-    state.pointee.dirty_chunks = table(start &+ dirty)?.assumingMemoryBound(to: UInt8.self)
-    state.pointee.huge_chunks = table(start &+ huge)?.assumingMemoryBound(to: UInt8.self)
-    state.pointee.zones = table(start &+ zones)?.assumingMemoryBound(to: anax_zone.self)
-    state.pointee.homes = table(start &+ homes)?.assumingMemoryBound(to: anax_home.self)
-    state.pointee.nodes = table(start &+ nodeTable)?.assumingMemoryBound(to: anax_node.self)
-    state.pointee.batches = table(start &+ batchTable)?.assumingMemoryBound(to: anax_batch.self)
-    state.pointee.shard_locks = table(start &+ locks)?.assumingMemoryBound(to: UInt64.self)
-    state.pointee.blocks_base = start &+ blocks
-    state.pointee.shards_base = start &+ shards
-    state.pointee.block_bytes = blockBytes
-    state.pointee.block_count = blockCount
-    state.pointee.batch_limit = batches
-    state.pointee.reservation = total
+    layout.setTables(at: start)
     state.pointee.opening = opening.rawValue
-    state.pointee.heap_base = start &+ metadata
     state.pointee.node_count = nodes
-    state.pointee.node_page_shift = UInt64(((pages / nodes) as UInt64).trailingZeroBitCount)
+    state.pointee.node_page_shift = UInt64(((layout.pages / nodes) as UInt64).trailingZeroBitCount)
     // The locks of a process that forked must not stay taken by threads that the child does not have.
-    let lockBytes = roundUp((cpus &+ blockCount &+ 1) &* 8, pageBytes)
-    _ = Kernel.advise(start &+ locks, bytes: lockBytes, MADV_WIPEONFORK)
+    _ = Kernel.advise(start &+ layout.locks, bytes: roundUp(layout.lockBytes, pageBytes), MADV_WIPEONFORK)
     var node: UInt64 = 0
     while node < nodes {
       let entry = state.pointee.nodes! + Int(node)
@@ -170,21 +118,8 @@ package enum Region {
       entry.pointee.page_limit = (node &+ 1) << state.pointee.node_page_shift
       node &+= 1
     }
-    state.pointee.heap_pages = pages
+    state.pointee.heap_pages = layout.pages
     return true
-  }
-
-  @_noLocks @_noAllocation
-  static func table(_ address: UInt64) -> UnsafeMutableRawPointer? {
-    UnsafeMutableRawPointer(bitPattern: UInt(address))
-  }
-
-  /// The next table's offset: page-aligned, so that each can be opened or advised alone.
-  @_noLocks @_noAllocation
-  static func place(_ offset: inout UInt64, _ bytes: UInt64) -> UInt64 {
-    let at = offset
-    offset = roundUp(offset &+ bytes, 1 << UInt64(ANAX_PAGE_SHIFT_MAX))
-    return at
   }
 
   /// Makes chunks below `chunk` of the node writable, and their rows of the tables; where the kernel agrees, some more than asked.

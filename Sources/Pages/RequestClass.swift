@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How deep a request may dip into what a limit holds back, as the original's VM_ALLOC_NORMAL, SYSTEM and INTERRUPT; and the
-// reserves below vm.heap.limit. Arithmetic on counters that others change: near the limit two requests at once may both be
-// admitted, each over by what the other took.
-//
-// | class | of a limit L of bytes it may use |
-// |---|---|
-// | normal | L - L/32 - L/128: malloc, and whatever can be refused |
-// | system | L - L/128: what must go on to free memory or to report |
-// | interrupt | L: what cannot wait or fail, as a signal handler |
-
-import CAnax
-import LockFree
-import Machine
+// How deep a request may dip into what a limit holds back, as the original's VM_ALLOC_NORMAL, SYSTEM and INTERRUPT. How much that
+// is, the limits say: PageLimit, and for zones ZoneLimit. A value.
 
 @usableFromInline
 package enum RequestClass {
@@ -22,37 +11,4 @@ package enum RequestClass {
   /// 0, 1, 2.
   @_noLocks @_noAllocation
   package init(code: UInt8) { self = code == 0 ? .normal : code == 1 ? .system : .interrupt }
-}
-
-package enum PageLimit {
-  /// Bytes that all pages in use may come to for a request of the class; nil: no limit.
-  @_noLocks @_noAllocation
-  package static func ceiling(_ requestClass: RequestClass) -> UInt64? {
-    let limit = UInt64(Tunable.heapLimit.value)
-    if limit == 0 { return nil }
-    switch requestClass {
-    case .normal: return limit &- limit / 32 &- limit / 128
-    case .system: return limit &- limit / 128
-    case .interrupt: return limit
-    }
-  }
-
-  /// Whether the limit refuses `count` pages more.
-  @_noLocks @_noAllocation
-  package static func refuses(_ count: UInt64, _ requestClass: RequestClass) -> Bool {
-    guard let ceiling = ceiling(requestClass) else { return false }
-    let most = ceiling &>> anax_state().pointee.page_shift
-    return count > most || pagesInUse() > most &- count
-  }
-
-  @_noLocks @_noAllocation
-  package static func pagesInUse() -> UInt64 {
-    var held: UInt64 = 0
-    var node = 0
-    while node < Int(anax_state().pointee.node_count) {
-      held &+= AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed()
-      node += 1
-    }
-    return held
-  }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The word that describes a run of pages in use, at its first page in the `runs` table. Changed by CAS only.
+// The word that describes a run of pages in use, at its first page in the `runs` table. Changed by CAS, but for single bits that
+// nobody else changes meanwhile. Model: Tests/ModelTests/RunModelTests.
 //
 // | bits | mean |
 // |---|---|
 // | 0...31 | pages |
 // | 32...37 | 64-byte lines by which the block starts late in its first page |
 // | 38 | live: the block is the user's |
-// | 39 | freed while held: the last unhold releases the pages |
+// | 39 | freed while held: the last unhold releases the pages; of a live run: its contents are being discarded |
 // | 40...45 | wirings: while there is one, the contents are not given up (see PageRequest.discard) |
 // | 46 | locked in memory (mlock), until the last unwire |
 // | 47 | own mapping: the kernel moved its pages here, or prefers a node for them; until they are released, when they are mapped anew |
@@ -18,7 +19,11 @@
 // | live, no holds → 0 | free; then the pages are released | CAS, acquire and release |
 // | live, holds → freed | free | the same |
 // | holds ± 1; freed and the last → 0 | hold, unhold | the same |
-// | wirings ± 1, locked | wire, unwire | the same |
+// | wirings ± 1 | wire, which a discard on its way refuses, and unwire | the same |
+// | locked 0 → 1 | wire, under its wiring | or, acquire |
+// | live, no wirings → discarding | discard, before the kernel is asked; a second one is refused | CAS, acquire and release |
+// | discarding → live | the same, when the kernel has done it | and, release |
+// A thread that is stopped in a discard keeps the run from being wired and discarded, and from being freed by another.
 
 import CAnax
 import LockFree
@@ -35,6 +40,8 @@ package struct Run {
 
   package static var live: UInt64 { @_noLocks @_noAllocation get { 1 &<< 38 } }
   package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
+  /// With `live`: the mark of a discard.
+  package static var discarding: UInt64 { @_noLocks @_noAllocation get { freed } }
   package static var oneWiring: UInt64 { @_noLocks @_noAllocation get { 1 &<< 40 } }
   package static var locked: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
   package static var ownMapping: UInt64 { @_noLocks @_noAllocation get { 1 &<< 47 } }
@@ -44,12 +51,13 @@ package struct Run {
   package var pages: UInt64 { @_noLocks @_noAllocation get { word & 0xffff_ffff } }
   package var skew: UInt64 { @_noLocks @_noAllocation get { (word &>> 32 & 63) &* 64 } }
   package var isLive: Bool { @_noLocks @_noAllocation get { word & Run.live != 0 } }
+  package var isDiscarded: Bool { @_noLocks @_noAllocation get { isLive && word & Run.discarding != 0 } }
   package var wirings: UInt64 { @_noLocks @_noAllocation get { word &>> 40 & 63 } }
   package var isLocked: Bool { @_noLocks @_noAllocation get { word & Run.locked != 0 } }
   package var hasOwnMapping: Bool { @_noLocks @_noAllocation get { word & Run.ownMapping != 0 } }
   package var holds: UInt64 { @_noLocks @_noAllocation get { word &>> 48 } }
 
-  package enum Change { case release, hold, unhold, wire, unwire }
+  package enum Change { case release, hold, unhold, wire, unwire, discard }
 
   /// The word after a change; 0: the pages are nobody's any more.
   @_noLocks @_noAllocation
@@ -57,6 +65,7 @@ package struct Run {
     switch change {
     case .release:
       if !isLive { throw .notARun }
+      if isDiscarded { throw .discarding }
       return holds > 0 ? (word & ~Run.live) | Run.freed : 0
     case .hold:
       if !isLive, holds == 0 { throw .notARun }
@@ -67,11 +76,17 @@ package struct Run {
       return holds == 1 && !isLive ? 0 : word &- Run.oneHold
     case .wire:
       if !isLive { throw .notARun }
+      if isDiscarded { throw .discarding }
       if wirings == Run.mostWirings { throw .tooMany }
       return word &+ Run.oneWiring
     case .unwire:
       if wirings == 0 { throw .notARun }
       return (word &- Run.oneWiring) & (wirings == 1 ? ~Run.locked : ~0)
+    case .discard:
+      if !isLive { throw .notARun }
+      if isDiscarded { throw .discarding }
+      if wirings > 0 { throw .wired }
+      return word | Run.discarding
     }
   }
 

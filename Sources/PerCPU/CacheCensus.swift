@@ -19,7 +19,7 @@ package enum CacheCensus {
         items &+= count(strip: word(cpu, 0, strip)) &+ count(strip: word(cpu, 1, strip))
       }
       if hasShard(cpu) {
-        items &+= count(Shards.word(cpu, list).loadRelaxed(), room)
+        items &+= ListWord.count(Shards.word(cpu, list).loadRelaxed(), limit: room)
       }
       cpu += 1
     }
@@ -48,13 +48,14 @@ package enum CacheCensus {
     return words == 0
   }
 
-  /// The sum over all CPUs of a counter word, which both blocks of a CPU carry.
+  /// The sum over all CPUs and shards of a counter word, which both blocks of a CPU carry.
   @_noLocks @_noAllocation
   package static func sum(ofCounter index: Int) -> UInt64 {
     var sum: UInt64 = 0
     var cpu = 0
     while cpu < Int(anax_state().pointee.block_count) {
       sum &+= counter(index, cpu: cpu)
+      if hasShard(cpu) { sum &+= Shards.word(cpu, index).loadRelaxed() }
       cpu += 1
     }
     return sum
@@ -85,15 +86,11 @@ package enum CacheCensus {
 
   @_noLocks @_noAllocation
   static func count(block cpu: Int, _ list: Int, _ room: UInt64) -> UInt64 {
-    isOpen(cpu) ? count(word(cpu, 0, list), room) &+ count(word(cpu, 1, list), room) : 0
+    if !isOpen(cpu) { return 0 }
+    return ListWord.count(word(cpu, 0, list), limit: room) &+ ListWord.count(word(cpu, 1, list), limit: room)
   }
 
   /// Items of a strip word.
   @_noLocks @_noAllocation
   package static func count(strip: UInt64) -> UInt64 { strip & 0xff &+ strip &>> 8 & 0xff }
-
-  @_noLocks @_noAllocation
-  static func count(_ list: UInt64, _ room: UInt64) -> UInt64 {
-    list &>> 16 == 0 || list & 0xffff > room ? 0 : room &- (list & 0xffff)
-  }
 }

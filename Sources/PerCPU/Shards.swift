@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rung D: list words for threads without a restartable-sequence area. One shard per CPU id, entered by a single CAS on its lock
-// word and never waited for: taken → the next shard, at most three, then the caller goes on without a cache. Contents change by
-// one store, so a shard is whole whenever its holder is stopped; the lock words lie in memory that reads zero in the child of a
-// fork, which opens what vanished threads held.
+// Rung D: list words for threads without a restartable-sequence area. A shard for each of cpu_count CPU ids (an id beyond takes the
+// one that is the remainder), entered by a single CAS on its lock word and never waited for: taken → the next shard, at most three,
+// then the caller goes on without a cache. Contents change by one store, so a shard is whole whenever its holder is stopped; the
+// lock words lie in memory that reads zero in the child of a fork, which opens what vanished threads held.
 //
 // | lock | transition | order |
 // |---|---|---|
@@ -49,6 +49,24 @@ package enum Shards {
   package static func pop(_ cpu: Int, _ index: Int) -> UInt64? {
     guard let shard = enter(cpu) else { return nil }
     defer { leave(shard) }
+    return first(shard, index)
+  }
+
+  /// As above, and one more in the word `counter`. `counted`: not where no shard is free.
+  @_noLocks @_noAllocation
+  package static func pop(_ cpu: Int, _ index: Int, counter: Int, counted: inout Bool) -> UInt64? {
+    guard let shard = enter(cpu) else { return nil }
+    defer { leave(shard) }
+    noteUse()
+    let count = word(shard, counter)
+    count.storeRelaxed(count.loadRelaxed() &+ 1)
+    counted = true
+    return first(shard, index)
+  }
+
+  /// In a shard that was entered.
+  @inline(__always) @_noLocks @_noAllocation
+  static func first(_ shard: Int, _ index: Int) -> UInt64? {
     let list = word(shard, index)
     let item = list.loadRelaxed() &>> 16
     if item == 0 { return nil }

@@ -42,9 +42,8 @@ extension Home {
     return index < anax_state().pointee.batch_limit ? UInt32(truncatingIfNeeded: index) : nil
   }
 
-  /// Items on a list word that was filled up to the zone's room.
   @_noLocks @_noAllocation
-  func count(ofList list: UInt64) -> UInt64 { UInt64(zone.pointee.list_limit) &- (list & 0xffff) }
+  func count(ofList list: UInt64) -> UInt64 { ListWord.count(list, limit: UInt64(zone.pointee.list_limit)) }
 
   /// Puts a whole list, of this home's items, into the depot; where that is full, back into the slabs. False: the slabs.
   @_noLocks @_noAllocation @discardableResult

@@ -87,13 +87,13 @@ package struct Home {
     return nil
   }
 
-  /// Claims a run for a new slab and cuts it. The caller owns it. nil: no memory.
+  /// Claims a run for a new slab and cuts it. The caller owns it. nil: no memory, or vm.heap.limit refuses a request of the class.
   @_noLocks @_noAllocation
-  func makeSlab(cpu: Int) -> Slab? {
+  func makeSlab(cpu: Int, _ requestClass: RequestClass = .normal) -> Slab? {
     let state = anax_state()
     let shift = UInt64(zone.pointee.slab_shift)
     let count = max(1, (1 &<< shift) &>> state.pointee.page_shift)
-    if PageLimit.refuses(count, .normal) { return nil }
+    if PageLimit.refuses(count, requestClass) { return nil }
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count, aligned: true) else { return nil }
     let slab = Slab(page: run.page)
     let home = Region.node(ofPage: run.page)
@@ -128,9 +128,9 @@ package struct Home {
   /// Refills from slabs: a list word with up to `wanted` items on top of an empty list of the zone's room. 0: no memory.
   /// Slabs of another node may serve when this one has no memory: then `index` of the items is not this home's.
   @_noLocks @_noAllocation
-  package func claimFromSlabs(wanted: UInt64, cpu: Int) -> UInt64 {
+  package func claimFromSlabs(wanted: UInt64, cpu: Int, _ requestClass: RequestClass = .normal) -> UInt64 {
     let room = UInt64(zone.pointee.list_limit)
-    guard let slab = popSlab() ?? makeSlab(cpu: cpu) else { return 0 }
+    guard let slab = popSlab() ?? makeSlab(cpu: cpu, requestClass) else { return 0 }
     var free: UInt64 = 0
     var claimed: UInt64 = 0
     let list = slab.claim(min(wanted, room), zone, onto: room, free: &free, claimed: &claimed)

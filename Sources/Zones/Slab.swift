@@ -117,7 +117,7 @@ package struct Slab {
     _ wanted: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, onto list: UInt64, free left: inout UInt64,
     claimed: inout UInt64
   ) -> UInt64 {
-    var old = gate.loadAcquire()
+    let old = gate.loadAcquire()
     var need = min(wanted, Slab.freeSlots(old))
     var untouched = false
     if header.pointee.returned != 0 { need = residentFirst(need, zone, untouched: &untouched) }
@@ -126,38 +126,18 @@ package struct Slab {
     var head = list
     var highest: UInt64 = 0
     claimed = 0
-    // From the highest word down, so that the chain hands out rising addresses.
-    var word = (Int(zone.pointee.slots) + 63) / 64
-    // Lowest slots first: find how far up the wanted ones reach.
-    var reach = 0
     var seen: UInt64 = 0
-    while reach < word, seen < need {
-      seen &+= UInt64((~bits(reach).loadRelaxed()).nonzeroBitCount)
-      reach += 1
-    }
+    // From the highest word down, so that the chain hands out rising addresses.
+    var word = reach(of: need, zone, seen: &seen)
     need = min(need, seen)
-    word = reach
+    // Only the highest word has more than is wanted: its upper bits stay.
     var surplus = seen &- need
     while word > 0 {
       word -= 1
-      var free = ~bits(word).loadRelaxed()
-      // Only the highest word has more than is wanted: its upper bits stay.
-      while surplus > 0, free != 0 {
-        free &= ~(1 &<< UInt64(63 &- free.leadingZeroBitCount))
-        surplus &-= 1
-      }
-      var take = need &- claimed
-      if UInt64(free.nonzeroBitCount) > take {
-        // Others freed slots meanwhile.
-        var kept: UInt64 = 0
-        while take > 0 {
-          let bit = free & (0 &- free)
-          kept |= bit
-          free ^= bit
-          take &-= 1
-        }
-        free = kept
-      }
+      let all = ~bits(word).loadRelaxed()
+      // Others may have freed slots since they were seen.
+      var free = PageBitmap.lowest(all, min(UInt64(all.nonzeroBitCount) &- surplus, need &- claimed))
+      surplus = 0
       bits(word).claim(bits: free)
       claimed &+= UInt64(free.nonzeroBitCount)
       while free != 0 {
@@ -174,10 +154,30 @@ package struct Slab {
       // The chain was built downwards: its head is the lowest item.
       noteClaim(from: head &>> 16, through: highest, zone)
     }
+    left = subtract(claimed, from: old)
+    return head
+  }
+
+  /// How many bitmap words, from the lowest on, hold so many free slots, and how many were `seen` in them.
+  @inline(__always) @_noLocks @_noAllocation
+  func reach(of need: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, seen: inout UInt64) -> Int {
+    let words = (Int(zone.pointee.slots) + 63) / 64
+    var reach = 0
+    while reach < words, seen < need {
+      seen &+= UInt64((~bits(reach).loadRelaxed()).nonzeroBitCount)
+      reach += 1
+    }
+    return reach
+  }
+
+  /// For the owner, after it claimed so many slots: tells the gate, which was `seen` before. What it says is left.
+  @inline(__always) @_noLocks @_noAllocation
+  func subtract(_ count: UInt64, from seen: UInt64) -> UInt64 {
+    var old = seen
     while true {
-      left = Slab.freeSlots(old) &- claimed
+      let left = Slab.freeSlots(old) &- count
       let state = left == 0 ? Slab.full : Slab.open
-      if gate.compareExchange(&old, (old &- claimed) & ~Slab.stateMask | state) { return head }
+      if gate.compareExchange(&old, (old &- count) & ~Slab.stateMask | state) { return left }
     }
   }
 
@@ -187,7 +187,7 @@ package struct Slab {
   func claimStrip(
     _ wanted: UInt64, least: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, free left: inout UInt64
   ) -> UInt64 {
-    var old = gate.loadAcquire()
+    let old = gate.loadAcquire()
     let most = min(wanted, Slab.freeSlots(old))
     if most < least { return 0 }
     let words = (Int(zone.pointee.slots) + 63) / 64
@@ -224,11 +224,8 @@ package struct Slab {
     let first = base &+ geometry.distance(ofSlot: slot)
     noteClaim(from: first, through: base &+ geometry.distance(ofSlot: slot &+ count &- 1), zone)
     let strip = Strip(next: first, count: count, toSkip: geometry.slotsToSkip(from: slot), zone)
-    while true {
-      left = Slab.freeSlots(old) &- count
-      let state = left == 0 ? Slab.full : Slab.open
-      if gate.compareExchange(&old, (old &- count) & ~Slab.stateMask | state) { return strip.word }
-    }
+    left = subtract(count, from: old)
+    return strip.word
   }
 
   /// Releases slots of one bitmap word of the zone's slab. The free count after, and whether this thread must push the slab on

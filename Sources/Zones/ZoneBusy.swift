@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many requests of a user zone are on the slow path now, so that the zone is not ended under them: the word `busy` of its
-// home on node 0. It counts for one process: a forked child does not have the threads that were in there.
+// home on node 0. It counts for one process: a forked child does not have the threads that were in there. What a cache or a shard
+// serves is not counted: an item that was taken there is out, and a zone with an item out does not end.
 //
 // | bits | mean |
 // |---|---|

@@ -7,7 +7,6 @@
 
 import CAnax
 import LockFree
-import Machine
 import PerCPU
 import Pages
 
@@ -17,10 +16,11 @@ package enum ZoneCache {
   @inlinable @_noLocks @_noAllocation
   static func slot(_ node: Int, _ zone: Int) -> UInt64 { UInt64(node &* ANAX_ZONES_MAX &+ zone) }
 
-  /// An item of the zone for a CPU whose list was empty. 0: no memory, or the zone's limit.
+  /// An item of the zone for a CPU whose list was empty. 0: no memory, or a limit. The class says how deep a fresh slab may dip into
+  /// vm.heap.limit; what the slab has beyond the item is for all.
   @inline(never) @_noLocks @_noAllocation
-  package static func refill(_ zone: Int) -> UInt64 {
-    guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone, node: nil) }
+  package static func refill(_ zone: Int, _ requestClass: RequestClass = .normal) -> UInt64 {
+    guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone, requestClass) }
     if let item = CPUBlocks.pop(UInt64(zone)) { return UInt64(UInt(bitPattern: item)) }
     let node = CPUBlocks.node(ofCPU: cpu)
     let entry = anax_state().pointee.zones! + zone
@@ -40,7 +40,7 @@ package enum ZoneCache {
           if strip != 0 { return begin(Strip(word: strip, entry), zone, node: node) }
         }
       } else {
-        list = fetch(zone, node: node, cpu: cpu)
+        list = fetch(zone, node: node, cpu: cpu, requestClass)
       }
       if list == 0 { return 0 }
     }
@@ -102,25 +102,25 @@ package enum ZoneCache {
 
   /// A list from the depot or the slabs; 0: no memory, or the zone's limit.
   @_noLocks @_noAllocation
-  static func fetch(_ zone: Int, node: Int, cpu: Int) -> UInt64 {
+  static func fetch(_ zone: Int, node: Int, cpu: Int, _ requestClass: RequestClass) -> UInt64 {
     let home = Home(zone: zone, node: node)
     let list = home.withdraw(cpu: cpu)
     if list != 0 { return list }
     let entry = home.zone
     if entry.pointee.limit == 0 {
-      return home.claimFromSlabs(wanted: UInt64(entry.pointee.list_limit), cpu: cpu)
+      return home.claimFromSlabs(wanted: UInt64(entry.pointee.list_limit), cpu: cpu, requestClass)
     }
-    return ZoneLimit.claim(home, cpu: cpu)
+    return ZoneLimit.claim(home, cpu: cpu, requestClass)
   }
 
-  /// Rung D, and threads without an area.
+  /// Rung D, and threads without an area. There may be fewer shards than CPU ids: the node is that of the id itself.
   @_noLocks @_noAllocation
-  static func refillWithoutArea(_ zone: Int, node wanted: Int?) -> UInt64 {
-    let cpu = Kernel.currentCPU() % Int(anax_state().pointee.cpu_count)
-    let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
+  static func refillWithoutArea(_ zone: Int, _ requestClass: RequestClass) -> UInt64 {
+    let cpu = CPUBlocks.anyCPU()
+    let node = CPUBlocks.node(ofCPU: cpu)
     let index = node &* ANAX_ZONES_MAX &+ zone
     if let item = Shards.pop(cpu, index) { return item }
-    let list = fetch(zone, node: node, cpu: cpu)
+    let list = fetch(zone, node: node, cpu: cpu, requestClass)
     if list == 0 { return 0 }
     return first(of: list, zone, node: node, cpu: cpu) { Shards.put(cpu, index, list: $0) }
   }
@@ -161,7 +161,7 @@ package enum ZoneCache {
 
   @_noLocks @_noAllocation
   static func overflowWithoutArea(_ home: Home, index: Int, item: UInt64, room: UInt64) {
-    let cpu = Kernel.currentCPU() % Int(anax_state().pointee.cpu_count)
+    let cpu = CPUBlocks.anyCPU()
     var full: UInt64 = 0
     if Shards.push(cpu, index, item: item, room: room, full: &full) {
       if full &>> 16 != 0 { home.deposit(list: full, cpu: cpu) }

@@ -45,18 +45,20 @@ package enum ZoneLimit {
   }
 
   /// One item out of the slabs, as a list word; 0: refused, or no memory. What the caches' slow path asks for: never above
-  /// what a normal request may have.
+  /// what a normal request may have of the zone's limit. The class holds for a fresh slab.
   @_noLocks @_noAllocation
-  static func claim(_ home: Home, cpu: Int) -> UInt64 { claim(home, cpu: cpu, ceiling: ceiling(home.zone, .normal)) }
+  static func claim(_ home: Home, cpu: Int, _ requestClass: RequestClass) -> UInt64 {
+    claim(home, cpu: cpu, requestClass, ceiling: ceiling(home.zone, .normal))
+  }
 
   @_noLocks @_noAllocation
-  static func claim(_ home: Home, cpu: Int, ceiling: UInt64) -> UInt64 {
+  static func claim(_ home: Home, cpu: Int, _ requestClass: RequestClass, ceiling: UInt64) -> UInt64 {
     let claimed = AtomicWord(anax_zone_claimed(home.zone))
     var old = claimed.loadRelaxed()
     repeat {
       if old >= ceiling { return 0 }
     } while !claimed.compareExchange(&old, old &+ 1)
-    let list = home.claimFromSlabs(wanted: 1, cpu: cpu)
+    let list = home.claimFromSlabs(wanted: 1, cpu: cpu, requestClass)
     if list == 0 { claimed.subtract(1) }
     return list
   }
@@ -73,10 +75,10 @@ package enum ZoneLimit {
     while round < 2 {
       // What is used is at most what is claimed: an item from a cache keeps this request below its ceiling.
       if claimed.loadRelaxed() <= ceiling {
-        let item = ZoneCache.refill(id)
+        let item = ZoneCache.refill(id, requestClass)
         if item != 0 { return item }
       }
-      let list = claim(home, cpu: cpu, ceiling: ceiling)
+      let list = claim(home, cpu: cpu, requestClass, ceiling: ceiling)
       if list != 0 { return list &>> 16 }
       if claimed.loadRelaxed() < ceiling {
         noMemory = true

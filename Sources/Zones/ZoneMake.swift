@@ -81,19 +81,8 @@ package enum ZoneMake {
 
   @_noLocks @_noAllocation
   package static func setName(_ zone: UnsafeMutablePointer<anax_zone>, _ prefix: StaticString, _ number: UInt64) {
-    let name = anax_zone_name(zone)
-    var at = 0
-    while at < prefix.utf8CodeUnitCount, at < 20 {
-      name[at] = CChar(bitPattern: prefix.utf8Start[at])
-      at += 1
-    }
-    var divisor: UInt64 = 1
-    while number / divisor >= 10 { divisor &*= 10 }
-    while divisor > 0, at < 39 {
-      name[at] = CChar(truncatingIfNeeded: 48 &+ number / divisor % 10)
-      divisor /= 10
-      at += 1
-    }
-    name[at] = 0
+    var name = ZoneName(of: zone)
+    name.append(prefix.utf8Start, count: prefix.utf8CodeUnitCount)
+    name.append(number)
   }
 }

@@ -53,7 +53,8 @@ package enum ZoneRegistry {
     while id < ANAX_ZONES_MAX {
       let zone = zones + id
       if id & ANAX_ZONE_RESERVED_BITS == 0, take(zone) {
-        setName(zone, name, nameCount)
+        var row = ZoneName(of: zone)
+        row.append(name, count: nameCount)
         zone.pointee.system_reserve = systemReserve
         zone.pointee.interrupt_reserve = interruptReserve
         AtomicWord(anax_zone_claimed(zone)).storeRelaxed(0)
@@ -82,17 +83,6 @@ package enum ZoneRegistry {
   static func openHitPath(_ zone: UnsafeMutablePointer<anax_zone>) {
     let opens = zone.pointee.limit == 0 && anax_state().pointee.cpu_limit != 0
     anax_store32_relaxed(anax_zone_fast(zone), opens ? zone.pointee.generation : 0)
-  }
-
-  @_noLocks @_noAllocation
-  static func setName(_ zone: UnsafeMutablePointer<anax_zone>, _ from: UnsafePointer<UInt8>, _ count: Int) {
-    let name = anax_zone_name(zone)
-    var at = 0
-    while at < count, at < 39 {
-      name[at] = CChar(bitPattern: from[at])
-      at += 1
-    }
-    name[at] = 0
   }
 
   @_noLocks @_noAllocation

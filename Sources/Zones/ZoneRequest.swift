@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests to user zones. The hit path lies in the Swift face: it compares the zone's `fast` word with the generation of the
-// handle and pops or pushes the CPU's list. What does not hit comes here. ZoneBusy counts who is here, so that a zone is not
-// ended under them. Lock-free from any thread and signal handler; what is no item of the zone stops the process.
+// Requests to user zones. Rung B's hit path lies in the Swift face: it compares the zone's `fast` word with the generation of the
+// handle and pops or pushes the CPU's list. What does not hit comes here, where the other rungs' hit paths are: rung A's section, and
+// a shard on rung D and for threads without an area. ZoneBusy counts who goes further, so that a zone is not ended under them; a hit
+// touches no word that all CPUs share. Lock-free from any thread and signal handler; what is no item of the zone stops the process.
 
 import CAnax
 import LockFree
@@ -20,22 +21,21 @@ package enum ZoneRequest {
   package static func allocate(
     _ id: Int, generation: UInt32, _ requestClass: RequestClass, counted: Bool
   ) throws(Refusal) -> UnsafeMutableRawPointer {
-    if !counted { count(id) }
     let zone = anax_state().pointee.zones! + id
-    if zone.pointee.limit != 0, zone.pointee.generation == generation,
-      AtomicWord(anax_zone_state(zone)).loadRelaxed() == 2,
-      AtomicWord(anax_zone_claimed(zone)).loadRelaxed() <= ZoneLimit.ceiling(zone, requestClass),
-      CPUBlocks.current() != nil, let item = CPUBlocks.pop(UInt64(id))
-    {
-      return item
+    var counted = counted
+    var ready: UnsafeMutableRawPointer?
+    if zone.pointee.generation == generation, AtomicWord(anax_zone_state(zone)).loadRelaxed() == 2 {
+      ready = hit(id, zone, requestClass, counted: &counted)
     }
+    if !counted { count(id) }
+    if let ready { return ready }
     let process = ZoneBusy.enter(id)
     defer { ZoneBusy.leave(id, process) }
     if AtomicWord(anax_zone_state(zone)).loadAcquire() != 2 || zone.pointee.generation != generation { throw .ended }
     var noMemory = true
     let item: UInt64
     if zone.pointee.limit == 0 {
-      item = ZoneCache.refill(id)
+      item = ZoneCache.refill(id, requestClass)
     } else {
       noMemory = false
       item = ZoneLimit.allocate(id, requestClass, noMemory: &noMemory)
@@ -43,6 +43,25 @@ package enum ZoneRequest {
     if item != 0, let pointer = UnsafeMutableRawPointer(bitPattern: UInt(item)) { return pointer }
     AtomicWord(anax_zone_failures(zone)).add(1)
     throw noMemory ? .memory : .limit
+  }
+
+  /// An item of a live zone that is ready here; nil: there is none, or the zone is at the class's ceiling, or it is for the slow path
+  /// to look. Where a shard is asked, it counts the request.
+  @inline(__always) @_noLocks @_noAllocation
+  static func hit(
+    _ id: Int, _ zone: UnsafeMutablePointer<anax_zone>, _ requestClass: RequestClass, counted: inout Bool
+  ) -> UnsafeMutableRawPointer? {
+    let limited = zone.pointee.limit != 0
+    if limited, AtomicWord(anax_zone_claimed(zone)).loadRelaxed() > ZoneLimit.ceiling(zone, requestClass) { return nil }
+    if CPUBlocks.current() != nil {
+      // Rung B's caller has looked, where there is no limit.
+      return limited || anax_state().pointee.rung == 65 ? CPUBlocks.pop(UInt64(id)) : nil
+    }
+    if limited { return nil }
+    let cpu = CPUBlocks.anyCPU()
+    let list = CPUBlocks.node(ofCPU: cpu) &* ANAX_ZONES_MAX &+ id
+    guard let item = Shards.pop(cpu, list, counter: id | ANAX_ZONE_REQUESTS, counted: &counted) else { return nil }
+    return UnsafeMutableRawPointer(bitPattern: UInt(item))
   }
 
   /// Counts a request: in the CPU's counter, or where that cannot be reached in the zone's.
@@ -62,7 +81,14 @@ package enum ZoneRequest {
     let index = Int(anax_load16_relaxed(state.pointee.page_zones! + Int(page)))
     if index & (ANAX_ZONES_MAX - 1) != id || zone.pointee.generation != generation { Stop.notOfZone(address, zone) }
     let bypass = zone.pointee.limit != 0 && ZoneLimit.bypassesCaches(zone)
-    if !bypass { return ZoneCache.overflow(index, item: address) }
+    if !bypass {
+      if state.pointee.rung == 65, address & 15 == 0, let item = UnsafeMutableRawPointer(bitPattern: UInt(address)),
+        CPUBlocks.push(UInt64(index), item)
+      {
+        return false
+      }
+      return ZoneCache.overflow(index, item: address)
+    }
     let room = UInt64(zone.pointee.list_limit)
     UnsafeMutablePointer<UInt64>(bitPattern: UInt(address))!.pointee = room
     Home(zone: id, node: index / ANAX_ZONES_MAX).releaseToSlabs(list: address &<< 16 | (room &- 1))

@@ -107,9 +107,8 @@ package enum ZoneStatistics {
 
   @_noLocks @_noAllocation
   static func items(_ word: UnsafeMutablePointer<UInt64>, _ zone: Int) -> UInt64 {
-    let list = AtomicWord(word).loadRelaxed()
-    let limit = UInt64((anax_state().pointee.zones! + zone).pointee.list_limit)
-    return list &>> 16 == 0 || list & 0xffff > limit ? 0 : limit &- (list & 0xffff)
+    ListWord.count(
+      AtomicWord(word).loadRelaxed(), limit: UInt64((anax_state().pointee.zones! + zone).pointee.list_limit))
   }
 
   /// One past the highest zone id in use.

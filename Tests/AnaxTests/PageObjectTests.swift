@@ -6,8 +6,8 @@ import Testing
 
 extension AnaxTests {
   @Suite struct PageObjects {
-    /// On one CPU, in a heap with free pages of every color, pages come from the colors asked for: with C CPUs, C successive
-    /// pages of an object share one, and the next C take the one C further.
+    /// On one CPU, in a heap with free pages of every color, pages come from the colors asked for, and successive pages of an object
+    /// from successive ones.
     @Test(arguments: [0, 17, 40])
     func colorsFollowTheIndex(color: Int) throws {
       let object = PageObject(color: color)
@@ -16,8 +16,7 @@ extension AnaxTests {
       onCPU(cpu) { result.take(object, 0..<64) }
       let asked = (0..<64).map { object.color(at: $0, cpu: cpu) }
       #expect(result.colors == asked)
-      let sharing = (1..<64).first { asked[$0] != asked[0] }!
-      for index in 0..<(64 - sharing) { #expect(asked[index + sharing] == (asked[index] + sharing) & 63) }
+      for (one, next) in zip(asked, asked.dropFirst()) { #expect(next == (one + 1) & 63) }
     }
 
     @Test func objectsBeginApart() {
@@ -69,6 +68,26 @@ extension AnaxTests {
       #expect(items.all.count > 2000 && items.all.count <= 4096)
       items.returnAll(to: zone)
       try zone.destroy()
+    }
+
+    /// The classes hold for the slabs of a zone as for pages.
+    @Test func theReservesAreThereForSlabs() throws {
+      let zone = try RawZone("reserves", itemSize: 1024)
+      let limit = Memory.claimed + (32 << 20)
+      try Tunables.set("vm.heap.limit", to: limit)
+      defer { try? Tunables.set("vm.heap.limit", to: 0) }
+      let items = Addresses()
+      var reached: [Int] = []
+      for requestClass in [RequestClass.normal, .system, .interrupt] {
+        items.fill(from: zone, atMost: 100_000, requestClass)
+        #expect(items.error == .outOfMemory)
+        reached.append(Memory.claimed)
+      }
+      items.returnAll(to: zone)
+      try zone.destroy()
+      // A slab of such items has 64 KiB.
+      let expected = [limit - limit / 32 - limit / 128, limit - limit / 128, limit]
+      for (got, wanted) in zip(reached, expected) { #expect(got <= wanted && got > wanted - 128 << 10) }
     }
   }
 }

@@ -184,6 +184,20 @@ extension AnaxTests {
         let zone = try RawZone("mine", itemSize: 64)
         zone.deallocate(UnsafeMutableRawPointer(bitPattern: 4096)!)
       }
+      // Inside an item, at no multiple of 16.
+      await #expect(processExitsWith: .signal(SIGABRT)) {
+        let zone = try RawZone("mine", itemSize: 64)
+        let items = try (0..<3).map { _ in try zone.allocate() }
+        zone.deallocate(items[0])
+        zone.deallocate(items[1] + 4)
+      }
+      // At a multiple of 16: when it reaches its slab.
+      await #expect(processExitsWith: .signal(SIGABRT)) {
+        let zone = try RawZone("mine", itemSize: 64)
+        let items = try (0..<3).map { _ in try zone.allocate() }
+        zone.deallocate(items[1] + 16)
+        Memory.purge()
+      }
     }
   }
 }

@@ -1,7 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The models of the word that describes a run (hold, unhold, free) and of the depot's batch records.
+// The models of the word that describes a run (hold, unhold, free; wire, discard) and of the depot's batch records.
 
 import Testing
+
+/// One word of several fields: the first shared ones, which a thread has read into its locals of the same numbers.
+extension World {
+  mutating func load(_ thread: Int, _ fields: Int) {
+    for field in 0..<fields { self[thread, field] = self[field] }
+  }
+
+  /// Where the word is as it was read it becomes `new`; else it is read again.
+  mutating func compareExchange(_ thread: Int, _ new: [Int]) -> Bool {
+    if new.indices.contains(where: { self[thread, $0] != self[$0] }) {
+      load(thread, new.count)
+      return false
+    }
+    for (field, value) in new.enumerated() { self[field] = value }
+    return true
+  }
+}
 
 /// Shared: 0 live, 1 freed, 2 holds (one word), 3 times the pages were released. Locals: 0...2 the word read, 3 holding.
 struct RunModel {
@@ -9,17 +26,10 @@ struct RunModel {
 
   var mutation = Mutation.none
 
-  func load(_ world: inout World, _ thread: Int) { for word in 0..<3 { world[thread, word] = world[word] } }
+  func load(_ world: inout World, _ thread: Int) { world.load(thread, 3) }
 
   func compareExchange(_ world: inout World, _ thread: Int, _ live: Int, _ freed: Int, _ holds: Int) -> Bool {
-    for word in 0..<3 where world[thread, word] != world[word] {
-      load(&world, thread)
-      return false
-    }
-    world[0] = live
-    world[1] = freed
-    world[2] = holds
-    return true
+    world.compareExchange(thread, [live, freed, holds])
   }
 
   func owner() -> Program {
@@ -83,6 +93,79 @@ struct RunModel {
       atEnd: { world in
         let stopped = (0...2).contains { world.isStopped($0) }
         return world[3] == 1 || stopped ? nil : "the pages are never released"
+      }
+    ).explore()
+  }
+}
+
+/// What a thread writes after it has wired the run stays until it unwires it. Shared: 0 wirings, 1 discarding (one word),
+/// 2 the contents: 0 zero. Locals: 0 1 the word read, 2 wired.
+struct DiscardModel {
+  enum Mutation { case none, looksAndThenAsks, secondDiscardGoesOn, clearsBeforeTheKernel }
+
+  var mutation = Mutation.none
+
+  func load(_ world: inout World, _ thread: Int) { world.load(thread, 2) }
+
+  func compareExchange(_ world: inout World, _ thread: Int, _ wirings: Int, _ discarding: Int) -> Bool {
+    world.compareExchange(thread, [wirings, discarding])
+  }
+
+  func wirer() -> Program {
+    var program = Program()
+    let end = 5
+    program.add { load(&$0, $1) }
+    program.add { world, thread in
+      if world[thread, 1] == 1 {
+        world.go(thread, end)
+      } else if compareExchange(&world, thread, world[thread, 0] + 1, 0) {
+        world[thread, 2] = 1
+      } else {
+        world.go(thread, 1)
+      }
+    }
+    program.add { world, _ in world[2] = 1 }
+    program.add { world, thread in
+      if world[2] == 0 { world.fail("what is wired was discarded") }
+      load(&world, thread)
+    }
+    program.add { world, thread in
+      if compareExchange(&world, thread, world[thread, 0] - 1, world[thread, 1]) {
+        world[thread, 2] = 0
+      } else {
+        world.go(thread, 4)
+      }
+    }
+    precondition(program.here == end)
+    return program
+  }
+
+  func discarder() -> Program {
+    var program = Program()
+    let end = 4
+    program.add { load(&$0, $1) }
+    program.add { world, thread in
+      let refused = world[thread, 1] == 1 && mutation != .secondDiscardGoesOn
+      if world[thread, 0] > 0 || refused {
+        world.go(thread, end)
+      } else if mutation != .looksAndThenAsks, !compareExchange(&world, thread, 0, 1) {
+        world.go(thread, 1)
+      }
+    }
+    let kernel: Program.Step = { world, _ in world[2] = 0 }
+    let clear: Program.Step = { world, _ in world[1] = 0 }
+    program.add(mutation == .clearsBeforeTheKernel ? clear : kernel)
+    program.add(mutation == .clearsBeforeTheKernel ? kernel : clear)
+    precondition(program.here == end)
+    return program
+  }
+
+  func explore(stops: Int) -> Exploration {
+    Model(
+      shared: 3, locals: 3, programs: [wirer(), wirer(), discarder(), discarder()], stops: stops,
+      atEnd: { world in
+        let stopped = (0...3).contains { world.isStopped($0) }
+        return stopped || world[0] == 0 && world[1] == 0 ? nil : "the word is not as it was"
       }
     ).explore()
   }
@@ -198,6 +281,20 @@ struct DepotModel {
   @Test func aLastUnholdThatForgetsIsFound() {
     let result = RunModel(mutation: .unholdForgets).explore(stops: 0)
     #expect(result.failure == "the pages are never released", "\(result)")
+  }
+}
+
+@Suite struct DiscardModelTests {
+  @Test(arguments: [0, 1]) func whatIsWiredIsNotDiscarded(_ stops: Int) {
+    let result = DiscardModel().explore(stops: stops)
+    #expect(result.failure == nil, "\(result)")
+    #expect(result.states > 100)
+  }
+
+  @Test(arguments: [DiscardModel.Mutation.looksAndThenAsks, .secondDiscardGoesOn, .clearsBeforeTheKernel])
+  func mutationIsFound(_ mutation: DiscardModel.Mutation) {
+    let result = DiscardModel(mutation: mutation).explore(stops: 0)
+    #expect(result.failure == "what is wired was discarded", "\(result)")
   }
 }
 

@@ -79,17 +79,40 @@ enum Tables {
         let from = random.next() % 7
         let to = from + 1 + random.next() % (8 - from)
         let count = 1 + random.next() % (random.next() % 4 == 0 ? 300 : 20)
+        // Few bits are free in a row by chance: every fourth time whole words are.
+        if random.next() % 4 == 0 {
+          for _ in 0..<5 { anax_state().pointee.claimed![Int(random.next() % 8)] = 0 }
+        }
+        let step = UInt64(1) << (random.next() % 9)
+        anax_state().pointee.heap_base = (random.next() % 512) << Region.pageShift
+        let base = anax_state().pointee.heap_base >> Region.pageShift
         var naive: UInt64?
+        var aligned: UInt64?
         var run = 0
         for page in Int(from * 64)..<Int(to * 64) {
           run = Tables.claimed(page) ? 0 : run + 1
-          if run == Int(count) {
-            naive = UInt64(page + 1 - run)
-            break
-          }
+          if run < Int(count) { continue }
+          let first = UInt64(page + 1) - count
+          if naive == nil { naive = first }
+          if aligned == nil, (base + first) % step == 0 { aligned = first }
         }
         #expect(PageBitmap.findRun(from: from, to: to, count: count) == naive)
+        #expect(PageBitmap.findRun(from: from, to: to, count: count, step: step) == aligned)
       }
+    }
+  }
+
+  @Test func freeBelow() async {
+    await #expect(processExitsWith: .success) {
+      Tables.make(words: 8)
+      anax_state().pointee.claimed![2] = 1 << 40
+      #expect(PageBitmap.freeBelow(page: 512, from: 0, count: 1000) == 5 * 64 + 23)
+      #expect(PageBitmap.freeBelow(page: 512, from: 0, count: 70) == 70)
+      #expect(PageBitmap.freeBelow(page: 512, from: 256, count: 1000) == 256)
+      #expect(PageBitmap.freeBelow(page: 128, from: 64, count: 1000) == 64)
+      #expect(PageBitmap.freeBelow(page: 64, from: 64, count: 1) == 0)
+      anax_state().pointee.claimed![7] = ~0
+      #expect(PageBitmap.freeBelow(page: 512, from: 0, count: 5) == 0)
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colours: the twist, the order of widening, where CPUs start, and the order of nodes.
+// Colors: the twist, the order of widening, where CPUs start, and the order of nodes.
 
 import CAnax
 import Heap
@@ -42,22 +42,29 @@ import Testing
     }
   }
 
-  @Test func cpusStartInQueuesOfTheirOwn() async {
-    await #expect(processExitsWith: .success) {
-      for cpus in [1, 2, 3, 8, 20, 64] as [UInt64] {
-        anax_state().pointee.cpu_count = cpus
-        for object in [0, 1, 17, 4095] as [UInt64] {
-          var owner: [UInt64: UInt64] = [:]
-          for cpu in 0..<cpus {
-            for index in 0..<256 as Range<UInt64> {
-              let queue = PageQueue.start(cpu: cpu, pageIndex: index, objectColor: object)
-              #expect(queue < 64)
-              #expect(owner[queue, default: cpu] == cpu, "\(cpus) CPUs: queue \(queue) is of two")
-              owner[queue] = cpu
-            }
+  /// On every machine: CPUs begin in queues of their own, as far apart as 64 queues allow and evenly where CPUs are more; and each
+  /// page of an object is looked for one queue further than the page before it.
+  @Test(arguments: [1, 2, 3, 20, 33, 64, 256, 4096])
+  func cpusStartApartAndSuccessivePagesTakeSuccessiveColors(_ cpus: Int) async {
+    await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
+      anax_state().pointee.cpu_count = UInt64(cpus)
+      for object in [0, 1, 17, 4095] as [UInt64] {
+        var starts: [UInt64: Int] = [:]
+        var astray = 0
+        for cpu in 0..<UInt64(cpus) {
+          let first = PageQueue.start(cpu: cpu, pageIndex: 0, objectColor: object)
+          starts[first, default: 0] += 1
+          for index in 0..<130 as Range<UInt64> {
+            let queue = PageQueue.start(cpu: cpu, pageIndex: index, objectColor: object)
+            if queue != (first + index) & 63 { astray += 1 }
           }
-          if cpus == 1 { #expect(owner.count == 64, "one CPU's successive pages reach every queue") }
         }
+        #expect(astray == 0)
+        #expect(starts.count == min(cpus, 64))
+        #expect(starts.values.allSatisfy { $0 == max(cpus / 64, 1) })
+        let order = starts.keys.sorted()
+        let nearest = zip(order, order.dropFirst()).map { $1 - $0 }.min() ?? 64
+        #expect(nearest == UInt64(64 / min(cpus.nextPowerOfTwo, 64)))
       }
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decay, zero knowledge and the cap on a live engine, each in a process of its own: the state is the process's.
+// Decay, zero knowledge and the cap on a live engine, each in a process of its own.
 
 import CAnax
 import Foundation
@@ -9,52 +9,6 @@ import Machine
 import Testing
 
 @testable import Pages
-
-enum Live {
-  /// Starts the engine such that nothing decays by itself.
-  static func start() {
-    setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
-    #expect(Engine.ensureStarted())
-    #expect(Tunable.pageDecay.value == 3_600_000)
-  }
-
-  static var node: UnsafeMutablePointer<anax_node> { Pages.node(0) }
-  static var pageBytes: UInt64 { 1 << anax_state().pointee.page_shift }
-  static var dirty: UInt64 { AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() }
-  static var claimed: UInt64 { AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() }
-
-  static func allocate(_ count: UInt64, aligned: Bool = false) -> PageRun {
-    Pages.allocate(node: 0, cpu: 0, count: count, aligned: aligned)!
-  }
-
-  static func write(_ run: PageRun, _ count: UInt64, _ byte: UInt8) {
-    memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, Int32(byte), Int(count * pageBytes))
-  }
-
-  static func isZero(page: UInt64, _ count: UInt64) -> Bool {
-    let bytes = UnsafeRawBufferPointer(
-      start: UnsafeRawPointer(bitPattern: UInt(Region.address(ofPage: page))), count: Int(count * pageBytes))
-    return bytes.allSatisfy { $0 == 0 }
-  }
-
-  static func touched(_ page: UInt64) -> Bool {
-    PageBitmap.touchedWord(page / 64).loadRelaxed() >> (page % 64) & 1 == 1
-  }
-
-  /// The counters against the bitmaps.
-  static func checkCounts() {
-    let first = node.pointee.first_page / 64
-    var claimed: UInt64 = 0
-    var dirty: UInt64 = 0
-    for word in first..<first + AtomicWord(anax_node_top(node)).loadAcquire() * 8 {
-      let bits = PageBitmap.claimedWord(word).loadRelaxed()
-      claimed += UInt64(bits.nonzeroBitCount)
-      dirty += UInt64((PageBitmap.touchedWord(word).loadRelaxed() & ~bits).nonzeroBitCount)
-    }
-    #expect(claimed == self.claimed)
-    #expect(dirty == self.dirty)
-  }
-}
 
 @Suite struct PurgeTests {
   @Test func aFreedPageSurvivesOneSweepAndIsGoneAfterTwo() async {
@@ -223,6 +177,53 @@ enum Live {
     }
   }
 
+  /// A tick asks again, and where the kernel agrees by then the cap holds again.
+  @Test func aKernelThatTakesNothingIsNotAskedAtEveryRelease() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
+      setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      Live.start()
+      Refusal.everything()
+      func breathe() {
+        let runs = (0..<256).map { _ in Live.allocate(64) }
+        for run in runs { Pages.release(page: run.page, count: 64) }
+      }
+      breathe()
+      #expect(Refusal.calls > 0 && Refusal.calls <= 4, "\(Refusal.calls) calls")
+      Live.checkCounts()
+      Refusal.calls = 0
+      breathe()
+      #expect(Refusal.calls == 0)
+      // One call for each of the 32 chunks, which age in the first tick.
+      for _ in 0..<2 { Ticks.tick() }
+      #expect(Refusal.calls > 0 && Refusal.calls <= 40, "\(Refusal.calls) calls")
+      Refusal.end()
+      breathe()
+      #expect(Live.dirty * Live.pageBytes <= 1 << 20)
+      Live.checkCounts()
+    }
+  }
+
+  /// A page that its user left locked: the others go back, but for those of its chunk.
+  @Test func onePageThatTheKernelRefusesKeepsOneChunk() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
+      setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      Live.start()
+      let runs = (0..<256).map { _ in Live.allocate(64) }
+      Refusal.everything(with: runs.map(\.page).max()! + 63)
+      for run in runs { Pages.release(page: run.page, count: 64) }
+      #expect(Live.dirty <= 512 + 256)
+      Live.checkCounts()
+      for _ in 0..<2 { Ticks.tick() }
+      #expect(Live.dirty <= 512 && Live.dirty > 0)
+      Refusal.end()
+      Ticks.tick()
+      #expect(Live.dirty == 0)
+      Live.checkCounts()
+    }
+  }
+
   @Test func sweepsAtTheSameTimeKeepTheCounts() async {
     await #expect(processExitsWith: .success) {
       Live.start()
@@ -241,66 +242,21 @@ enum Live {
   }
 }
 
-@Suite struct PagesTests {
-  @Test func alignedRunsLieAtMultiplesOfThemselves() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      for count in [1, 2, 4, 8, 16, 32, 64] as [UInt64] {
-        for _ in 0..<20 { #expect(Live.allocate(count, aligned: true).page % count == 0) }
+/// A kernel that takes no pages back, or not those around one.
+enum Refusal {
+  nonisolated(unsafe) static var calls = 0
+  nonisolated(unsafe) static var address = 0
+
+  static func everything(with page: UInt64? = nil) {
+    address = page.map { Int(Region.address(ofPage: $0)) } ?? 0
+    anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+      if number == anax_sys_madvise, c == Int(MADV_DONTNEED) {
+        Refusal.calls += 1
+        if Refusal.address == 0 || a <= Refusal.address && Refusal.address < a + b { return Int(-EINVAL) }
       }
-      Live.checkCounts()
+      return anax_system_call(number, a, b, c, d, e, f)
     }
   }
 
-  @Test func aColoredPageComesFromItsQueue() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      var queues: [UInt64] = []
-      for index in 0..<64 as Range<UInt64> {
-        let page = Pages.allocateColored(node: 0, cpu: 0, pageIndex: index, objectColor: 0)!.page
-        let start = PageQueue.start(cpu: 0, pageIndex: index, objectColor: 0)
-        #expect(PageQueue.queue(ofPage: page) == start, "the chunk is empty, so nothing has to widen")
-        queues.append(start)
-      }
-      // Successive pages of an object spread over as many queues as the CPUs leave.
-      let fit = anax_state().pointee.cpu_count
-      if fit <= 64 { #expect(Set(queues).count >= 32 / Int(fit.nextPowerOfTwo / 2 + 1)) }
-      Live.checkCounts()
-    }
-  }
-
-  @Test func extendingTakesOnlyWhatIsFree() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      let run = Live.allocate(10)
-      #expect(Pages.extend(from: run.page + 10, count: 5))
-      let next = Live.allocate(1)
-      #expect(next.page == run.page + 15)
-      #expect(!Pages.extend(from: run.page + 15, count: 3))
-      Live.checkCounts()
-      // Beyond the top of the region, and beyond the region.
-      let limit = Live.node.pointee.page_limit
-      #expect(!Pages.extend(from: limit - 1, count: 2))
-    }
-  }
-
-  @Test func runsLongerThanAChunk() async {
-    await #expect(processExitsWith: .success) {
-      Live.start()
-      let runs = [300, 512, 513, 2000, 5000].map { (Live.allocate($0), $0 as UInt64) }
-      for (run, count) in runs {
-        for (other, _) in runs where other.page != run.page {
-          #expect(other.page >= run.page + count || other.page < run.page)
-        }
-        Pages.release(page: run.page, count: count)
-      }
-      #expect(Live.claimed == 0)
-      #expect(Live.allocate(5000).page == runs.map(\.0.page).min(), "what was freed is used before the region grows")
-      Live.checkCounts()
-    }
-  }
-}
-
-extension UInt64 {
-  var nextPowerOfTwo: UInt64 { self <= 1 ? 1 : 1 << UInt64(64 - (self - 1).leadingZeroBitCount) }
+  static func end() { anax_state().pointee.fake_kernel = nil }
 }

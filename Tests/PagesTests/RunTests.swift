@@ -40,7 +40,16 @@ import Testing
     #expect(try Self.changed(wired, .unwire, .unwire).word == Self.live.word)
   }
 
-  @Test(arguments: [Run.Change.release, .hold, .unhold, .wire, .unwire])
+  @Test func aDiscardRefusesWhatItCouldHarm() throws {
+    let marked = try Self.changed(Self.live, .discard)
+    #expect(marked.isLive && marked.isDiscarded && !Self.live.isDiscarded)
+    for change in [Run.Change.wire, .discard, .release] { #expect(Self.refusal(marked, change) == "discarding") }
+    #expect(try Self.changed(marked, .hold, .unhold).word == marked.word)
+    #expect(Self.refusal(try Self.changed(Self.live, .wire), .discard) == "wired")
+    #expect(!(try Self.changed(Self.live, .hold, .release).isDiscarded), "freed while held")
+  }
+
+  @Test(arguments: [Run.Change.release, .hold, .unhold, .wire, .unwire, .discard])
   func nothingChangesWhatIsNoRun(_ change: Run.Change) {
     #expect(Self.refusal(Run(word: 0), change) == "notARun")
   }

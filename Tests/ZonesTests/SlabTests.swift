@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slabs, depots and limits on a live engine, each case in a process of its own. The protocol's model is in ModelTests.
+// Slabs and the stacks of a home on a live engine, each case in a process of its own. The protocol's model is in ModelTests.
 
 import CAnax
 import Foundation
@@ -9,60 +9,6 @@ import Pages
 import Testing
 
 @testable import Zones
-
-enum Lists {
-  static func items(_ list: UInt64) -> [UInt64] {
-    var items: [UInt64] = []
-    var word = list
-    while word >> 16 != 0 {
-      items.append(word >> 16)
-      word = UnsafePointer<UInt64>(bitPattern: UInt(word >> 16))!.pointee
-    }
-    return items
-  }
-
-  /// A home nobody else uses, on a zone of 512-byte items.
-  static func home() -> Home {
-    setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
-    #expect(Engine.ensureStarted())
-    return zone(100, size: 512, limit: 0)
-  }
-
-  static func zone(_ id: Int, size: UInt64, limit: UInt64) -> Home {
-    let zone = anax_state().pointee.zones! + id
-    ZoneMake.setName(zone, "test-", UInt64(id))
-    ZoneMake.fill(zone, size: size, alignment: 16, limit: limit)
-    anax_state().pointee.zone_top = max(anax_state().pointee.zone_top, UInt64(id) + 1)
-    return Home(zone: id, node: 0)
-  }
-}
-
-/// A thread that stays in the kernel at its first system call of a number.
-enum Stopped {
-  nonisolated(unsafe) static var call = 0
-  nonisolated(unsafe) static var thread = pthread_t()
-  static let reached = DispatchSemaphore(value: 0)
-
-  static func start(at call: Int, _ body: @escaping @Sendable () -> Void) {
-    Stopped.call = call
-    anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
-      if number == Stopped.call, pthread_equal(pthread_self(), Stopped.thread) != 0 {
-        Stopped.reached.signal()
-        while true { pause() }
-      }
-      return anax_system_call(number, a, b, c, d, e, f)
-    }
-    Thread {
-      thread = pthread_self()
-      body()
-    }.start()
-    reached.wait()
-  }
-}
-
-extension Slab {
-  func isClaimed(_ slot: UInt64) -> Bool { bits(Int(slot / 64)).loadRelaxed() >> (slot & 63) & 1 == 1 }
-}
 
 @Suite struct SlabTests {
   @Test func claimChainsRisingAddressesAndCounts() async {
@@ -279,124 +225,6 @@ extension Slab {
       }
       #expect(home.trim() == 0)
       #expect(home.popSlab() != nil)
-    }
-  }
-}
-
-@Suite struct DepotTests {
-  /// As a chain, and, when batches cross CPUs, written out.
-  @Test(arguments: [false, true])
-  func whatGoesInComesOut(_ crossing: Bool) async {
-    await #expect(processExitsWith: .success) { [crossing = crossing as Bool] in
-      let home = Lists.home()
-      AtomicWord(anax_home_crossed(home.entry)).storeRelaxed(crossing ? 64 : 0)
-      let slab = home.makeSlab(cpu: 0)!
-      slab.header.pointee.returned = 0
-      home.push(slab, free: UInt64(home.zone.pointee.slots))
-      let list = home.claimFromSlabs(wanted: 6, cpu: 0)
-      let items = Lists.items(list)
-      #expect(items.count == 6)
-      #expect(home.deposit(list: list, cpu: 0))
-      #expect(AtomicWord(anax_home_depot_items(home.entry)).loadRelaxed() == 6)
-      let back = home.withdraw(cpu: crossing ? 1 : 0)
-      #expect(Lists.items(back) == items, "in the same order")
-      #expect(back & 0xffff == list & 0xffff)
-      #expect(AtomicWord(anax_home_depot_items(home.entry)).loadRelaxed() == 0)
-      #expect(AtomicWord(anax_node_depot_bytes(Pages.node(0))).loadRelaxed() == 0)
-      #expect(home.withdraw(cpu: 0) == 0)
-      #expect(!home.emptyBatches.isEmpty, "the record can be used again")
-    }
-  }
-
-  @Test func drainingSendsItemsHome() async {
-    await #expect(processExitsWith: .success) {
-      let home = Lists.home()
-      let before = AtomicWord(anax_node_claimed_pages(Pages.node(0))).loadRelaxed()
-      for _ in 0..<4 { _ = home.deposit(list: home.claimFromSlabs(wanted: 7, cpu: 0), cpu: 0) }
-      _ = home.drain(all: true, cpu: 0)
-      #expect(AtomicWord(anax_home_depot_items(home.entry)).loadRelaxed() == 0)
-      _ = home.trim()
-      #expect(AtomicWord(anax_node_claimed_pages(Pages.node(0))).loadRelaxed() == before)
-    }
-  }
-
-  @Test func aDoubleFreeInOneListStopsTheProcess() async {
-    await #expect(processExitsWith: .signal(SIGABRT)) {
-      let home = Lists.home()
-      let list = home.claimFromSlabs(wanted: 1, cpu: 0)
-      home.releaseToSlabs(list: list)
-      home.releaseToSlabs(list: list)
-    }
-  }
-}
-
-@Suite struct LateDoubleFreeTests {
-  /// A list of one item of the slab.
-  private static func claimOne(_ slab: Slab, _ home: Home) -> UInt64 {
-    var free: UInt64 = 0
-    var claimed: UInt64 = 0
-    let list = slab.claim(1, home.zone, onto: UInt64(home.zone.pointee.list_limit), free: &free, claimed: &claimed)
-    guard claimed == 1 else { exit(4) }
-    return list
-  }
-
-  /// A slab that has ended, and the list of an item of it that was out and is freed.
-  private static func retired(_ home: Home) -> (slab: Slab, list: UInt64) {
-    let slab = home.makeSlab(cpu: 0)!
-    let list = claimOne(slab, home)
-    home.releaseToSlabs(list: list)
-    #expect(home.retire(slab))
-    return (slab, list)
-  }
-
-  /// Between the two frees the slab was retired, and its pages cut anew for another zone, which has an item there.
-  @Test func itStopsTheProcessInsteadOfFreeingTheOtherZonesItem() async {
-    let result = await #expect(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
-      let home = Lists.home()
-      let (slab, list) = Self.retired(home)
-      let other = Lists.zone(101, size: 512, limit: 0)
-      let next = other.makeSlab(cpu: 0)!
-      guard next.index == slab.index, Self.claimOne(next, other) >> 16 == list >> 16 else { exit(3) }
-      UnsafeMutablePointer<UInt64>(bitPattern: UInt(list >> 16))!.pointee = 0
-      home.releaseToSlabs(list: list)
-    }
-    let said = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(said.contains("anax: double free of 0x") && said.contains(", zone test-100"), "\(said)")
-  }
-
-  /// The slab is retired, and nobody has its pages.
-  @Test func itStopsTheProcessWhereTheSlabSleeps() async {
-    await #expect(processExitsWith: .signal(SIGABRT)) {
-      let home = Lists.home()
-      let (slab, list) = Self.retired(home)
-      // As a bit that was left claimed would let it through.
-      slab.bits(0).claim(bits: 1)
-      home.releaseToSlabs(list: list)
-    }
-  }
-}
-
-@Suite struct ZoneLimitTests {
-  @Test(arguments: [1, 16, 100])
-  func neverMoreThanTheLimitAndNothingStranded(_ limit: Int) async {
-    await #expect(processExitsWith: .success) { [limit = limit as Int] in
-      _ = Lists.home()
-      let home = Lists.zone(101, size: 200, limit: UInt64(limit))
-      for _ in 0..<5 {
-        var items: Set<UInt64> = []
-        while true {
-          let item = try? ZoneRequest.allocate(101, generation: 0, .normal, counted: true)
-          guard let item else { break }
-          items.insert(UInt64(UInt(bitPattern: item)))
-          if items.count > limit { break }
-        }
-        #expect(items.count == limit, "all that the limit allows, and no more")
-        #expect(AtomicWord(anax_zone_claimed(home.zone)).loadRelaxed() == UInt64(limit))
-        for item in items { Heap.free(UnsafeMutableRawPointer(bitPattern: UInt(item))) }
-      }
-      #expect(AtomicWord(anax_zone_failures(home.zone)).loadRelaxed() == 5)
-      _ = Ticks.purge()
-      #expect(AtomicWord(anax_zone_claimed(home.zone)).loadRelaxed() == 0)
     }
   }
 }

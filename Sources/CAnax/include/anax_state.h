@@ -109,7 +109,8 @@ struct anax_node {
   uint64_t committed;      // chunks whose memory is writable 
   uint64_t hasty;          // pages the cap returned since the last tick that nobody has missed yet
   uint64_t missed;         // four for each of them that was missed: pages the cap allows more
-  uint64_t unused[17];
+  uint64_t refused;        // chunks in a row of which the kernel took nothing back for the cap
+  uint64_t unused[16];
 };
 
 /// The rungs of the ladder that are built, by their letters.
@@ -164,6 +165,7 @@ struct anax_state {
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
   uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
+  uint64_t page_objects;               // made so far: where the next one's colors begin
   uint64_t shards_used;                // 1: some thread came without an area
   anax_fake_kernel _Nullable fake_kernel;
 };
@@ -237,6 +239,7 @@ ANAX_FIELD(node, off_node)
 ANAX_FIELD(node, committed)
 ANAX_FIELD(node, hasty)
 ANAX_FIELD(node, missed)
+ANAX_FIELD(node, refused)
 ANAX_FIELD(state, batch_top)
 ANAX_FIELD(state, started)
 ANAX_FIELD(state, last_tick)
@@ -249,4 +252,5 @@ ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, skew)
 ANAX_FIELD(state, own_mappings)
+ANAX_FIELD(state, page_objects)
 #undef ANAX_FIELD

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The name in a zone's row, as it is written: at most 39 bytes, a zero behind them. For who makes the zone; others read it when it
+// is live.
+
+import CAnax
+
+struct ZoneName {
+  private let bytes: UnsafeMutablePointer<CChar>
+  private var count = 0
+
+  /// Empty.
+  @_noLocks @_noAllocation
+  init(of zone: UnsafeMutablePointer<anax_zone>) {
+    bytes = anax_zone_name(zone)
+    bytes[0] = 0
+  }
+
+  @_noLocks @_noAllocation
+  mutating func append(byte: UInt8) {
+    if count == 39 { return }
+    bytes[count] = CChar(bitPattern: byte)
+    count += 1
+    bytes[count] = 0
+  }
+
+  @_noLocks @_noAllocation
+  mutating func append(_ text: UnsafePointer<UInt8>, count: Int) {
+    var at = 0
+    while at < count {
+      append(byte: text[at])
+      at += 1
+    }
+  }
+
+  @_noLocks @_noAllocation
+  mutating func append(_ number: UInt64) {
+    var divisor: UInt64 = 1
+    while number / divisor >= 10 { divisor &*= 10 }
+    while divisor > 0 {
+      append(byte: UInt8(truncatingIfNeeded: 48 &+ number / divisor % 10))
+      divisor /= 10
+    }
+  }
+}
