@@ -39,8 +39,10 @@ public func withNode<Result: ~Copyable>(
   guard let entry = topology.nodes.first(where: { $0.id == node }), node < 64 else { throw NodeError.noSuchNode(node) }
   let policy = Kernel.threadPolicy()
   func placed() throws -> Result {
-    // A node without memory gives way by itself: its CPUs take the nearest.
-    let set = policy != nil && Kernel.setThreadPolicy(.init(.node, nodes: 1 << UInt64(node)))
+    // A node that has no memory for this process gives way to the nearest that has.
+    let set =
+      policy != nil
+      && topology.nearest(to: node).contains { $0 < 64 && Kernel.setThreadPolicy(.init(.node, nodes: 1 << UInt64($0))) }
     defer { if set, let policy { _ = Kernel.setThreadPolicy(policy) } }
     return try body()
   }
@@ -63,6 +65,14 @@ extension Memory {
     guard Engine.ensureStarted() else { return nil }
     let page = Region.page(of: UInt64(UInt(bitPattern: address)))
     return page < anax_state().pointee.heap_pages ? Region.node(ofPage: page) : nil
+  }
+
+  /// The addresses of each home's region, most of which are never opened; empty where there is no heap.
+  public static var regions: [Range<UInt>] {
+    (0..<nodes).map { home in
+      let node = Pages.node(home).pointee
+      return UInt(Region.address(ofPage: node.first_page))..<UInt(Region.address(ofPage: node.page_limit))
+    }
   }
 
   /// Pages in memory of each node's region, by the node they lie on: `placement()[home][node]`.

@@ -53,13 +53,25 @@ extension ZoneCache {
   /// prefers the home's node. For this CPU's own node just what `claim` gives.
   @inline(__always) @_noLocks @_noAllocation
   static func placed(_ home: Home, cpu: Int, claim: () -> UInt64) -> UInt64 {
-    guard home.node != CPUBlocks.node(ofCPU: cpu), let own = Kernel.threadPolicy(),
-      Kernel.setThreadPolicy(.init(.node, nodes: 1 &<< UInt64(home.node)))
-    else { return claim() }
+    guard home.node != CPUBlocks.node(ofCPU: cpu), let own = Kernel.threadPolicy(), prefer(home.node) else {
+      return claim()
+    }
     let list = claim()
     touch(list, home)
     _ = Kernel.setThreadPolicy(own)
     return list
+  }
+
+  /// Makes this thread prefer the node, or where that has no memory for this process the nearest that has.
+  @_noLocks @_noAllocation
+  static func prefer(_ node: Int) -> Bool {
+    var rank = 0
+    while rank < Int(anax_state().pointee.node_count) {
+      let mask = UInt64(1) &<< UInt64(Nearest.node(from: node, rank: rank))
+      if Kernel.setThreadPolicy(.init(.node, nodes: mask)) { return true }
+      rank += 1
+    }
+    return false
   }
 
   @_noLocks @_noAllocation
