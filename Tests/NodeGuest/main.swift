@@ -34,6 +34,8 @@ func working() throws {
   let before = CurrentThread.pinnedCPUIDs
   for node in Judge.nodes {
     let cpus = Judge.cpus(ofNode: node)
+    // No pages that lie somewhere already.
+    Memory.purge()
     try withNode(node) {
       require(CurrentThread.pinnedCPUIDs == (cpus.isEmpty ? before : cpus), "CPUs of work on node \(node)")
       require(cpus.isEmpty || cpus.contains(Judge.cpu), "work on node \(node) is on CPU \(Judge.cpu)")
@@ -44,8 +46,6 @@ func working() throws {
       require(cpus.isEmpty || Memory.home(of: run.address) == node, "its home is \(Memory.home(of: run.address) ?? -1)")
     }
     require(Judge.policy == 0 && CurrentThread.pinnedCPUIDs == before, "work on node \(node) left something behind")
-    // The next node's pages are not to come from these.
-    Memory.purge()
   }
   for node in [-1, 63, 1 << 40] {
     do {
@@ -94,11 +94,12 @@ func zones(limit: Int) throws {
     var items: [UnsafeMutableRawPointer] = []
     for node in Judge.nodes {
       var right = 0
+      let wanted = Judge.expected(node)
       for _ in 0..<400 {
         let item = try zone.allocate(placement: .node(node))
         memset(item, 1, size)
         require(Memory.home(of: item) == node, "home \(Memory.home(of: item) ?? -1) of an item of node \(node)")
-        if Judge.node(of: item) == Judge.expected(node), Judge.node(of: item + size - 1) == Judge.expected(node) {
+        if Judge.node(of: item) == wanted, Judge.node(of: item + size - 1) == wanted {
           right += 1
         }
         items.append(item)
