@@ -44,7 +44,9 @@ extension AnaxTests {
       #expect(throws: PageError.node(Memory.nodes, nodes: Memory.nodes)) {
         _ = try PageRun(count: 1, placement: .node(Memory.nodes))
       }
-      #expect(throws: PageError.node(-1, nodes: Memory.nodes)) { _ = try PageObject().page(at: 0, placement: .node(-1)) }
+      #expect(throws: PageError.node(-1, nodes: Memory.nodes)) {
+        _ = try PageObject().page(at: 0, placement: .node(-1))
+      }
       #expect(throws: PageError.outOfMemory) { _ = try PageRun(count: 1 << 31, alignment: 1 << 31) }
     }
 
