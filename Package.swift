@@ -52,6 +52,9 @@ let tests: [Target] = [
     ],
     swiftSettings: swiftSettings),
   .testTarget(name: "TunerTests", dependencies: ["Anax", "Topology", "Tuner"], swiftSettings: swiftSettings),
+  // Runs in virtual machines of several nodes (Scripts/test-numa).
+  .executableTarget(
+    name: "NodeGuest", dependencies: ["CAnax", "Anax"], path: "Tests/NodeGuest", swiftSettings: swiftSettings),
   // The Swift face.
   .testTarget(name: "AnaxTests", dependencies: ["CAnax", "Anax", "Topology"], swiftSettings: swiftSettings),
 ]

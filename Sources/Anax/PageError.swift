@@ -10,7 +10,7 @@ public enum PageError: Error, Hashable, Sendable {
   case count(Int)
   /// The alignment in pages, which is no power of two from 1 to 2147483648.
   case alignment(Int)
-  /// The node, which is outside 0..<nodes.
+  /// The node, which does not exist among 0..<nodes.
   case node(Int, nodes: Int)
   /// `vm.heap.limit`, in bytes, refuses a request of this class.
   case limitReached(limit: Int, RequestClass)
@@ -48,7 +48,7 @@ extension PageError: CustomStringConvertible {
     switch self {
     case .count(let count): "a run has 1...\(1 << 31) pages, not \(count)"
     case .alignment(let alignment): "a run's alignment is a power of two from 1 to \(1 << 31) pages, not \(alignment)"
-    case .node(let node, let nodes): "the machine's nodes are 0..<\(nodes), not \(node)"
+    case .node(let node, let nodes): "the machine has no node \(node) among 0..<\(nodes)"
     case .limitReached(let limit, let requestClass):
       "vm.heap.limit = \(limit) bytes refuses a \(requestClass) request for pages"
     case .outOfMemory: "the kernel has no memory or address space left for these pages"

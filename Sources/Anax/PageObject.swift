@@ -37,15 +37,16 @@ public struct PageObject: Sendable, Hashable {
 
   /// One page, for the object's page at `index`.
   ///
-  /// Parameters and errors as of ``PageRun/init(count:alignment:node:zeroed:_:)``. Nobody checks that an index is asked for
+  /// Parameters and errors as of ``PageRun/init(count:alignment:placement:zeroed:_:)``. Nobody checks that an index is asked for
   /// once.
   public func page(
-    at index: Int, node: Int? = nil, zeroed: Bool = false, _ requestClass: RequestClass = .normal
+    at index: Int, placement: Placement = .local, zeroed: Bool = false, _ requestClass: RequestClass = .normal
   ) throws(PageError) -> PageRun {
-    try PageRun.check(node: node)
+    try PageRun.check(placement)
     do throws(PageFailure) {
       let run = try PageRequest.allocateColored(
-        index: UInt64(truncatingIfNeeded: index), objectColor: UInt64(color), node: node, zeroed: zeroed,
+        index: UInt64(truncatingIfNeeded: index), objectColor: UInt64(color), placement: placement.request,
+        zeroed: zeroed,
         .init(code: requestClass.code))
       return PageRun(first: run.page, count: 1, isZero: run.zero)
     } catch {

@@ -29,24 +29,24 @@ public struct PageRun: ~Copyable {
   /// - Parameters:
   ///   - count: Pages, 1 or more.
   ///   - alignment: The run starts at a multiple of so many pages; a power of two.
-  ///   - node: The node whose memory to prefer, 0 to ``Memory/nodes`` - 1. Where there are several, the kernel is asked to take
-  ///     the run's memory from there as long as it has any: one system call, and the memory goes back to the kernel at once
-  ///     when the run ends. It is asked for 16384 runs at a time; beyond, and with nil, which is the node of the CPU this runs
-  ///     on, where a page lies in the machine is decided when it is first touched. A node that has no room in its region
-  ///     passes the request to the next nearest.
+  ///   - placement: Which node's memory to prefer. Unless it is ``Placement/local``, and where there are several nodes, the kernel is
+  ///     asked to take the run's memory so: one system call, and the memory goes back to the kernel at once when the run ends. It
+  ///     is asked for 16384 runs at a time; beyond, the run is as a local one. A node that has no room in its region passes the
+  ///     request to the next nearest.
   ///   - zeroed: Every byte is zero. Costs nothing for pages that are known to be, as fresh ones are.
   ///   - requestClass: How deep the request may dip into `vm.heap.limit`.
   /// - Throws: ``PageError/count(_:)``, ``PageError/alignment(_:)``, ``PageError/node(_:nodes:)``,
   ///   ``PageError/limitReached(limit:_:)``, ``PageError/outOfMemory``.
   public init(
-    count: Int, alignment: Int = 1, node: Int? = nil, zeroed: Bool = false, _ requestClass: RequestClass = .normal
+    count: Int, alignment: Int = 1, placement: Placement = .local, zeroed: Bool = false,
+    _ requestClass: RequestClass = .normal
   ) throws(PageError) {
-    try Self.check(node: node)
+    try Self.check(placement)
     guard count >= 1, count <= 1 << 31 else { throw .count(count) }
     guard alignment >= 1, alignment <= 1 << 31, alignment & (alignment - 1) == 0 else { throw .alignment(alignment) }
     do throws(PageFailure) {
       let run = try PageRequest.allocate(
-        count: UInt64(count), alignment: UInt64(alignment), node: node, zeroed: zeroed,
+        count: UInt64(count), alignment: UInt64(alignment), placement: placement.request, zeroed: zeroed,
         .init(code: requestClass.code))
       self.init(first: run.page, count: count, isZero: run.zero)
     } catch {
@@ -62,10 +62,9 @@ public struct PageRun: ~Copyable {
 
   deinit { try? PageRequest.release(page: first) }
 
-  static func check(node: Int?) throws(PageError) {
+  static func check(_ placement: Placement) throws(PageError) {
     guard Engine.ensureStarted() else { throw .noAddressSpace }
-    let nodes = Int(anax_state().pointee.node_count)
-    if let node, node < 0 || node >= nodes { throw .node(node, nodes: nodes) }
+    if let missing = placement.missing { throw .node(missing, nodes: Memory.nodes) }
   }
 
   /// Where the pages are: at a multiple of the page size. Valid until the run ends, and as long as it is held.
@@ -78,7 +77,7 @@ public struct PageRun: ~Copyable {
     UnsafeMutableRawBufferPointer(start: address, count: count << Int(anax_state().pointee.page_shift))
   }
 
-  /// The node whose region the pages belong to.
+  /// The node whose region the pages belong to; where each lies in the machine is told by ``Memory/node(of:)``.
   public var node: Int { Region.node(ofPage: first) }
 
   /// The color (queue) of the run's first page, 0...63: the XOR-fold of its page number.

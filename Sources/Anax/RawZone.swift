@@ -102,11 +102,16 @@ public struct RawZone: Sendable, Hashable {
       return try ZoneRequest.allocate(
         Int(id), generation: generation, .init(code: requestClass.code), counted: counted)
     } catch {
-      switch error {
-      case .ended: throw .destroyed
-      case .memory: throw .outOfMemory
-      case .limit: throw .limitReached(limit: Int(anax_zone_row(Int(id)).pointee.limit), requestClass)
-      }
+      throw refused(error, requestClass)
+    }
+  }
+
+  @_noLocks @_noAllocation
+  func refused(_ refusal: ZoneRequest.Refusal, _ requestClass: RequestClass) -> ZoneError {
+    switch refusal {
+    case .ended: .destroyed
+    case .memory: .outOfMemory
+    case .limit: .limitReached(limit: Int(anax_zone_row(Int(id)).pointee.limit), requestClass)
     }
   }
 

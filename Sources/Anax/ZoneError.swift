@@ -12,6 +12,8 @@ public enum ZoneError: Error, Hashable, Sendable {
   case limit(Int, systemReserve: Int, interruptReserve: Int)
   /// The name's length in UTF-8 bytes, which is outside 1...39.
   case name(Int)
+  /// The node, which does not exist among 0..<nodes.
+  case node(Int, nodes: Int)
   /// As many zones exist as there can be.
   case tooManyZones
   /// The kernel gave no address space at the start of the process: no zone can exist.
@@ -42,6 +44,7 @@ extension ZoneError: CustomStringConvertible {
       0...\(UInt32.max) items: limit \(limit), systemReserve \(system), interruptReserve \(interrupt)
       """
     case .name(let count): "a zone's name has 1...39 bytes, not \(count)"
+    case .node(let node, let nodes): "the machine has no node \(node) among 0..<\(nodes)"
     case .tooManyZones: "there can be no more zones"
     case .noAddressSpace: "the kernel gave no address space for the heap"
     case .limitReached(let limit, let requestClass):

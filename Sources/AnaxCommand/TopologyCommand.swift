@@ -9,17 +9,24 @@ import Topology
 struct TopologyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "topology",
-    abstract: "Show nodes, CPUs, caches, page colors, limits, and the rung with its reason.")
+    abstract: "Show nodes, CPUs, caches, page colors, limits, the rung with its reason, and where pages lie.")
 
-  @OptionGroup var output: FormatOption
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text, json, svg
+  }
+
+  @Option(help: "How to print.")
+  var format: Format = .text
 
   func run() {
     Tunable.start()
     let report = TopologyReport(
       topology: .current(), limits: Limits(), support: .current(), rung: .current())
-    switch output.format {
-    case .text: print(report.text, terminator: "")
+    let drawing = TopologyDrawing(topology: report.topology, heap: .current())
+    switch format {
+    case .text: print(report.text + "\n" + drawing.text, terminator: "")
     case .json: print(report.json.text())
+    case .svg: print(drawing.svg, terminator: "")
     }
   }
 }

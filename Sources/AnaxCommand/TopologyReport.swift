@@ -54,7 +54,7 @@ struct TopologyReport {
     var lines: [(label: String, value: String)] = []
     var rest = topology.caches
     while let first = rest.first {
-      func isAlike(_ other: Cache) -> Bool {
+      func isAlike(_ other: Topology.Cache) -> Bool {
         var other = other
         other.sharedBy = first.sharedBy
         return other == first
@@ -143,7 +143,7 @@ struct TopologyReport {
     ])
   }
 
-  private func json(_ cache: Cache) -> JSON {
+  private func json(_ cache: Topology.Cache) -> JSON {
     .object([
       "level": .integer(Int64(cache.level)),
       "kind": .string("\(cache.kind)"),

@@ -141,6 +141,15 @@ enum Report {
     line.append(", chunks opened ", entry.pointee.top)
     line.append(", pages served elsewhere ", entry.pointee.off_node)
     line.write()
+    // The kernel is asked for each page: not where there is nothing to tell.
+    if anax_state().pointee.node_count == 1 { return }
+    guard let pages = PageCensus.pages(node: index) else { return }
+    var second = MessageLine()
+    second.append("node ")
+    second.append(Int64(index))
+    second.append(": resident pages on the node ", pages.here)
+    second.append(", on other nodes ", pages.elsewhere)
+    second.write()
   }
 
   @_noLocks @_noAllocation

@@ -57,20 +57,6 @@ package enum Kernel {
         anax_sys_madvise, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), Int(advice)))
   }
 
-  /// From now on memory for the range comes from the node where it has any; `moving` also moves there what the range has already.
-  /// False: the mapping is as it was, since the kernel knows no nodes or not this one, or a sandbox denies it.
-  @_noLocks @_noAllocation
-  package static func prefer(node: Int, _ address: UInt64, bytes: UInt64, moving: Bool) -> Bool {
-    var mask = UInt64(1) &<< UInt64(node)
-    let result = withUnsafeMutablePointer(to: &mask) {
-      // MPOL_PREFERRED, MPOL_MF_MOVE. The kernel takes one bit less of the mask than it is told.
-      call(
-        anax_sys_mbind, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), 1, Int(bitPattern: $0), 65,
-        moving ? 2 : 0)
-    }
-    return result != -Int(EINVAL) && result != -Int(ENOSYS) && result != -Int(EPERM)
-  }
-
   /// RLIMIT_AS in bytes as it is now; `UInt64.max`: none.
   @_noLocks @_noAllocation
   package static func addressSpaceLimit() -> UInt64 {

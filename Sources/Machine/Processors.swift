@@ -2,6 +2,11 @@
 // The few facts of the machine that the engine itself needs, read at start by bare system calls: how many CPU ids are
 // possible (sparse ids and CPUs added later included), which nodes there are, which CPU is on which node, which nodes are near.
 // What cannot be read counts as one node with ANAX_CPUS_MAX possible CPUs. The richer picture is Topology's.
+//
+// | byte of a CPU in the table of nodes | transition | by | order |
+// |---|---|---|---|
+// | unknown → node | /sys lists the CPU | who starts the engine, before others run | plain |
+// | unknown → node | the CPU was not online then | a slow path that runs on it; all find the same | relaxed |
 
 import CAnax
 
@@ -19,11 +24,46 @@ package enum Processors {
       count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: 1023)
       let lastNode = count > 0 ? highestOfList(bytes, count) : 0
       state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
+      state.pointee.nodes_online = 1
       if lastNode <= 0 { return }
+      var cpu = 0
+      while cpu < ANAX_CPUS_MAX {
+        anax_cpu_node_table()[cpu] = unknown
+        cpu += 1
+      }
       var online: UInt64 = 0
       eachOfList(bytes, count) { node in if node < ANAX_NODES_MAX { online |= 1 &<< UInt64(node) } }
+      state.pointee.nodes_online = online
       readNodes(last: lastNode, online: online, bytes)
     }
+  }
+
+  /// The byte of a CPU that no node listed at the start.
+  @usableFromInline static var unknown: UInt8 { @_noLocks @_noAllocation get { 0xff } }
+
+  /// The node of a CPU, or nil where that is not known yet.
+  @inlinable @_noLocks @_noAllocation
+  package static func knownNode(ofCPU cpu: Int) -> Int? {
+    if anax_state().pointee.node_count == 1 { return 0 }
+    let node = anax_load8_relaxed(anax_cpu_node_table() + cpu)
+    return node == unknown ? nil : Int(node)
+  }
+
+  /// For a CPU that was not online at the start: its node, if this thread runs on it, which is then known; else the node of the
+  /// CPU that it runs on.
+  @usableFromInline @inline(never) @_noLocks @_noAllocation
+  package static func askNode(ofCPU cpu: Int) -> Int {
+    var here: UInt32 = 0
+    var node: UInt32 = 0
+    let result = withUnsafeMutablePointer(to: &here) { here in
+      withUnsafeMutablePointer(to: &node) { node in
+        Kernel.call(anax_sys_getcpu, Int(bitPattern: here), Int(bitPattern: node), 0)
+      }
+    }
+    if Kernel.failed(result) { return 0 }
+    let home = Int(node) % Int(anax_state().pointee.node_count)
+    if Int(here) == cpu { _ = anax_exchange8(anax_cpu_node_table() + cpu, UInt8(home)) }
+    return home
   }
 
   /// The highest number of a list such as "0-3,8"; -1 where there is none.

@@ -30,27 +30,27 @@ package enum PageRequest {
   /// zero, else `zero` of the result says whether it is known to be.
   @_noLocks @_noAllocation
   package static func allocate(
-    count: UInt64, alignment: UInt64, node wanted: Int?, zeroed: Bool, _ requestClass: RequestClass
+    count: UInt64, alignment: UInt64, placement: PagePlacement, zeroed: Bool, _ requestClass: RequestClass
   ) throws(PageFailure) -> PageRun {
     if PageLimit.refuses(count, requestClass) { throw .limit }
     let cpu = CPUBlocks.anyCPU()
-    let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
+    let node = placement.home ?? CPUBlocks.node(ofCPU: cpu)
     guard let run = take(count: count, alignment: alignment, node: node, cpu: cpu) else { throw .memory }
-    return give(run, count: count, node: wanted, zeroed: zeroed)
+    return give(run, count: count, placement, zeroed: zeroed)
   }
 
   /// The page at `index` of an object: its color follows the index.
   @_noLocks @_noAllocation
   package static func allocateColored(
-    index: UInt64, objectColor: UInt64, node wanted: Int?, zeroed: Bool, _ requestClass: RequestClass
+    index: UInt64, objectColor: UInt64, placement: PagePlacement, zeroed: Bool, _ requestClass: RequestClass
   ) throws(PageFailure) -> PageRun {
     if PageLimit.refuses(1, requestClass) { throw .limit }
     let cpu = CPUBlocks.anyCPU()
-    let node = wanted ?? CPUBlocks.node(ofCPU: cpu)
+    let node = placement.home ?? CPUBlocks.node(ofCPU: cpu)
     guard let run = Pages.allocateColored(node: node, cpu: cpu, pageIndex: index, objectColor: objectColor) else {
       throw .memory
     }
-    return give(run, count: 1, node: wanted, zeroed: zeroed)
+    return give(run, count: 1, placement, zeroed: zeroed)
   }
 
   @_noLocks @_noAllocation
@@ -64,24 +64,25 @@ package enum PageRequest {
   }
 
   @_noLocks @_noAllocation
-  static func give(_ run: PageRun, count: UInt64, node: Int?, zeroed: Bool) -> PageRun {
+  static func give(_ run: PageRun, count: UInt64, _ placement: PagePlacement, zeroed: Bool) -> PageRun {
     var word = Run(pages: count, lines: 0).word
-    if let node, bind(run, count: count, node: node) { word |= Run.ownMapping }
+    if bind(run, count: count, placement) { word |= Run.ownMapping }
     Run.at(page: run.page).storeRelease(word)
     if !zeroed || run.zero { return run }
     anax_clear(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, Int(count &<< anax_state().pointee.page_shift))
     return PageRun(page: run.page, zero: true)
   }
 
-  /// Asks the kernel to take the run's memory from the node, where there are several. True: its mapping is its own from now on.
+  /// Asks the kernel for the placement, where there are several nodes. True: the run's mapping is its own from now on.
   @_noLocks @_noAllocation
-  static func bind(_ run: PageRun, count: UInt64, node: Int) -> Bool {
+  static func bind(_ run: PageRun, count: UInt64, _ placement: PagePlacement) -> Bool {
+    if case .local = placement { return false }
     let state = anax_state()
     let mappings = AtomicWord(anax_state_own_mappings(state))
     // Each costs two mappings at most, of which a process may have 65530.
     if state.pointee.node_count == 1 || mappings.loadRelaxed() >= 16384 { return false }
     let bytes = count &<< state.pointee.page_shift
-    if !Kernel.prefer(node: node, run.address, bytes: bytes, moving: !run.zero) { return false }
+    if !placement.apply(to: run.address, bytes: bytes, moving: !run.zero) { return false }
     mappings.add(1)
     return true
   }

@@ -49,9 +49,10 @@ package enum CPUBlocks {
     return cpu < ANAX_CPUS_MAX ? cpu : 0
   }
 
+  /// Of a CPU that came online late and where no thread has asked yet, the node of the CPU that this thread is on now.
   @inlinable @_noLocks @_noAllocation
   package static func node(ofCPU cpu: Int) -> Int {
-    anax_state().pointee.node_count == 1 ? 0 : Int(anax_cpu_node_table()[cpu])
+    Processors.knownNode(ofCPU: cpu) ?? Processors.askNode(ofCPU: cpu)
   }
 
   /// How many blocks to reserve. `committed`: reserving costs memory, so that one a CPU must do.
@@ -137,6 +138,10 @@ package enum CPUBlocks {
       let id = UInt64(anax_rseq_read_concurrency(state.pointee.rseq_offset))
       if node >= state.pointee.node_count || id >= state.pointee.cpu_limit { return }
       cpu = Int(node &* state.pointee.cpu_limit &+ id)
+    } else if Processors.knownNode(ofCPU: cpu) == nil {
+      // Which part of the block is the CPU's own must not change: until its node is known it has none.
+      _ = Processors.askNode(ofCPU: cpu)
+      if Processors.knownNode(ofCPU: cpu) == nil { return }
     }
     let allocate = AtomicWord(allocateTable + cpu)
     if allocate.loadRelaxed() != empty { return }

@@ -3,16 +3,19 @@
 // A set of small ids, of CPUs or of nodes, in the kernel's list format ("0-3,8"). Ids may be sparse. A value type;
 // equal sets compare equal however they were built.
 
-package struct CPUSet: Hashable, Sendable {
+/// A set of small ids, of CPUs or of nodes.
+public struct CPUSet: Hashable, Sendable {
   /// Larger ids are refused: the kernel's own bound is 8192 CPUs and 1024 nodes.
-  package static let highestID = 65535
+  public static let highestID = 65535
 
   // No trailing zero word, so that == is by content.
   private var words: [UInt64] = []
 
-  package init() {}
+  /// The empty set.
+  public init() {}
 
-  package init(_ ids: some Sequence<Int>) {
+  /// The set of these ids, each from 0 to ``highestID``.
+  public init(_ ids: some Sequence<Int>) {
     for id in ids { insert(id) }
   }
 
@@ -38,21 +41,23 @@ package struct CPUSet: Hashable, Sendable {
     return id
   }
 
-  package mutating func insert(_ id: Int) {
+  /// Adds an id from 0 to ``highestID``.
+  public mutating func insert(_ id: Int) {
     precondition(id >= 0 && id <= Self.highestID, "an id is between 0 and \(Self.highestID)")
     while words.count <= id / 64 { words.append(0) }
     words[id / 64] |= 1 << UInt64(id % 64)
   }
 
-  package func contains(_ id: Int) -> Bool {
+  /// Any number may be asked for.
+  public func contains(_ id: Int) -> Bool {
     id >= 0 && id / 64 < words.count && words[id / 64] >> UInt64(id % 64) & 1 == 1
   }
 
-  package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
-  package var isEmpty: Bool { words.isEmpty }
+  public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+  public var isEmpty: Bool { words.isEmpty }
 
   /// The ids in ascending order.
-  package var ids: [Int] {
+  public var ids: [Int] {
     var ids: [Int] = []
     for (index, word) in words.enumerated() {
       var rest = word
@@ -64,9 +69,9 @@ package struct CPUSet: Hashable, Sendable {
     return ids
   }
 
-  package func union(_ other: CPUSet) -> CPUSet { combined(with: other) { $0 | $1 } }
-  package func intersection(_ other: CPUSet) -> CPUSet { combined(with: other) { $0 & $1 } }
-  package func subtracting(_ other: CPUSet) -> CPUSet { combined(with: other) { $0 & ~$1 } }
+  public func union(_ other: CPUSet) -> CPUSet { combined(with: other) { $0 | $1 } }
+  public func intersection(_ other: CPUSet) -> CPUSet { combined(with: other) { $0 & $1 } }
+  public func subtracting(_ other: CPUSet) -> CPUSet { combined(with: other) { $0 & ~$1 } }
 
   private func combined(with other: CPUSet, _ operation: (UInt64, UInt64) -> UInt64) -> CPUSet {
     var result = CPUSet()
@@ -81,7 +86,7 @@ package struct CPUSet: Hashable, Sendable {
 
 extension CPUSet: CustomStringConvertible {
   /// The kernel's list format; empty for the empty set.
-  package var description: String {
+  public var description: String {
     var parts: [String] = []
     var open: (low: Int, high: Int)?
     func close(_ range: (low: Int, high: Int)) {

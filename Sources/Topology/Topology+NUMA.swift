@@ -6,7 +6,7 @@ import CNUMA
 
 extension Topology {
   /// The machine this process runs on.
-  package static func current() -> Topology {
+  public static func current() -> Topology {
     var topology = Topology()
     guard numa_available() >= 0 else { return topology }
     if let mask = numa_get_mems_allowed() {

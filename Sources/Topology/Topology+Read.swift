@@ -161,9 +161,9 @@ private struct TopologyReader {
 
   // MARK: Caches
 
-  private mutating func caches(online: CPUSet) -> [Cache] {
-    var seen = Set<Cache>()
-    var caches: [Cache] = []
+  private mutating func caches(online: CPUSet) -> [Topology.Cache] {
+    var seen = Set<Topology.Cache>()
+    var caches: [Topology.Cache] = []
     for cpu in online.ids {
       let folder = "\(Self.cpuFolder)/cpu\(cpu)/cache"
       for name in files.names(in: folder) where name.hasPrefix("index") {
@@ -171,15 +171,15 @@ private struct TopologyReader {
         if seen.insert(cache).inserted { caches.append(cache) }
       }
     }
-    func order(_ cache: Cache) -> (Int, Int, String) {
+    func order(_ cache: Topology.Cache) -> (Int, Int, String) {
       (cache.level, cache.sharedBy.ids.first ?? 0, cache.kind.rawValue)
     }
     return caches.sorted { order($0) < order($1) }
   }
 
-  private mutating func cache(at path: String, of cpu: Int) -> Cache? {
+  private mutating func cache(at path: String, of cpu: Int) -> Topology.Cache? {
     guard let level = files.line("\(path)/level").flatMap({ Int($0) }), (1...9).contains(level),
-      let kind = files.line("\(path)/type").flatMap(Cache.Kind.init(rawValue:))
+      let kind = files.line("\(path)/type").flatMap(Topology.Cache.Kind.init(rawValue:))
     else {
       warnings.append("\(files.location(path)): has no usable level and type; the cache is left out")
       return nil
@@ -188,7 +188,7 @@ private struct TopologyReader {
       files.line("\(path)/\(name)").flatMap { Int($0) }.map { $0 > 0 && $0 < 1 << 30 ? $0 : 0 } ?? 0
     }
     let sharedBy = (try? files.ids("\(path)/shared_cpu_list")) ?? CPUSet()
-    let cache = Cache(
+    let cache = Topology.Cache(
       level: level, kind: kind,
       size: files.line("\(path)/size").flatMap(Self.bytes) ?? 0,
       ways: number("ways_of_associativity"), line: number("coherency_line_size"), sets: number("number_of_sets"),

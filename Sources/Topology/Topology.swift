@@ -4,17 +4,23 @@
 // A snapshot. It is always consistent: what the system says is checked, and a description that cannot be true is
 // replaced by a single node with every CPU, with a warning that names the file.
 
-package struct Topology: Hashable, Sendable {
-  package struct Node: Hashable, Sendable {
-    package var id: Int
+/// The machine as this process finds it: nodes, CPUs, caches. A snapshot.
+///
+/// ``current()`` reads `/sys` and `/proc`; where these cannot be right it is a machine of one node with every CPU, and ``warnings``
+/// says which file is wrong.
+public struct Topology: Hashable, Sendable {
+  /// A node: memory, and the CPUs that are nearest to it.
+  public struct Node: Hashable, Sendable {
+    /// As the kernel numbers it.
+    public var id: Int
     /// Online CPUs; empty for a memory-only node.
-    package var cpus: CPUSet
+    public var cpus: CPUSet
     /// Bytes; nil where the system does not say.
-    package var memory: UInt64?
+    public var memory: UInt64?
     /// Relative cost of reaching each node, in the order of `Topology.nodes`; 10 is a node's own.
-    package var distances: [Int]
+    public var distances: [Int]
 
-    package init(id: Int, cpus: CPUSet, memory: UInt64?, distances: [Int]) {
+    public init(id: Int, cpus: CPUSet, memory: UInt64?, distances: [Int]) {
       self.id = id
       self.cpus = cpus
       self.memory = memory
@@ -23,20 +29,21 @@ package struct Topology: Hashable, Sendable {
   }
 
   /// In ascending order of id; ids may be sparse. Never empty.
-  package var nodes: [Node]
+  public var nodes: [Node]
   /// CPUs that may ever appear: per-CPU tables are sized by the highest of these.
-  package var possible: CPUSet
-  package var online: CPUSet
+  public var possible: CPUSet
+  /// CPUs that run now.
+  public var online: CPUSet
   /// Online CPUs that this process may run on.
-  package var allowed: CPUSet
+  public var allowed: CPUSet
   /// Nodes whose memory this process may use.
-  package var allowedNodes: CPUSet
+  public var allowedNodes: CPUSet
   /// Each cache once, however many CPUs share it; by level, then first CPU.
-  package var caches: [Cache]
+  public var caches: [Cache]
   /// What was wrong or missing; each names its file.
-  package var warnings: [String]
+  public var warnings: [String]
 
-  package init(
+  public init(
     nodes: [Node], possible: CPUSet, online: CPUSet, allowed: CPUSet, allowedNodes: CPUSet, caches: [Cache],
     warnings: [String]
   ) {
@@ -50,12 +57,12 @@ package struct Topology: Hashable, Sendable {
   }
 
   /// The node of an online CPU.
-  package func node(ofCPU cpu: Int) -> Int? {
+  public func node(ofCPU cpu: Int) -> Int? {
     nodes.first { $0.cpus.contains(cpu) }?.id
   }
 
   /// All nodes, nearest to `node` first; equals in ascending order of id.
-  package func nearest(to node: Int) -> [Int] {
+  public func nearest(to node: Int) -> [Int] {
     guard let from = nodes.first(where: { $0.id == node }) else { return [] }
     return zip(nodes.map(\.id), from.distances)
       .sorted { ($0.0 == node ? -1 : $0.1, $0.0) < ($1.0 == node ? -1 : $1.1, $1.0) }
@@ -63,13 +70,13 @@ package struct Topology: Hashable, Sendable {
   }
 
   /// The second-level cache that colors pages: the one with most colors, where CPUs differ.
-  package func coloringCache(pageSize: Int) -> Cache? {
+  public func coloringCache(pageSize: Int) -> Cache? {
     caches.filter { $0.level == 2 && $0.kind != .instruction }
       .max { $0.colors(pageSize: pageSize) < $1.colors(pageSize: pageSize) }
   }
 
   /// How many page colors the machine has; 1 where it is unknown.
-  package func colors(pageSize: Int) -> Int {
+  public func colors(pageSize: Int) -> Int {
     coloringCache(pageSize: pageSize)?.colors(pageSize: pageSize) ?? 1
   }
 }

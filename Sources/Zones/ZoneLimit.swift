@@ -63,22 +63,26 @@ package enum ZoneLimit {
     return list
   }
 
-  /// An item for a request of the class. 0: refused by the limit, or (then `noMemory`) by the machine.
+  /// An item for a request of the class, of the named home where there is one. 0: refused by the limit, or (then `noMemory`) by the
+  /// machine.
   @_noLocks @_noAllocation
-  static func allocate(_ id: Int, _ requestClass: RequestClass, noMemory: inout Bool) -> UInt64 {
+  static func allocate(
+    _ id: Int, _ requestClass: RequestClass, home wanted: Int? = nil, noMemory: inout Bool
+  ) -> UInt64 {
     let zone = anax_state().pointee.zones! + id
     let claimed = AtomicWord(anax_zone_claimed(zone))
     let ceiling = ceiling(zone, requestClass)
     let cpu = CPUBlocks.anyCPU()
-    let home = Home(zone: id, node: CPUBlocks.node(ofCPU: cpu))
+    let home = Home(zone: id, node: wanted ?? CPUBlocks.node(ofCPU: cpu))
     var round = 0
     while round < 2 {
       // What is used is at most what is claimed: an item from a cache keeps this request below its ceiling.
       if claimed.loadRelaxed() <= ceiling {
-        let item = ZoneCache.refill(id, requestClass)
+        let item =
+          wanted == nil ? ZoneCache.refill(id, requestClass) : ZoneCache.collected(id, home: home.node, cpu: cpu)
         if item != 0 { return item }
       }
-      let list = claim(home, cpu: cpu, requestClass, ceiling: ceiling)
+      let list = ZoneCache.placed(home, cpu: cpu) { claim(home, cpu: cpu, requestClass, ceiling: ceiling) }
       if list != 0 { return list &>> 16 }
       if claimed.loadRelaxed() < ceiling {
         noMemory = true

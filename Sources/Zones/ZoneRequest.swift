@@ -55,13 +55,55 @@ package enum ZoneRequest {
     if limited, AtomicWord(anax_zone_claimed(zone)).loadRelaxed() > ZoneLimit.ceiling(zone, requestClass) { return nil }
     if CPUBlocks.current() != nil {
       // Rung B's caller has looked, where there is no limit.
-      return limited || anax_state().pointee.rung == 65 ? CPUBlocks.pop(UInt64(id)) : nil
+      return limited || anax_state().pointee.rung == UInt64(ANAX_RUNG_A) ? CPUBlocks.pop(UInt64(id)) : nil
     }
     if limited { return nil }
     let cpu = CPUBlocks.anyCPU()
     let list = CPUBlocks.node(ofCPU: cpu) &* ANAX_ZONES_MAX &+ id
     guard let item = Shards.pop(cpu, list, counter: id | ANAX_ZONE_REQUESTS, counted: &counted) else { return nil }
     return UnsafeMutableRawPointer(bitPattern: UInt(item))
+  }
+
+  /// An item of the node's home, whose memory is taken from the node as long as that has any; on this CPU's own node as `allocate`.
+  @inline(never) @_noLocks @_noAllocation
+  package static func allocate(
+    _ id: Int, generation: UInt32, _ requestClass: RequestClass, node: Int
+  ) throws(Refusal) -> UnsafeMutableRawPointer {
+    let cpu = CPUBlocks.anyCPU()
+    if node == CPUBlocks.node(ofCPU: cpu) {
+      return try allocate(id, generation: generation, requestClass, counted: false)
+    }
+    count(id)
+    let zone = anax_state().pointee.zones! + id
+    let process = ZoneBusy.enter(id)
+    defer { ZoneBusy.leave(id, process) }
+    if AtomicWord(anax_zone_state(zone)).loadAcquire() != 2 || zone.pointee.generation != generation { throw .ended }
+    var noMemory = true
+    let item: UInt64
+    if zone.pointee.limit == 0 {
+      item = ZoneCache.fetch(id, home: node, cpu: cpu, requestClass)
+    } else {
+      noMemory = false
+      item = ZoneLimit.allocate(id, requestClass, home: node, noMemory: &noMemory)
+    }
+    if item != 0, let pointer = UnsafeMutableRawPointer(bitPattern: UInt(item)) { return pointer }
+    AtomicWord(anax_zone_failures(zone)).add(1)
+    throw noMemory ? .memory : .limit
+  }
+
+  /// The node whose turn it is: in turns over the nodes that this process may use and that were online at the start.
+  @_noLocks @_noAllocation
+  package static func nextInterleaved() -> Int {
+    let state = anax_state()
+    if state.pointee.node_count == 1 { return 0 }
+    var nodes = state.pointee.nodes_online & (Kernel.allowedNodes() ?? ~0)
+    if nodes == 0 { nodes = state.pointee.nodes_online }
+    var turn = Int(AtomicWord(anax_state_interleaved(state)).add(1) % UInt64(nodes.nonzeroBitCount))
+    while turn > 0 {
+      nodes &= nodes &- 1
+      turn -= 1
+    }
+    return nodes.trailingZeroBitCount
   }
 
   /// Counts a request: in the CPU's counter, or where that cannot be reached in the zone's.
@@ -82,7 +124,7 @@ package enum ZoneRequest {
     if index & (ANAX_ZONES_MAX - 1) != id || zone.pointee.generation != generation { Stop.notOfZone(address, zone) }
     let bypass = zone.pointee.limit != 0 && ZoneLimit.bypassesCaches(zone)
     if !bypass {
-      if state.pointee.rung == 65, address & 15 == 0, let item = UnsafeMutableRawPointer(bitPattern: UInt(address)),
+      if state.pointee.rung == UInt64(ANAX_RUNG_A), address & 15 == 0, let item = UnsafeMutableRawPointer(bitPattern: UInt(address)),
         CPUBlocks.push(UInt64(index), item)
       {
         return false

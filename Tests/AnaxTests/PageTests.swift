@@ -42,9 +42,11 @@ extension AnaxTests {
       #expect(throws: PageError.count(-5)) { _ = try PageRun(count: -5) }
       #expect(throws: PageError.alignment(3)) { _ = try PageRun(count: 1, alignment: 3) }
       #expect(throws: PageError.node(Memory.nodes, nodes: Memory.nodes)) {
-        _ = try PageRun(count: 1, node: Memory.nodes)
+        _ = try PageRun(count: 1, placement: .node(Memory.nodes))
       }
-      #expect(throws: PageError.node(-1, nodes: Memory.nodes)) { _ = try PageObject().page(at: 0, node: -1) }
+      #expect(throws: PageError.node(-1, nodes: Memory.nodes)) {
+        _ = try PageObject().page(at: 0, placement: .node(-1))
+      }
       #expect(throws: PageError.outOfMemory) { _ = try PageRun(count: 1 << 31, alignment: 1 << 31) }
     }
 

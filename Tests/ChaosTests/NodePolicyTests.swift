@@ -43,8 +43,8 @@ private enum Asked {
     memset(UnsafeMutableRawPointer(bitPattern: UInt(run.address))!, 1, Int(pages << Region.pageShift))
   }
 
-  static func run(_ count: UInt64, node: Int?) throws -> PageRun {
-    try PageRequest.allocate(count: count, alignment: 1, node: node, zeroed: false, .normal)
+  static func run(_ count: UInt64, _ placement: PagePlacement) throws -> PageRun {
+    try PageRequest.allocate(count: count, alignment: 1, placement: placement, zeroed: false, .normal)
   }
 }
 
@@ -53,7 +53,7 @@ private enum Asked {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
       Asked.listen()
-      let run = try Asked.run(3, node: 1)
+      let run = try Asked.run(3, .node(1))
       #expect(Region.node(ofPage: run.page) == 1)
       #expect(Asked.calls == [Asked.call(run.page, 3, nodes: 2, flags: 0)])
       Asked.write(run, 3)
@@ -70,9 +70,10 @@ private enum Asked {
       #expect(Asked.calls.count == 1)
       Pages.release(page: next.page, count: 3)
       // What lies there already is moved.
-      let again = try Asked.run(3, node: 1)
+      let again = try Asked.run(3, .node(1))
       #expect(!again.zero && Asked.calls.last?.flags == 2)
-      let colored = try PageRequest.allocateColored(index: 1, objectColor: 0, node: 0, zeroed: false, .normal)
+      let colored = try PageRequest.allocateColored(
+        index: 1, objectColor: 0, placement: .node(0), zeroed: false, .normal)
       #expect(Asked.calls.last == Asked.call(colored.page, 1, nodes: 1, flags: 0))
       #expect(anax_state().pointee.own_mappings == 2)
     }
@@ -82,7 +83,7 @@ private enum Asked {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
       Asked.listen()
-      let run = try Asked.run(3, node: nil)
+      let run = try Asked.run(3, .local)
       try PageRequest.release(page: run.page)
       #expect(Asked.calls.isEmpty && Asked.remapped.isEmpty)
     }
@@ -92,13 +93,25 @@ private enum Asked {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
       Asked.listen()
+      // One that does not take this node is asked for the next nearest.
       for code in [EPERM, ENOSYS, EINVAL] {
         Asked.answer = -Int(code)
-        let run = try Asked.run(3, node: 0)
+        let run = try Asked.run(3, .node(0))
         #expect(anax_state().pointee.own_mappings == 0)
         try PageRequest.release(page: run.page)
       }
-      #expect(Asked.calls.count == 3 && Asked.remapped.isEmpty)
+      #expect(Asked.calls.map(\.nodes) == [1, 1, 1, 2] && Asked.remapped.isEmpty)
+    }
+  }
+
+  @Test func interleavedRunsAreAskedForOnAllNodes() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      let run = try Asked.run(4, .interleaved)
+      #expect(Asked.calls.count == 1 && Asked.calls[0].policy == 3 && Asked.calls[0].nodes & 1 == 1)
+      try PageRequest.release(page: run.page)
+      #expect(Asked.remapped == [run.address])
     }
   }
 
@@ -107,7 +120,7 @@ private enum Asked {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
       for node in [0, 1] {
-        let run = try Asked.run(5, node: node)
+        let run = try Asked.run(5, .node(node))
         Asked.write(run, 5)
         try PageRequest.release(page: run.page)
         #expect(Pages.allocate(node: node, cpu: 0, count: 5)?.page == run.page)

@@ -18,7 +18,7 @@ import Topology
       ],
       possible: CPUSet(0...7), online: CPUSet(0...1), allowed: CPUSet([1]), allowedNodes: CPUSet([0]),
       caches: (0...1).map {
-        Cache(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: CPUSet([$0]))
+        Topology.Cache(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: CPUSet([$0]))
       },
       warnings: ["/sys/\"x\"\u{1}: odd"]),
     limits: Limits(

@@ -37,6 +37,29 @@ private func orders(_ online: [Int], _ list: String, _ distances: [String]) -> [
     }
   }
 
+  /// What cannot be so breaks nothing: every node asks itself first, then each other once.
+  @Test(arguments: [
+    ["", "ten"], ["10", "20 10 30 40 50"], ["0 0", "-1 99999999999999999999"], ["\u{0}", "10\n\n10"],
+  ])
+  func impossibleDistances(distances: [String]) async {
+    await #expect(processExitsWith: .success) { [distances] in
+      let asked = orders([0, 1], "0-1", distances)
+      #expect(asked == [[0, 1], [1, 0]])
+    }
+  }
+
+  /// A CPU that no node lists has none until it asks; one that two nodes list has one of them.
+  @Test func cpusWithoutANode() async {
+    await #expect(processExitsWith: .success) {
+      PlayedFiles.play([
+        ("/sys/devices/system/cpu/possible", "0-7\n"), ("/sys/devices/system/node/online", "0-1\n"),
+        ("/sys/devices/system/node/node0/cpulist", "0-2\n"), ("/sys/devices/system/node/node1/cpulist", "2,5-6\n"),
+        ("/sys/devices/system/node/node0/distance", "10 20\n"), ("/sys/devices/system/node/node1/distance", "20 10\n"),
+      ]) { Processors.read() }
+      #expect((0..<8).map { Processors.knownNode(ofCPU: $0) } == [0, 0, 1, nil, nil, 1, 1, nil])
+    }
+  }
+
   /// More nodes than have a home of their own: their columns are left out.
   @Test func nodesBeyondTheHomes() async {
     await #expect(processExitsWith: .success) {

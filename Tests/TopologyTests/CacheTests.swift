@@ -27,10 +27,12 @@ import Topology
   }
 
   @Test func cacheWithoutSetsFallsBackToSizeAndWays() {
-    let cache = Cache(level: 2, kind: .unified, size: 1 << 20, ways: 16, line: 64, sets: 0, sharedBy: CPUSet([0]))
+    let cache = Topology.Cache(
+      level: 2, kind: .unified, size: 1 << 20, ways: 16, line: 64, sets: 0, sharedBy: CPUSet([0]))
     #expect(cache.waySize == 65536)
     #expect(cache.colors(pageSize: 4096) == 16)
-    let unknown = Cache(level: 2, kind: .unified, size: 1 << 20, ways: 0, line: 64, sets: 0, sharedBy: CPUSet([0]))
+    let unknown = Topology.Cache(
+      level: 2, kind: .unified, size: 1 << 20, ways: 0, line: 64, sets: 0, sharedBy: CPUSet([0]))
     #expect(unknown.waySize == nil)
     #expect(unknown.colors(pageSize: 4096) == 1)
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The topology of machines that are not this one: sparse, memory-only, hot-added, and impossible.
+import Foundation
 import Testing
 import Topology
 
@@ -116,6 +117,23 @@ import Topology
     #expect(topology.warnings.count == 1)
     #expect(warning.hasPrefix(root.path + "/sys/devices/system/node"))
     #expect(warning.contains(impossible.reason))
+  }
+
+  /// A folder in the file's place can be opened and not read; nothing in its place cannot be opened.
+  @Test(arguments: ["cpulist", "distance"], [true, false])
+  func unreadableFilesBecomeOneNode(file: String, isFolder: Bool) throws {
+    let root = FakeRoot()
+    root.cpus(online: "0-3")
+    root.nodes(online: "0-1")
+    root.node(0, cpus: "0-1", distances: "10 20")
+    root.node(1, cpus: "2-3", distances: "20 10")
+    let path = root.path + "/sys/devices/system/node/node1/" + file
+    try FileManager.default.removeItem(atPath: path)
+    if isFolder { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false) }
+    let topology = Topology(root: root.path)
+    #expect(topology.nodes.map(\.id) == [0] && topology.nodes[0].cpus.ids == [0, 1, 2, 3])
+    #expect(topology.warnings.count == 1)
+    #expect(try #require(topology.warnings.first).hasPrefix("\(path): cannot be read"))
   }
 
   @Test func thisMachineIsConsistent() {

@@ -1,37 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs in the virtual machine with the library preloaded: what depends on the kernel's version and on nodes. Blocks of several
-// mappings moved by mremap, a limit on address space that is set late, memory on its CPU's node, threads and forks at all this.
-// Prints "guest: passed" last; else what was wrong, and ends with 1.
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
+// Runs in a virtual machine with the library preloaded: what depends on the kernel's version. Blocks of several mappings moved by
+// mremap, a limit on address space that is set late, threads and forks at all this.
+// Prints "moves: passed" last; else what was wrong, and ends with 1.
+#include "judge.h"
+
 #include <pthread.h>
-#include <sched.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 extern ptrdiff_t anax_purge(void) __attribute__((weak));
-
-enum { page = 4096, mega = 1 << 20 };
-
-static void fail(const char *what, ...) {
-  va_list list;
-  va_start(list, what);
-  fprintf(stderr, "guest: FAILED: ");
-  vfprintf(stderr, what, list);
-  fprintf(stderr, "\n");
-  va_end(list);
-  _exit(1);
-}
 
 // The mappings of the process, and whether there is a hole between two addresses. Read whole first: it changes while it is read.
 static char maps[1 << 20];
@@ -129,7 +108,7 @@ static void moves(int rounds) {
   check_no_hole(range.low, range.high, "after a purge");
   if (moved < rounds / 8) fail("only %d blocks moved", moved);
   int last = read_maps();
-  printf("guest: %d of %d blocks moved, %d mappings before, %d after\n", moved, rounds, first, last);
+  printf("moves: %d of %d blocks moved, %d mappings before, %d after\n", moved, rounds, first, last);
   // MADV_DONTDUMP of this program's own stays where pages were not mapped anew.
   if (last > first + 200) fail("%d mappings are left", last);
 }
@@ -160,50 +139,6 @@ static void late_limit(void) {
   }
   int status = 1;
   if (waitpid(child, &status, 0) != child || status != 0) fail("the child under a limit ended with %d", status);
-}
-
-static int node_of(void *address) {
-  int node = -1;
-  if (syscall(SYS_get_mempolicy, &node, NULL, 0, address, 3 /* MPOL_F_NODE | MPOL_F_ADDR */)) fail("get_mempolicy");
-  return node;
-}
-
-static void go_to(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  if (sched_setaffinity(0, sizeof set, &set)) fail("CPU %d cannot be had", cpu);
-}
-
-// Every CPU gets memory of its node, each node's from a region of its own; what is freed elsewhere comes home.
-static void nodes(void) {
-  int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), count = 0;
-  uintptr_t seen[16] = {0};
-  void *blocks[256];
-  for (int cpu = 0; cpu < cpus; cpu++) {
-    unsigned here = 0, node = 0;
-    go_to(cpu);
-    if (syscall(SYS_getcpu, &here, &node, NULL) || here != (unsigned)cpu) fail("CPU %d is %u", cpu, here);
-    if (node >= 16) fail("node %u", node);
-    for (int i = 0; i < 256; i++) {
-      blocks[i] = malloc((size_t)i * 200 + 16);
-      if (!blocks[i]) fail("no memory");
-      memset(blocks[i], i, 16);
-      if (node_of(blocks[i]) != (int)node) fail("CPU %d of node %u got memory of node %d", cpu, node, node_of(blocks[i]));
-      uintptr_t gib = (uintptr_t)blocks[i] >> 32;
-      if (!seen[node]) count++, seen[node] = gib;
-      if (seen[node] > gib + 3 || gib > seen[node] + 3) fail("a block of node %u is not in its region", node);
-    }
-    go_to((cpu + cpus / 2) % cpus);
-    for (int i = 0; i < 256; i++) free(blocks[i]);
-  }
-  for (int i = 0; i < 16; i++)
-    for (int j = 0; j < i; j++)
-      if (seen[i] && seen[i] == seen[j]) fail("nodes %d and %d share a region", j, i);
-  cpu_set_t all;
-  memset(&all, 0xff, sizeof all);
-  sched_setaffinity(0, sizeof all, &all);
-  printf("guest: %d CPUs on %d nodes\n", cpus, count);
 }
 
 static void *at_work(void *number) {
@@ -245,11 +180,11 @@ static void threads(void) {
 }
 
 int main(void) {
+  program = "moves";
   setvbuf(stdout, NULL, _IOLBF, 0);
-  nodes();
   moves(400);
   late_limit();
   threads();
-  printf("guest: passed\n");
+  printf("moves: passed\n");
   return 0;
 }

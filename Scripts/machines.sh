@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Virtual machines of any shape: qemu without acceleration, with Debian's cloud kernels, which are downloaded as packages and
+# unpacked, never installed. Sourced, never run; the script sets `work`, the folder where all of it is kept, and sources lib.sh.
+# `need_machines` sees to what is needed, or ends as skipped; `kernel_image` finds a kernel; `initramfs` builds what a machine
+# boots; `boot` boots a machine of a given shape and waits for its end.
+# shellcheck shell=bash
+
+need_machines() {
+  [[ $(uname -m) == x86_64 ]] || skip "the virtual machines are for x86_64"
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || skip "kernels are Debian packages, and apt-get is not here"
+  if ! command -v qemu-system-x86_64 >/dev/null; then
+    (need_packages qemu-system-x86) || skip "qemu-system-x86 cannot be had"
+  fi
+  mkdir -p "$work"
+  unpacked busybox-static || skip "the package busybox-static cannot be had"
+  busybox=$work/busybox-static/bin/busybox
+  [[ -x $busybox ]] || busybox=$work/busybox-static/usr/bin/busybox
+}
+
+# unpacked PACKAGE [APT_OPTION…]: downloads the package once and unpacks it into $work/PACKAGE. Fails where it cannot be had.
+unpacked() {
+  local package=$1 into=$work/$1
+  shift
+  if [[ -e $into.done ]]; then return 0; fi
+  rm -rf "$into" "$into.deb.d"
+  mkdir -p "$into" "$into.deb.d"
+  (cd "$into.deb.d" && timeout 300 apt-get "$@" download "$package" >/dev/null 2>&1) || return 1
+  dpkg-deb -x "$into.deb.d"/*.deb "$into" || return 1
+  rm -rf "$into.deb.d"
+  touch "$into.done"
+}
+
+# apt's own places for the backports, so that the machine's stay as they are. Sets `backports_options`.
+backports_lists() {
+  local codename apt=$work/apt
+  # shellcheck source=/dev/null
+  codename=$(source /etc/os-release && echo "${VERSION_CODENAME:-}")
+  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $codename-backports main" \
+    >"$apt/sources.list"
+  backports_options=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache")
+  timeout 120 apt-get "${backports_options[@]}" update >/dev/null 2>&1
+}
+
+# kernel_image NAME: sets `image`, the kernel to boot. Fails where there is none.
+kernel_image() {
+  local options=() package images
+  if [[ $1 == backports ]]; then
+    backports_lists || return 1
+    options=("${backports_options[@]}")
+  fi
+  package=$(apt-cache ${options[@]+"${options[@]}"} depends linux-image-cloud-amd64 2>/dev/null |
+    sed -nE 's/.*Depends: (linux-image-[0-9].*-cloud-amd64)$/\1/p' | head -n 1)
+  [[ -n $package ]] || return 1
+  unpacked "$package" ${options[@]+"${options[@]}"} || return 1
+  images=("$work/$package"/boot/vmlinuz-*)
+  image=${images[0]}
+  [[ -r $image ]]
+}
+
+# initramfs OUTPUT INIT [FILE…]: an initramfs that starts the script INIT as /init and has busybox, the files under /test, and
+# the libraries that they need.
+initramfs() {
+  local output=$1 init=$2 root file needed
+  shift 2
+  root=$(mktemp -d "$work/root.XXXXXX")
+  mkdir -p "$root"/{bin,dev,proc,sys,tmp,test}
+  cp "$busybox" "$root/bin/busybox"
+  cp "$init" "$root/init"
+  chmod 755 "$root/init"
+  for file in "$@"; do
+    cp "$file" "$root/test/"
+    for needed in $(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' || true); do
+      [[ ! -e $root$needed ]] || continue
+      mkdir -p "$root$(dirname "$needed")"
+      cp -L "$needed" "$root$needed"
+    done
+  done
+  (cd "$root" && find . | "$busybox" cpio -o -H newc 2>/dev/null | gzip -1) >"$output"
+  rm -rf "$root"
+}
+
+# boot LOG SECONDS KERNEL INITRAMFS SHAPE [ARGUMENT…]: boots a machine and waits until it powers off; what its console says is in
+# LOG. The shape names each node's CPUs and megabytes, either of which may be 0, and, behind a slash, the rows of distances:
+# "2:256 2:256 0:128/10 21 31,21 10 31,31 31 10". Arguments go to the kernel's command line, where `init` finds them.
+boot() {
+  local log=$1 seconds=$2 kernel=$3 initramfs=$4 shape=$5 node=0 cpu=0 megabytes=0 entry row value to arguments=()
+  shift 5
+  for entry in ${shape%%/*}; do
+    value=node,nodeid=$node
+    if ((${entry%:*} > 0)); then value+=,cpus=$cpu-$((cpu + ${entry%:*} - 1)); fi
+    if ((${entry#*:} > 0)); then
+      arguments+=(-object "memory-backend-ram,id=m$node,size=${entry#*:}M")
+      value+=,memdev=m$node
+    fi
+    arguments+=(-numa "$value")
+    cpu=$((cpu + ${entry%:*}))
+    megabytes=$((megabytes + ${entry#*:}))
+    node=$((node + 1))
+  done
+  if [[ $shape == */* ]]; then
+    node=0
+    while read -r row; do
+      to=0
+      for value in $row; do
+        arguments+=(-numa "dist,src=$node,dst=$to,val=$value")
+        to=$((to + 1))
+      done
+      node=$((node + 1))
+    done < <(tr ',' '\n' <<<"${shape#*/}")
+  fi
+  # Debian 12's qemu emulates cmpxchg16b without a lock prefix wrongly, and kernels since 6.5 allocate with it: it is hidden from the
+  # kernel (feature 141), and not from programs, since Swift's runtime wants it.
+  timeout -k 10 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu qemu64 -nodefaults -display none -no-reboot \
+    -m "$megabytes" -smp "$cpu" "${arguments[@]}" -serial stdio -kernel "$kernel" -initrd "$initramfs" \
+    -append "console=ttyS0 panic=-1 quiet clearcpuid=141 $*" </dev/null >"$log" 2>&1
+}
+
+# crashed LOG: whether the machine's kernel itself failed. With a thread for each CPU this emulator now and then runs half of an
+# instruction that the kernel is patching (int3 in sched_clock_cpu, at about one boot in fifteen); no program can cause that.
+crashed() {
+  ! grep -aq '^end of the tests' "$1" && grep -aqE '^(<[0-9]>)?\[ *[0-9.]+\] (Oops: int3|kernel BUG at|Kernel panic)' "$1"
+}
+
+# boot_until_sound LOG SECONDS KERNEL INITRAMFS SHAPE [ARGUMENT…]: as `boot`, and again, at most three times in all, where the
+# emulator made the machine's kernel crash.
+boot_until_sound() {
+  local try
+  for try in 1 2 3; do
+    boot "$@" || complain "qemu ended with $?"
+    # The console's line ends.
+    sed -i 's/\r//g' "$1"
+    crashed "$1" || return 0
+    echo "the machine's kernel crashed, as the emulator sometimes makes it do (boot $try of 3)"
+  done
+}

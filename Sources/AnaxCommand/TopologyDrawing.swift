@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages lie, and the
+// distances. As lines of text, and as an SVG that needs nothing else. All text in it is made of numbers and of words of this file.
+import Anax
+import Topology
+
+/// What Anax has in the process that is drawn.
+struct HeapPicture {
+  /// Addresses of each home's region.
+  var regions: [Range<UInt>]
+  /// Pages in memory of each home's region, by the node they lie on; empty where the kernel does not say.
+  var pages: [[Int]]
+
+  static func current() -> HeapPicture { HeapPicture(regions: Memory.regions, pages: Memory.placement()) }
+}
+
+struct TopologyDrawing {
+  let topology: Topology
+  let heap: HeapPicture
+
+  private func pages(home: Int) -> [(node: Int, count: Int)] {
+    guard home < heap.pages.count else { return [] }
+    return heap.pages[home].enumerated().filter { $0.element > 0 }.map { ($0.offset, $0.element) }
+  }
+
+  // MARK: Text
+
+  var text: String {
+    var lines: [String] = []
+    for node in topology.nodes {
+      let title = "node \(node.id)"
+      var rows = [node.cpus.isEmpty ? "no CPU" : "CPUs \(node.cpus)"]
+      if let memory = node.memory { rows.append("memory \(TopologyReport.bytes(memory))") }
+      if node.id < heap.regions.count {
+        let region = heap.regions[node.id]
+        rows.append(
+          "region \(TopologyReport.bytes(UInt64(region.count))) from 0x\(String(region.lowerBound, radix: 16))")
+      }
+      rows += pages(home: node.id).map { "pages  \($0.count) on node \($0.node)" }
+      let width = max(28, rows.map(\.count).max() ?? 0)
+      lines.append("+- \(title) " + String(repeating: "-", count: width - title.count - 1) + "+")
+      lines += rows.map { "| \($0)" + String(repeating: " ", count: width - $0.count) + " |" }
+      lines.append("+" + String(repeating: "-", count: width + 2) + "+")
+    }
+    if topology.nodes.count > 1 {
+      lines.append(row("distance to", topology.nodes.map { "\($0.id)" }))
+      lines += topology.nodes.map { row("from \($0.id)", $0.distances.map { "\($0)" }) }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func row(_ label: String, _ cells: [String]) -> String {
+    label + String(repeating: " ", count: max(1, 12 - label.count))
+      + cells.map { String(repeating: " ", count: max(1, 5 - $0.count)) + $0 }.joined()
+  }
+
+  // MARK: SVG
+
+  private static let box = 210
+  private static let gap = 18
+  private static let cell = 34
+  private static let style = """
+    text{font:13px sans-serif;fill:#222}.head{font-weight:bold}.node{fill:#f4f4f0;stroke:#888}.cpu{fill:#c9dcf2;stroke:#5b7fa8}\
+    .idle{fill:#e4e4e4;stroke:#999}.here{fill:#5b9a68}.away{fill:#d9822b}.middle{text-anchor:middle}.end{text-anchor:end}
+    """
+
+  /// Well-formed XML.
+  var svg: String {
+    let most = topology.nodes.map { ($0.cpus.count + 5) / 6 }.max() ?? 0
+    let height = 118 + max(1, most) * 28
+    let columns = min(4, topology.nodes.count)
+    let rows = (topology.nodes.count + columns - 1) / columns
+    let matrix = topology.nodes.count > 1 ? 50 + (topology.nodes.count + 1) * Self.cell : 0
+    let width = max(columns * (Self.box + Self.gap) + Self.gap, 90 + (topology.nodes.count + 1) * Self.cell)
+    let bottom = rows * (height + Self.gap) + Self.gap
+    var parts: [String] = []
+    for (index, node) in topology.nodes.enumerated() {
+      let x = Self.gap + index % columns * (Self.box + Self.gap)
+      parts += draw(node, x: x, y: Self.gap + index / columns * (height + Self.gap), height: height)
+    }
+    if matrix > 0 { parts += distances(x: Self.gap, y: bottom) }
+    return """
+      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(bottom + matrix)" role="img" aria-label="nodes of the machine">
+      <style>\(Self.style)</style>
+      <rect width="100%" height="100%" fill="#fff"/>
+      \(parts.joined(separator: "\n"))
+      </svg>
+
+      """
+  }
+
+  private func draw(_ node: Topology.Node, x: Int, y: Int, height: Int) -> [String] {
+    var parts = [rect("node", x, y, Self.box, height)]
+    let allowed = topology.allowedNodes.contains(node.id) ? "" : ", not allowed"
+    parts.append(label("head", x + 10, y + 20, "node \(node.id)\(allowed)"))
+    parts.append(
+      label("", x + 10, y + 40, node.memory.map { "memory \(TopologyReport.bytes($0))" } ?? "memory unknown"))
+    for (index, cpu) in node.cpus.ids.enumerated() {
+      let left = x + 10 + index % 6 * 32
+      let top = y + 50 + index / 6 * 28
+      parts.append(rect(topology.allowed.contains(cpu) ? "cpu" : "idle", left, top, 28, 22))
+      parts.append(label("middle", left + 14, top + 16, "\(cpu)"))
+    }
+    if node.cpus.isEmpty { parts.append(label("", x + 10, y + 66, "no CPU")) }
+    let low = y + height - 58
+    if node.id < heap.regions.count {
+      let region = heap.regions[node.id]
+      parts.append(
+        label(
+          "", x + 10, low,
+          "region \(TopologyReport.bytes(UInt64(region.count))), 0x\(String(region.lowerBound, radix: 16))"))
+    }
+    let pages = pages(home: node.id)
+    let all = pages.map(\.count).reduce(0, +)
+    if all > 0 {
+      var left = Double(x + 10)
+      for (other, count) in pages {
+        let share = Double(Self.box - 20) * Double(count) / Double(all)
+        parts.append(
+          "<rect class=\"\(other == node.id ? "here" : "away")\" x=\"\(left)\" y=\"\(low + 10)\" width=\"\(share)\" height=\"12\"/>"
+        )
+        left += share
+      }
+      let elsewhere = pages.filter { $0.node != node.id }.map { ", \($0.count) on node \($0.node)" }.joined()
+      let here = pages.first { $0.node == node.id }?.count ?? 0
+      parts.append(label("", x + 10, low + 40, "pages: \(here) here\(elsewhere)"))
+    }
+    return parts
+  }
+
+  /// The further, the darker.
+  private func distances(x: Int, y: Int) -> [String] {
+    let furthest = topology.nodes.flatMap(\.distances).max() ?? 10
+    var parts = [label("head", x, y + 14, "distances, from row to column")]
+    for (row, node) in topology.nodes.enumerated() {
+      let top = y + 24 + (row + 1) * Self.cell
+      parts.append(label("end", x + Self.cell - 8, top + 22, "\(node.id)"))
+      parts.append(label("middle", x + Self.cell + row * Self.cell + Self.cell / 2, y + 24 + 26, "\(node.id)"))
+      for (column, distance) in node.distances.enumerated() {
+        let light = 95 - 45 * max(0, distance - 10) / max(1, furthest - 10)
+        let left = x + Self.cell + column * Self.cell
+        parts.append(
+          "<rect x=\"\(left)\" y=\"\(top)\" width=\"\(Self.cell - 2)\" height=\"\(Self.cell - 2)\" fill=\"hsl(30,70%,\(light)%)\"/>"
+        )
+        parts.append(label("middle", left + Self.cell / 2 - 1, top + 21, "\(distance)"))
+      }
+    }
+    return parts
+  }
+
+  private func rect(_ name: String, _ x: Int, _ y: Int, _ width: Int, _ height: Int) -> String {
+    "<rect class=\"\(name)\" x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" rx=\"3\"/>"
+  }
+
+  private func label(_ name: String, _ x: Int, _ y: Int, _ text: String) -> String {
+    "<text class=\"\(name)\" x=\"\(x)\" y=\"\(y)\">\(text)</text>"
+  }
+}

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs in a virtual machine of several nodes with the library preloaded. Each argument is a case; the kernel is the judge of where
+// pages lie (judge.h), by page and over whole mappings. Prints "nodes: passed CASE" after each; else what was wrong, and ends with 1.
+#include "judge.h"
+
+#include <numa.h>
+#include <pthread.h>
+#include <stddef.h>
+
+extern ptrdiff_t anax_purge(void) __attribute__((weak));
+extern void anax_stats_print(void) __attribute__((weak));
+
+static struct machine machine;
+
+// The nodes' regions, told by address: 4 GiB at least each, so that a block's address over 4 GiB tells them apart. Learnt from
+// blocks that their own CPUs allocate; -1: a region that no CPU was seen to use.
+static uintptr_t region_low[most_nodes], region_high[most_nodes];
+
+static int home_of(const void *block) {
+  for (int node = 0; node < most_nodes; node++)
+    if (region_high[node] && (uintptr_t)block >= region_low[node] && (uintptr_t)block < region_high[node]) return node;
+  return -1;
+}
+
+// Each node's region is as long as the next one's and they follow one another: from two blocks' distance in the maps.
+static void learn_regions(void) {
+  uintptr_t first[most_nodes] = {0};
+  int nodes = 0, with_cpus = 0;
+  for (int node = 0; node < most_nodes; node++) {
+    if (machine.online >> node & 1) nodes = node + 1;
+    uint64_t cpus = machine.cpus[node] & cpus_allowed();
+    if (!cpus) continue;
+    go_to(__builtin_ctzll(cpus));
+    void *block = malloc(3 * mega);
+    if (!block) fail("no memory");
+    memset(block, 1, 3 * mega);
+    first[node] = (uintptr_t)block;
+    with_cpus++;
+    free(block);
+    go_anywhere();
+  }
+  // The heap is at the start of each region, which is a power of two long: the shortest distance of two nodes by their numbers.
+  uintptr_t length = (uintptr_t)64 << 30;
+  for (int node = 0; node < nodes; node++)
+    for (int other = 0; other < node; other++)
+      if (first[node] && first[other]) {
+        if (first[node] <= first[other]) fail("the regions of nodes %d and %d are not in order", other, node);
+        uintptr_t each = (first[node] - first[other] + ((uintptr_t)1 << 29)) / (uintptr_t)(node - other);
+        if (each < length) length = (uintptr_t)1 << (63 - __builtin_clzll(each));
+      }
+  for (int node = 0; node < nodes; node++) {
+    if (!first[node]) continue;
+    region_low[node] = first[node] & ~((uintptr_t)(1 << 28) - 1);
+    region_high[node] = region_low[node] + length - (1 << 28);
+  }
+  if (with_cpus == 0) fail("no node has CPUs");
+  // What was learnt from leaves no pages behind.
+  anax_purge();
+}
+
+static void *block_of(size_t bytes) {
+  unsigned char *block = malloc(bytes);
+  if (!block) fail("no memory for %zu bytes", bytes);
+  for (size_t at = 0; at < bytes; at += page) block[at] = 1;
+  block[bytes - 1] = 1;
+  return block;
+}
+
+// Pages of a mapping by node, as numa_maps has them: of the mapping that holds the address.
+static struct spread mapping_of(const void *address) {
+  struct spread spread = {0};
+  const char *best = NULL, *text = text_of("/proc/self/numa_maps");
+  for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+    if (strtoull(line, NULL, 16) > (uintptr_t)address) break;
+    best = line;
+    if (!strchr(line, '\n')) break;
+  }
+  if (!best) fail("numa_maps has no mapping of %p", address);
+  const char *end = strchr(best, '\n');
+  for (const char *field = best; field && field < end; field = strchr(field + 1, ' ')) {
+    int node;
+    long pages;
+    if (sscanf(field, " N%d=%ld", &node, &pages) == 2 && node < most_nodes) spread.on[node] += pages, spread.all += pages;
+  }
+  return spread;
+}
+
+// Small and large blocks of each CPU lie on its node, or where that has no memory on the nearest that has.
+static void local(void) {
+  enum { count = 300 };
+  static unsigned char *blocks[count];
+  uint64_t cpus = machine.cpus_online & cpus_allowed();
+  for (int cpu = 0; cpu < most_cpus; cpu++) {
+    if (!(cpus >> cpu & 1)) continue;
+    int node = node_of_cpu(&machine, cpu), wanted = expected(&machine, node);
+    struct spread spread = {0};
+    go_to(cpu);
+    for (int i = 0; i < count; i++) {
+      size_t bytes = i % 50 == 49 ? (size_t)i * 3000 : (size_t)i * 40 + 16;
+      blocks[i] = block_of(bytes);
+      add_pages(&spread, blocks[i], bytes);
+      int home = home_of(blocks[i]);
+      if (home != node) fail("CPU %d of node %d got a block whose home is node %d", cpu, node, home);
+    }
+    expect_on(&spread, wanted, 1000, "blocks of a CPU");
+    struct spread whole = mapping_of(blocks[0]);
+    expect_on(&whole, wanted, 990, "the mapping of a CPU's blocks");
+    // Freed on another node's CPU, for the next one to be tempted.
+    for (int other = 0; other < most_cpus; other++)
+      if (cpus >> other & 1 && !(machine.cpus[node] >> other & 1)) go_to(other);
+    for (int i = 0; i < count; i++) free(blocks[i]);
+  }
+  go_anywhere();
+}
+
+enum { many = 60000 };
+static void *items[many];
+
+static void take(int cpu, size_t bytes) {
+  go_to(cpu);
+  for (int i = 0; i < many; i++) {
+    items[i] = malloc(bytes);
+    if (!items[i]) fail("no memory");
+    *(volatile char *)items[i] = 1;
+  }
+}
+
+static void give(int cpu) {
+  go_to(cpu);
+  for (int i = 0; i < many; i++) free(items[i]);
+}
+
+// What is freed on a foreign node goes home: its own node's CPUs hand it out again, so that they need no more pages than the first
+// time, and the foreign CPU never does. With `placed` pages are judged as well as regions (under a policy of the user's only regions
+// are).
+static void home(int placed) {
+  uint64_t cpus = machine.cpus_online & cpus_allowed();
+  for (int node = 0; node < most_nodes; node++) {
+    if (!(machine.cpus[node] & cpus)) continue;
+    int other = (node + 1) % most_nodes;
+    while (!(machine.cpus[other] & cpus)) other = (other + 1) % most_nodes;
+    if (other == node) fail("one node has all the CPUs");
+    int here = __builtin_ctzll(machine.cpus[node] & cpus), there = __builtin_ctzll(machine.cpus[other] & cpus);
+    long pages = 0;
+    anax_purge();
+    for (int round = 0; round < 2; round++) {
+      take(here, 48);
+      pages = mapping_of(items[0]).all;
+      for (int i = 0; i < many; i++)
+        if (home_of(items[i]) != node) fail("CPU %d of node %d got an item of node %d", here, node, home_of(items[i]));
+      give(there);
+    }
+    take(there, 48);
+    struct spread spread = {0};
+    for (int i = 0; i < many; i++)
+      if (home_of(items[i]) != other)
+        fail("CPU %d of node %d handed out an item of node %d, which was freed there", there, other, home_of(items[i]));
+    for (int i = 0; i < many; i += 64) add_pages(&spread, items[i], 8);
+    if (placed && expected(&machine, other) != expected(&machine, node))
+      expect_on(&spread, expected(&machine, other), 990, "items of a CPU that frees foreign ones");
+    give(there);
+    take(here, 48);
+    // A hundredth, and what is on a CPU's few lists of 128 items.
+    long now = mapping_of(items[0]).all;
+    if (now > pages + pages / 100 + 8)
+      fail("node %d needed %ld pages, and %ld when its items had been freed on node %d", node, pages, now, other);
+    memset(&spread, 0, sizeof spread);
+    for (int i = 0; i < many; i += 64) add_pages(&spread, items[i], 8);
+    if (placed) expect_on(&spread, expected(&machine, node), 990, "items that came home");
+    give(here);
+  }
+  go_anywhere();
+}
+
+// One thread allocates on a node, another frees on a second one: the first lives on what comes home.
+static void *volatile handed[64];
+static int producer_cpu, consumer_cpu;
+enum { handed_over = 50000 };
+
+static void *consume(void *unused) {
+  (void)unused;
+  go_to(consumer_cpu);
+  for (int done = 0; done < handed_over;) {
+    void *item = __atomic_exchange_n(&handed[done % 64], NULL, __ATOMIC_ACQ_REL);
+    if (item) free(item), done++;
+    else sched_yield();
+  }
+  return NULL;
+}
+
+static void flow(void) {
+  uint64_t cpus = machine.cpus_online & cpus_allowed();
+  producer_cpu = __builtin_ctzll(cpus);
+  int node = node_of_cpu(&machine, producer_cpu);
+  consumer_cpu = __builtin_ctzll(cpus & ~machine.cpus[node]);
+  pthread_t consumer;
+  if (pthread_create(&consumer, NULL, consume, NULL)) fail("pthread_create");
+  go_to(producer_cpu);
+  static unsigned char seen[1 << 16];
+  uintptr_t base = 0;
+  long pages = 0;
+  for (int done = 0; done < handed_over; done++) {
+    void *item = malloc(200);
+    if (!item) fail("no memory");
+    if (home_of(item) != node) fail("an item of node %d on node %d", home_of(item), node);
+    if (!base) base = ((uintptr_t)item / page) - (1 << 15);
+    uintptr_t at = (uintptr_t)item / page - base;
+    if (at < sizeof seen && !seen[at]) seen[at] = 1, pages++;
+    *(volatile char *)item = 1;
+    while (__atomic_load_n(&handed[done % 64], __ATOMIC_ACQUIRE)) sched_yield();
+    __atomic_store_n(&handed[done % 64], item, __ATOMIC_RELEASE);
+  }
+  pthread_join(consumer, NULL);
+  // 64 items are on their way at most; lists, depot and slabs of the two hold some hundreds more. Without a way home it were 2400.
+  printf("nodes: %d items went over %ld pages\n", handed_over, pages);
+  if (pages > 400) fail("%d items of 200 bytes, freed on another node, took %ld pages", handed_over, pages);
+  go_anywhere();
+}
+
+// A thread that goes from node to node is followed at once.
+static void migrate(void) {
+  uint64_t cpus = machine.cpus_online & cpus_allowed();
+  void *mine[64] = {0};
+  struct spread right = {0};
+  for (int round = 0; round < 40; round++) {
+    for (int cpu = 0; cpu < most_cpus; cpu++) {
+      if (!(cpus >> cpu & 1)) continue;
+      go_to(cpu);
+      int node = node_of_cpu(&machine, cpu), wanted = expected(&machine, node);
+      for (int i = 0; i < 64; i++) {
+        free(mine[i]);
+        mine[i] = block_of((size_t)(i % 13 + 1) * 100);
+        if (home_of(mine[i]) != node) fail("on CPU %d of node %d an item of node %d", cpu, node, home_of(mine[i]));
+      }
+      struct spread spread = {0};
+      for (int i = 0; i < 64; i++) add_pages(&spread, mine[i], 8);
+      right.all += spread.all;
+      right.on[0] += spread.on[wanted];
+    }
+  }
+  if (right.on[0] * 1000 < right.all * 995) fail("of %ld pages only %ld followed the thread", right.all, right.on[0]);
+  for (int i = 0; i < 64; i++) free(mine[i]);
+  go_anywhere();
+}
+
+// Memory of every CPU lies where the policy of the process says.
+static void policy(const char *mode, uint64_t nodes) {
+  uint64_t cpus = machine.cpus_online & cpus_allowed();
+  enum { bytes = 4 * mega, small = 2000 };
+  int wanted = __builtin_ctzll(nodes), shares = __builtin_popcountll(nodes);
+  for (int cpu = 0; cpu < most_cpus; cpu++) {
+    if (!(cpus >> cpu & 1)) continue;
+    go_to(cpu);
+    struct spread spread = {0};
+    void *large = block_of(bytes);
+    add_pages(&spread, large, bytes);
+    void *blocks[small];
+    for (int i = 0; i < small; i++) {
+      blocks[i] = block_of(1000);
+      add_pages(&spread, blocks[i], 8);
+    }
+    if (home_of(large) != node_of_cpu(&machine, cpu)) fail("%s changes a block's home", mode);
+    if (strcmp(mode, "interleave")) {
+      expect_on(&spread, wanted, 1000, mode);
+    } else {
+      long sum = 0;
+      for (int node = 0; node < most_nodes; node++) {
+        if (!(nodes >> node & 1)) continue;
+        sum += spread.on[node];
+        if (spread.on[node] * shares * 10 < spread.all * 8) fail("interleave: the pages lie on %s", text_of_spread(&spread));
+      }
+      if (sum != spread.all) fail("interleave: the pages lie on %s", text_of_spread(&spread));
+    }
+    for (int i = 0; i < small; i++) free(blocks[i]);
+    free(large);
+  }
+  go_anywhere();
+}
+
+// A policy that the program sets for itself counts from then on, for what it touches from then on.
+static void preferred(int node) {
+  uint64_t cpus = machine.cpus_online & cpus_allowed() & ~machine.cpus[node];
+  go_to(__builtin_ctzll(cpus));
+  free(block_of(5000));
+  if (numa_available() < 0) fail("libnuma finds no nodes");
+  numa_set_preferred(node);
+  enum { small = 4000 };
+  static void *blocks[small];
+  struct spread spread = {0};
+  void *large = block_of(4 * mega);
+  add_pages(&spread, large, 4 * mega);
+  for (int i = 0; i < small; i++) {
+    blocks[i] = block_of(700);
+    add_pages(&spread, blocks[i], 8);
+  }
+  expect_on(&spread, node, 990, "numa_set_preferred");
+  for (int i = 0; i < small; i++) free(blocks[i]);
+  free(large);
+  numa_set_localalloc();
+  go_anywhere();
+}
+
+static long free_kilobytes(int node) {
+  char path[80];
+  snprintf(path, sizeof path, "/sys/devices/system/node/node%d/meminfo", node);
+  const char *found = strstr(text_of(path), "MemFree:");
+  return found ? atol(found + 8) : 0;
+}
+
+// Pages of the node's region that lie on other nodes, as Anax's summary tells it.
+static long told_elsewhere(int node) {
+  char line[80];
+  int file = open("/tmp/summary", O_RDWR | O_CREAT | O_TRUNC, 0600), before = dup(2);
+  if (file < 0 || before < 0 || dup2(file, 2) != 2) fail("no file for the summary");
+  anax_stats_print();
+  dup2(before, 2);
+  close(before);
+  close(file);
+  snprintf(line, sizeof line, "anax: node %d: resident pages on the node ", node);
+  const char *found = strstr(text_of("/tmp/summary"), line);
+  const char *number = found ? strstr(found, "on other nodes ") : NULL;
+  if (!number) fail("the summary says nothing of pages on other nodes");
+  return atol(number + strlen("on other nodes "));
+}
+
+// A node that is full: the nearest that has memory serves, and that is told.
+static void full(void) {
+  int node = -1;
+  for (int other = 0; other < most_nodes; other++)
+    if (machine.cpus[other] && usable(&machine) >> other & 1 && (node < 0 || free_kilobytes(other) < free_kilobytes(node))) node = other;
+  int next = nearest(&machine, node, usable(&machine), 1);
+  long kilobytes = free_kilobytes(node) + 24 * 1024;
+  if (free_kilobytes(next) < 64 * 1024) fail("node %d has too little memory for this test", next);
+  go_to(__builtin_ctzll(machine.cpus[node]));
+  int count = (int)(kilobytes / 1024), first = -1;
+  unsigned char **blocks = malloc((size_t)count * sizeof *blocks);
+  struct spread before = {0}, after = {0};
+  for (int i = 0; i < count; i++) {
+    blocks[i] = block_of(mega);
+    if (home_of(blocks[i]) != node) fail("a block of a full node has another home");
+    struct spread spread = {0};
+    add_pages(&spread, blocks[i], mega);
+    if (first < 0 && spread.on[node] != spread.all) first = i;
+    add_pages(first < 0 ? &before : &after, blocks[i], mega);
+  }
+  if (first < 0) fail("node %d was never full", node);
+  if (first < count / 2) fail("node %d was full after %d of %d MiB", node, first, count);
+  after.absent += after.on[node], after.on[node] = 0;
+  expect_on(&before, node, 1000, "while there is memory");
+  expect_on(&after, next, 950, "when the node is full");
+  long elsewhere = after.all - after.absent;
+  printf("nodes: node %d was full after %d MiB; %ld pages lie elsewhere, on %s\n", node, first, elsewhere, text_of_spread(&after));
+  long told = told_elsewhere(node);
+  if (told < elsewhere * 98 / 100 || told > elsewhere * 102 / 100 + 64)
+    fail("Anax tells of %ld pages on other nodes, and there are %ld", told, elsewhere);
+  for (int i = 0; i < count; i++) free(blocks[i]);
+  free(blocks);
+  anax_purge();
+  struct spread spread = {0};
+  void *again = block_of(4 * mega);
+  add_pages(&spread, again, 4 * mega);
+  expect_on(&spread, node, 1000, "when the node has memory again");
+  free(again);
+  go_anywhere();
+}
+
+static void switch_cpu(int cpu, int on) {
+  char path[80];
+  snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/online", cpu);
+  write_to(path, on ? "1" : "0");
+}
+
+static volatile int stop;
+
+static void *churn(void *number) {
+  unsigned random = (unsigned)(size_t)number * 7919u;
+  unsigned char *block[64] = {0};
+  size_t size[64];
+  while (!stop) {
+    random = random * 1103515245u + 12345u;
+    unsigned slot = (random >> 16) % 64;
+    if (block[slot]) {
+      if (block[slot][0] != (unsigned char)slot || block[slot][size[slot] - 1] != (unsigned char)slot) fail("a block changed");
+      free(block[slot]);
+    }
+    size[slot] = 1 + (random >> 4) % ((random >> 8) % 64 == 0 ? 100000 : 600);
+    block[slot] = malloc(size[slot]);
+    if (!block[slot]) fail("no memory");
+    block[slot][0] = block[slot][size[slot] - 1] = (unsigned char)slot;
+  }
+  for (int slot = 0; slot < 64; slot++) free(block[slot]);
+  return NULL;
+}
+
+// The CPU was off when the process started: it comes, goes and comes while threads allocate, and then its memory is its node's.
+static void late(int cpu) {
+  free(malloc(100));
+  if (machine.cpus_online >> cpu & 1) fail("CPU %d is on already", cpu);
+  pthread_t thread[4];
+  for (size_t i = 0; i < 4; i++)
+    if (pthread_create(&thread[i], NULL, churn, (void *)(i + 1))) fail("pthread_create");
+  for (int turn = 0; turn < 3; turn++) {
+    switch_cpu(cpu, 1);
+    usleep(150000);
+    if (turn < 2) switch_cpu(cpu, 0);
+    usleep(50000);
+  }
+  stop = 1;
+  for (int i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+  machine = read_machine();
+  go_anywhere();
+  if (!(cpus_allowed() >> cpu & 1)) fail("CPU %d cannot be used", cpu);
+  learn_regions();
+}
+
+int main(int count, char **arguments) {
+  program = "nodes";
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  machine = read_machine();
+  learn_regions();
+  for (int i = 1; i < count; i++) {
+    const char *name = arguments[i], *value = strchr(name, '=');
+    size_t length = value ? (size_t)(value++ - name) : strlen(name);
+    if (!strcmp(name, "local")) local();
+    else if (!strcmp(name, "home")) home(1);
+    else if (!strcmp(name, "homes")) home(0);
+    else if (!strcmp(name, "flow")) flow();
+    else if (!strcmp(name, "migrate")) migrate();
+    else if (!strcmp(name, "full")) full();
+    else if (value && !strncmp(name, "late", length)) late(atoi(value));
+    else if (value && !strncmp(name, "set", length)) preferred(atoi(value));
+    else if (value && (!strncmp(name, "bind", length) || !strncmp(name, "preferred", length) || !strncmp(name, "interleave", length))) {
+      char mode[16] = {0};
+      memcpy(mode, name, length < 15 ? length : 15);
+      policy(mode, bits_of(value));
+    } else fail("no case '%s'", name);
+    printf("nodes: passed %s\n", name);
+  }
+  return 0;
+}

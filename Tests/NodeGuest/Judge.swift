@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel says of the machine and of where pages lie, asked without Anax: files under /sys, and bare system calls.
+
+import CAnax
+import Glibc
+
+/// Ends the process with what was wrong.
+func fail(_ what: String) -> Never {
+  print("guest: FAILED: \(what)")
+  exit(1)
+}
+
+func require(_ condition: Bool, _ what: @autoclosure () -> String) {
+  if !condition { fail(what()) }
+}
+
+enum Judge {
+  static func text(_ path: String) -> String {
+    guard let file = fopen(path, "r") else { return "" }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 16)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return String(decoding: bytes[..<count], as: UTF8.self)
+  }
+
+  /// The numbers of a list such as "0-3,8".
+  static func ids(_ path: String) -> [Int] {
+    text(path).split { $0 == "," || $0.isWhitespace }.flatMap { part in
+      let ends = part.split(separator: "-").compactMap { Int($0) }
+      return Array(ends[0]...ends[ends.count - 1])
+    }
+  }
+
+  static func cpus(ofNode node: Int) -> [Int] { ids("/sys/devices/system/node/node\(node)/cpulist") }
+  static func distances(ofNode node: Int) -> [Int] {
+    text("/sys/devices/system/node/node\(node)/distance").split { $0.isWhitespace }.compactMap { Int($0) }
+  }
+  static let nodes = ids("/sys/devices/system/node/online")
+
+  /// Nodes that have memory and that this process may use.
+  static var usable: [Int] {
+    var mask = [UInt64](repeating: 0, count: 16)
+    // MPOL_F_MEMS_ALLOWED
+    require(anax_system_call(Int(anax_sys_get_mempolicy), 0, address(&mask), 1024, 0, 4, 0) == 0, "get_mempolicy")
+    return ids("/sys/devices/system/node/has_memory").filter { mask[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }
+  }
+
+  /// Where memory that a node wants is to lie: there, or on the nearest that has some.
+  static func expected(_ node: Int) -> Int {
+    let distances = distances(ofNode: node)
+    return usable.min { left, right in
+      func distance(_ other: Int) -> Int { other == node ? 0 : distances[nodes.firstIndex(of: other)!] }
+      return (distance(left), left) < (distance(right), right)
+    }!
+  }
+
+  /// The node that a page in memory lies on.
+  static func node(of page: UnsafeRawPointer) -> Int {
+    var node: Int32 = -1
+    // MPOL_F_NODE | MPOL_F_ADDR
+    let result = anax_system_call(Int(anax_sys_get_mempolicy), address(&node), 0, 0, Int(bitPattern: page), 3, 0)
+    require(result == 0, "get_mempolicy of \(page): \(result)")
+    return Int(node)
+  }
+
+  /// Pages on each node, of a range that is in memory.
+  static func spread(_ bytes: UnsafeMutableRawBufferPointer) -> [Int: Int] {
+    var spread: [Int: Int] = [:]
+    for offset in stride(from: 0, to: bytes.count, by: 4096) {
+      spread[node(of: bytes.baseAddress! + offset), default: 0] += 1
+    }
+    return spread
+  }
+
+  /// The mode of this thread's memory policy; 0 is the default.
+  static var policy: Int32 {
+    var mode: Int32 = -1
+    require(anax_system_call(Int(anax_sys_get_mempolicy), address(&mode), 0, 0, 0, 0, 0) == 0, "get_mempolicy")
+    return mode
+  }
+
+  static var cpu: Int { Int(sched_getcpu()) }
+
+  private static func address<T>(_ pointer: UnsafeMutablePointer<T>) -> Int { Int(bitPattern: pointer) }
+}
