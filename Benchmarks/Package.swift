@@ -3,7 +3,7 @@
 import PackageDescription
 
 // The benchmarks: small programs that run one case in a process of their own (`workload` for malloc, `memory-workload` for pages
-// and zones, `token-workload` for locks), and runners that let the subjects take turns and compare them (`bench` for all,
+// and zones, `swift-workload` for what services do, `token-workload` for locks), and runners that let the subjects take turns and compare them (`bench` for all,
 // `token-bench` for the goals of locks). A package of its own, so that neither the library nor its tests depend on it.
 
 let settings: [SwiftSetting] = [
@@ -39,7 +39,7 @@ for (variable, define) in [("ANAX_BENCH_ABSL", "BENCH_ABSL"), ("ANAX_BENCH_NSYNC
 
 let package = Package(
   name: "anax-benchmarks",
-  products: ["workload", "memory-workload", "bench", "token-workload", "token-bench"].map {
+  products: ["workload", "memory-workload", "swift-workload", "bench", "token-workload", "token-bench"].map {
     .executable(name: $0, targets: [$0])
   },
   dependencies: [
@@ -55,6 +55,7 @@ let package = Package(
       swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
     .target(name: "Harness", dependencies: ["CBench", report], swiftSettings: settings),
     measured("workload", []),
+    measured("swift-workload", []),
     measured("memory-workload", [.product(name: "Anax", package: "swift-anax")]),
     .executableTarget(
       name: "bench", dependencies: ["CBench", "Harness", report, argumentParser], swiftSettings: settings),

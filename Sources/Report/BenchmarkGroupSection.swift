@@ -15,6 +15,7 @@ struct BenchmarkGroupSection {
     guard !records.isEmpty else { return "" }
     let rows = BenchmarkRow.lossesFirst(BenchmarkRow.all(results, group: group))
     let parts = [
+      Self.explanations[group].map { Markup.paragraph($0) } ?? "",
       rows.isEmpty ? "" : Markup.paragraph(BenchmarkRow.sentence(rows)), failures(rows), bars(rows), incomparable(rows),
       figures(records), table(records), samples(records),
     ]
@@ -28,6 +29,34 @@ struct BenchmarkGroupSection {
     "start": "Start of a program", "loads": "Real loads",
   ]
 
+  /// What a reader must know to judge the figures.
+  private static let explanations = [
+    "malloc": """
+    Time of one block's malloc and free, or of what a row names, in programs that do little else; real programs notice a part of \
+    it.
+    """,
+    "pages": """
+    Anax hands out pages again that are still mapped, and clears them only when asked. mmap and libnuma give fresh pages: a \
+    system call for each run, and a page fault for each page that is touched. The ratio is the price of going to the kernel.
+    """,
+    "zones": "One item taken, initialised and given back. malloc is the C library's; the others call it below.",
+    "tokens": """
+    Time of one operation, of all threads together. A token is recursive and is let go where its thread blocks; the others do \
+    less.
+    """,
+    "memory": "Resident memory as the kernel counts it page by page, less what the process had at its start.",
+    "color": """
+    Time of one step from the first word of a block to that of another. Where all blocks start at the same offset in their pages, \
+    they fight for a few sets of the cache.
+    """,
+    "tails": """
+    Single calls timed by the cycle counter, whose own cost is in each of them. Above a few microseconds they show page faults and \
+    the scheduler as much as the allocator.
+    """,
+    "start": "What a process pays before it does anything.",
+    "loads": "Programs as they are installed, each with its allocator preloaded.",
+  ]
+
   // MARK: - Bars
 
   private func failures(_ rows: [BenchmarkRow]) -> String {
@@ -38,28 +67,43 @@ struct BenchmarkGroupSection {
       all.map { Markup.text("li", [:], "\($0.subject), \($0.title): \($0.failure!)") }.joined())
   }
 
+  /// A figure each for what is worse, level and better, all on one scale.
   private func bars(_ rows: [BenchmarkRow]) -> String {
-    let bars = rows.compactMap { row -> IntervalPlot.Row? in
+    let bars = rows.compactMap { row -> (standing: Standing?, bar: IntervalPlot.Row)? in
       guard let best = row.record.toBest, let own = Peers.reference(row, best.peer) else { return nil }
       var bar = IntervalPlot.Row(
         label: (row.record.disturbed * 5 > row.record.count ? "~ " : "") + row.record.title, interval: best.ratio)
       bar.note = "\(row.value(row.record)) · \(Text.number(best.ratio.middle))× \(best.peer)"
-      bar.verdict = row.standing.map { $0 == .level ? "neutral" : $0.rawValue }
+      bar.verdict = row.standing == .worse || row.standing == .better ? row.standing?.rawValue : "neutral"
       bar.marks = row.peers.filter { $0.subject != best.peer && !$0.samples.isEmpty && $0.median > 0 }.map {
         ($0.median / own.median, "\($0.subject): \(row.value($0))")
       }
-      return bar
+      return (row.standing, bar)
     }
-    let isHigherBetter = rows.contains { $0.record.toBest != nil && $0.record.direction == .higher }
-    let isLowerBetter = rows.contains { $0.record.toBest != nil && $0.record.direction == .lower }
-    let meaning =
-      isHigherBetter && isLowerBetter
-      ? "blue is better, orange worse" : isHigherBetter ? "right is better" : "left is better"
-    return IntervalPlot(
-      title:
-        "Anax relative to the best peer of each row; \(meaning). Line: 95% interval. Dots: the other peers. Right: Anax's median.",
-      rows: bars, scale: .factor(standard: "best peer"), isBars: true
-    ).svg
+    guard let reach = IntervalPlot.reach(bars.map(\.bar), isBars: true) else { return "" }
+    let standings: [(Standing?, String)] = [
+      (.worse, "Worse than the best peer"), (.level, "Level with the best peer"),
+      (.better, "Better than the best peer"),
+      (nil, "Measured in one round, which says nothing for sure"),
+    ]
+    let figures = standings.map { standing, title in
+      let part = bars.filter { $0.standing == standing }.map(\.bar)
+      return IntervalPlot(
+        title: "\(title): \(part.count)", rows: part, scale: .factor(standard: "best peer"), isBars: true, reach: reach
+      ).svg
+    }
+    return Markup.paragraph(
+      """
+      Bar: the ratio to the best peer of the row, \(meaning(rows)). Line on it: the 95% interval. Dots: the other peers. On the \
+      right Anax's median, and the ratio to whom.
+      """)
+      + Markup.element("div", ["class": "maps"], figures.filter { !$0.isEmpty }.joined(separator: "\n"))
+  }
+
+  private func meaning(_ rows: [BenchmarkRow]) -> String {
+    let directions = Set(rows.filter { $0.record.toBest != nil }.map(\.record.direction))
+    if directions == [.higher] { return "right is better" }
+    return directions == [.lower] ? "left is better" : "blue is better"
   }
 
   /// Rows that have no ratio, since something in them is zero or nobody is beside them.
@@ -155,7 +199,7 @@ struct BenchmarkGroupSection {
         "\(place.name), \(records[0].unit); a frame marks the best of a column, color how far the others are behind",
       columnAxis: "", rowAxis: "", columns: columns.map { at in records.first { $0.place!.at == at }!.place!.label },
       rows: subjects.map(\.name), cells: cells)
-    map.left = 84
+    map.left = 72
     return map.svg
   }
 

@@ -40,6 +40,10 @@ package struct BenchmarkPage {
     if results.isInterrupted {
       parts.append(Markup.paragraph("This run was interrupted: what was measured until then is here.", "warning"))
     }
+    if let rounds = rows.map(\.record.count).max(), rounds < 3 {
+      parts.append(
+        Markup.paragraph("\(rounds == 1 ? "One round tells" : "Two rounds tell") next to nothing for sure.", "warning"))
+    }
     let failed = rows.filter { $0.record.failure != nil }
     if !failed.isEmpty {
       parts.append(
@@ -65,8 +69,8 @@ package struct BenchmarkPage {
 
   /// nil where it is not worth a word.
   private var disturbance: String? {
-    let runs = results.records.filter { $0.place == nil }.map(\.count).reduce(0, +)
-    let disturbed = results.records.filter { $0.place == nil }.map(\.disturbed).reduce(0, +)
+    let runs = results.records.filter(\.isRow).map(\.count).reduce(0, +)
+    let disturbed = results.records.filter(\.isRow).map(\.disturbed).reduce(0, +)
     guard runs > 0, Double(disturbed) > 0.1 * Double(runs) else { return nil }
     return
       "\(Text.percent(Double(disturbed) / Double(runs))) of the runs were disturbed by others on this machine; read along a row, not down a column."

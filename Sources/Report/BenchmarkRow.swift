@@ -11,6 +11,7 @@ struct BenchmarkRow {
   /// The rows of a group, in the order they were measured in.
   static func all(_ results: BenchmarkResults, group: String) -> [BenchmarkRow] {
     let candidates = results.candidates
+    let variants = Set(results.subjects.lazy.filter(\.isVariant).map(\.name))
     var order: [BenchmarkRecord.Key] = []
     var cases: [BenchmarkRecord.Key: [BenchmarkRecord]] = [:]
     for record in results.records where record.group == group && record.isRow {
@@ -20,11 +21,15 @@ struct BenchmarkRow {
     return order.compactMap { key in
       let members = cases[key]!
       guard let own = members.first(where: { candidates.contains($0.subject) }) else { return nil }
-      return BenchmarkRow(record: own, peers: members.filter { $0.subject != own.subject })
+      return BenchmarkRow(
+        record: own, peers: members.filter { $0.subject != own.subject && !variants.contains($0.subject) })
     }
   }
 
-  var standing: Standing? { record.toBest.map { Standing($0.ratio, record.direction) } }
+  /// nil where nothing can be said: without a peer, and of a single round.
+  var standing: Standing? {
+    record.toBest.flatMap { $0.ratio.high.isFinite ? Standing($0.ratio, record.direction) : nil }
+  }
 
   /// How many times worse than the best peer; below 1 is better.
   var loss: Double { factor(\.toBest) ?? (record.failure == nil ? 0 : .infinity) }

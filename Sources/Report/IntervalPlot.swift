@@ -34,35 +34,46 @@ package struct IntervalPlot {
   package var rows: [Row]
   package var scale = Scale.change(standard: "default")
   package var isBars = false
+  /// How far the scale goes to either side, as a logarithm; nil fits the rows.
+  package var reach: Double?
 
-  package init(title: String, rows: [Row], scale: Scale = .change(standard: "default"), isBars: Bool = false) {
+  package init(
+    title: String, rows: [Row], scale: Scale = .change(standard: "default"), isBars: Bool = false, reach: Double? = nil
+  ) {
+    self.reach = reach
     (self.title, self.rows, self.scale, self.isBars) = (title, rows, scale, isBars)
   }
 
   private static let width = Figure.width
   private var rowHeight: Double { isBars ? 40 : 42 }
 
-  package var svg: String {
+  /// What fits the rows. A wild interval is cut at the edge rather than pressing all others flat.
+  package static func reach(_ rows: [Row], isBars: Bool) -> Double? {
     let ends =
       rows.flatMap { row in
         isBars
           ? [row.interval.middle] + row.marks.map(\.ratio) : [row.interval.low, row.interval.high, row.interval.middle]
       }.filter { $0 > 0 && $0.isFinite }
-    guard !ends.isEmpty else { return "" }
-    // A wild interval is cut at the edge rather than pressing all others flat.
-    let reach = min(log(isBars ? 8 : 4), max(log(1.1), ends.map { abs(log($0)) }.max()! * 1.1))
+    return ends.map { abs(log($0)) }.max().map { min(log(isBars ? 8 : 4), max(log(1.1), $0 * 1.1)) }
+  }
+
+  package var svg: String {
+    guard let reach = reach ?? Self.reach(rows, isBars: isBars), !rows.isEmpty else { return "" }
     func x(_ ratio: Double) -> Double {
       let value = max(-reach, min(reach, ratio > 0 ? log(ratio) : -reach))
       return Self.width / 2 + value / reach * (Self.width / 2 - 12)
     }
-    let height = Double(rows.count) * rowHeight + 26
+    // Bars are many: the scale stands above them too.
+    let top = isBars ? 24.0 : 0
+    let height = Double(rows.count) * rowHeight + 26 + top
     var parts: [String] = []
     for ratio in ticks(reach) {
-      parts.append(Figure.line(ratio == 1 ? "zero" : "grid", x(ratio), 0, x(ratio), height - 20))
+      parts.append(Figure.line(ratio == 1 ? "zero" : "grid", x(ratio), top, x(ratio), height - 20))
+      if isBars { parts.append(Figure.label(text(ratio), x: x(ratio), y: 15, "tick")) }
       parts.append(Figure.label(text(ratio), x: x(ratio), y: height - 5, "tick"))
     }
     for (index, row) in rows.enumerated() {
-      parts += drawing(row, y: Double(index) * rowHeight + (isBars ? 30 : 33), x)
+      parts += drawing(row, y: Double(index) * rowHeight + top + (isBars ? 30 : 33), x)
     }
     return Figure(title: title, classes: "wide", height: height, parts: parts).markup()
   }
@@ -87,10 +98,11 @@ package struct IntervalPlot {
       parts.append(
         Figure.circle("middle \(name)", x: x(interval.middle), y: y, radius: row.isSummary ? 6 : 4.5))
     }
-    parts.append(Figure.label(row.label, x: 4, y: y - (isBars ? 11 : 14), row.isSummary ? "row summary" : "row"))
-    if !row.note.isEmpty {
-      parts.append(Figure.label(row.note, x: Self.width - 4, y: y - (isBars ? 11 : 14), "row note \(name)"))
-    }
+    let y = y - (isBars ? 11 : 14)
+    // Where both do not fit at the usual size.
+    let size = row.label.count + row.note.count > 58 ? "row tight" : "row"
+    parts.append(Figure.label(row.label, x: 4, y: y, row.isSummary ? "\(size) summary" : size))
+    if !row.note.isEmpty { parts.append(Figure.label(row.note, x: Self.width - 4, y: y, "\(size) note \(name)")) }
     return parts
   }
 

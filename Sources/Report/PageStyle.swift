@@ -33,7 +33,7 @@ package enum PageStyle {
     th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:500}tbody th{font-weight:500}
     .facts td{white-space:normal;text-align:left}.facts th{text-align:left}
     tr.dirty>*{color:var(--bad)}
-    .maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:.6rem 1.4rem}
+    .maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(19rem,100%),1fr));gap:.6rem 1.4rem}
     figure{margin:.4rem 0;max-width:30rem}figure.wide{max-width:36rem}
     figcaption{color:var(--soft);font-size:.85rem;margin-bottom:.2rem}
     svg{display:block;width:100%;height:auto}
@@ -53,7 +53,7 @@ package enum PageStyle {
     .legend .better1{background:var(--b1)}.legend .better2{background:var(--b2)}.legend .better3{background:var(--b3)}
     .legend .better4{background:var(--b4);color:var(--on4)}.legend .worse1{background:var(--w1)}.legend .worse2{background:var(--w2)}
     .legend .worse3{background:var(--w3)}.legend .worse4{background:var(--w4);color:var(--on4)}
-    svg .start{text-anchor:start}svg .note{text-anchor:end;font-variant-numeric:tabular-nums}
+    svg .start{text-anchor:start}svg .tight{font-size:11px}svg .note{text-anchor:end;font-variant-numeric:tabular-nums}
     svg .note.worse{fill:var(--bad)}svg .note.better{fill:var(--good)}
     .bar.better{fill:var(--good)}.bar.worse{fill:var(--bad)}.bar.neutral{fill:var(--level)}
     .whisker{stroke:var(--ink);stroke-width:1.5}.peer{fill:var(--paper);stroke:var(--soft);stroke-width:1.3}

@@ -122,8 +122,8 @@ struct Bench: ParsableCommand {
 
   private func plan() -> Session.Plan {
     Session.Plan(
-      rounds: rounds ?? (quick ? 5 : full ? 25 : 9), sleepingRounds: full ? 3 : 1, scale: quick ? 1 : full ? 3 : 2,
-      seconds: quick ? 0.05 : full ? 0.3 : 0.1, seed: seed, limit: quick ? 280 : .infinity)
+      rounds: rounds ?? (quick ? 5 : full ? 25 : 9), sleepingRounds: full ? 3 : 1, scale: quick ? 0.5 : full ? 3 : 2,
+      seconds: quick ? 0.05 : full ? 0.3 : 0.1, seed: seed, limit: quick ? 260 : .infinity)
   }
 
   private func write(_ session: Session, _ rows: [Row], _ programs: Programs, _ notes: [String]) throws {
@@ -178,7 +178,7 @@ struct Bench: ParsableCommand {
     let counts = try threadCounts()
     let patterns = only?.lowercased().split(separator: ",").map(String.init)
     let rows = Suite.rows(threads: counts ?? [1, 2, 4, 16], curve: counts ?? Suite.curveThreads).filter { row in
-      guard let patterns else { return full || !row.fullOnly }
+      guard let patterns else { return full || (quick ? Suite.isQuick(row) : !row.fullOnly) }
       return patterns.contains { row.matches($0) }
     }
     if rows.isEmpty { throw ValidationError("--only \(only ?? ""): no row's group, title, section or case is that") }

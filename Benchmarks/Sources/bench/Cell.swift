@@ -13,6 +13,8 @@ struct Cell: Hashable, Sendable {
     case workload(String)
     /// A case of `memory-workload`, in which the subject is asked for by name.
     case inside(String)
+    /// A case of `swift-workload`.
+    case service(String)
     /// A case of `token-workload`.
     case lock(TokenCell)
     /// A script of real programs.
@@ -38,7 +40,7 @@ struct Cell: Hashable, Sendable {
   var group: String {
     switch kind {
     case .start: "start"
-    case .load: "loads"
+    case .load, .service: "loads"
     case .lock: "tokens"
     case .inside: family.rawValue
     case .workload(let name): Cell.groups.first(where: { name.hasPrefix($0.prefix) })?.group ?? "malloc"
@@ -55,7 +57,7 @@ struct Cell: Hashable, Sendable {
   var name: String {
     let name =
       switch kind {
-      case .workload(let name), .inside(let name), .load(let name): name
+      case .workload(let name), .inside(let name), .load(let name), .service(let name): name
       case .lock(let lock): lock.name
       case .start: "start"
       }

@@ -8,6 +8,7 @@ import Harness
 struct Programs: Sendable {
   let workload: String
   let memoryWorkload: String
+  let swiftWorkload: String
   /// nil where locks are not measured.
   let tokens: TokenWorkload?
   /// The folder of the scripts that run real programs.
@@ -16,6 +17,7 @@ struct Programs: Sendable {
   init(tokens: Bool) throws(Problem) {
     workload = try Child.sibling("workload")
     memoryWorkload = try Child.sibling("memory-workload")
+    swiftWorkload = try Child.sibling("swift-workload")
     self.tokens = tokens ? try TokenWorkload() : nil
     // …/Benchmarks/.build/<triple>/release/workload
     let parts = workload.split(separator: "/")

@@ -220,6 +220,9 @@ struct Session {
     case .inside(let work):
       let program = subjects[subject].isVariant ? "anax" : name
       child = try Child.start(programs.memoryWorkload, [work, program] + conditions, variables(cell, subject))
+    case .service(let work):
+      child = try Child.start(
+        programs.swiftWorkload, [work, "--scale", "\(plan.scale)"], variables(cell, subject))
     case .lock(let lock):
       guard let tokens = programs.tokens else { throw Problem("token-workload is not there") }
       let arguments = tokens.arguments(lock, name, seed: seed, seconds: plan.seconds)

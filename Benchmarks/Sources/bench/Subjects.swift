@@ -30,7 +30,7 @@ struct Subjects {
       let (locks, absent) = try tokens.locks()
       for lock in locks { merge(Subject.lock(lock), into: &subjects) }
       missing += absent.map {
-        "the lock \($0), which token-workload was built without (Scripts/bench-tokens builds it in)"
+        "the lock \($0), which token-workload was built without (Scripts/bench builds it in where it is installed)"
       }
     }
     return (try filtered(subjects), missing)
