@@ -82,12 +82,12 @@ package struct BenchmarkPage {
       return rows.isEmpty ? "" : Markup.paragraph("In no row of this run is the best peer better beyond doubt.")
     }
     return Markup.table(
-      ["Row", "Group", "Anax", "Best peer", "Its figure", "Ratio", "95%"],
+      ["Row", "Ratio", "Anax", "Best peer", "Its figure", "95%", "Group"],
       worse.map { row in
         let best = row.peers.first { $0.subject == row.record.toBest?.peer }
         return [
-          row.record.title, row.record.group, row.value(row.record), best?.subject ?? "–",
-          best.map(row.value) ?? "–", row.ratio, row.interval,
+          row.record.title, row.ratio, row.value(row.record), best?.subject ?? "–",
+          best.map(row.value) ?? "–", row.interval, row.record.group,
         ]
       })
   }
@@ -101,7 +101,7 @@ package struct BenchmarkPage {
       let usual = rows.compactMap { $0.factor(\.toUsual) }
       let name = Set(rows.compactMap { $0.record.toUsual?.peer })
       return [
-        group, "\(rows.count)", "\(counts.better)", "\(counts.level)", "\(counts.worse)", Text.number(best) + "×",
+        group, Text.number(best) + "×", "\(rows.count)", "\(counts.better)", "\(counts.level)", "\(counts.worse)",
         usual.isEmpty
           ? "–" : "\(Text.number(Statistics.geometricMean(usual)))× \(name.sorted().joined(separator: ", "))",
       ]
@@ -109,10 +109,10 @@ package struct BenchmarkPage {
     guard !lines.isEmpty else { return "" }
     return Markup.section(
       "Groups",
-      Markup.table(["Group", "Rows", "Better", "Level", "Worse", "To the best peer", "To the usual choice"], lines)
+      Markup.table(["Group", "To the best peer", "Rows", "Better", "Level", "Worse", "To the usual choice"], lines)
         + Markup.paragraph(
           """
-          The last two columns are geometric means over the rows of a group; below 1 is better whatever is measured. The best peer \
+          The ratios are geometric means over the rows of a group; below 1 is better whatever is measured. The best peer \
           of each row is a harder mark than any one of them.
           """))
   }

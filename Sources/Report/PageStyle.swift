@@ -65,7 +65,7 @@ package enum PageStyle {
     .key span::before{content:"";display:inline-block;width:1.1em;height:.28em;margin-right:.35em;vertical-align:.25em;background:currentColor;border-radius:2px}
     .key .own{font-weight:700}ul{padding-left:1.2rem;max-width:46rem}
     details{margin:.5rem 0}summary{cursor:pointer;color:var(--accent)}
-    @media (max-width:40rem){main{padding:.6rem}header{padding:1rem}h1{font-size:1.35rem}.legend span{padding:.15rem .3rem}}
+    @media (max-width:40rem){main{padding:.6rem}th,td{padding:.3rem .45rem}tbody th{white-space:normal;min-width:7rem}header{padding:1rem}h1{font-size:1.35rem}.legend span{padding:.15rem .3rem}}
     @media print{details>*{display:block}}
     """
 }
