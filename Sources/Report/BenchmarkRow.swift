@@ -72,9 +72,11 @@ struct BenchmarkRow {
   static func sentence(_ rows: [BenchmarkRow]) -> String {
     let counts = counts(rows)
     let compared = counts.better + counts.level + counts.worse
+    let single = rows.filter { $0.standing == nil && $0.record.toBest != nil }.count
+    let once = single > 0 ? " \(single) more \(single == 1 ? "was" : "were") measured in one round only." : ""
     let failed = counts.failed > 0 ? " \(counts.failed) failed." : ""
     return
-      "Better than the best peer in \(counts.better) of \(compared) rows, level in \(counts.level), worse in \(counts.worse).\(failed)"
+      "Better than the best peer in \(counts.better) of \(compared) rows, level in \(counts.level), worse in \(counts.worse).\(once)\(failed)"
   }
 
   /// What fails first, then what loses, the most lost at the top.
