@@ -31,7 +31,8 @@ let faces: [Layer] = [
     dependencies: [
       "CAnax", "CAnaxTokens", "Machine", "PerCPU", "LockFree", "Pages", "Tokens", "Zones", "Heap", "Topology",
     ]),
-  Layer(name: "Tuner", layer: 8, dependencies: ["CAnax", "Machine", "Tokens", "Topology", "Anax"]),
+  Layer(name: "Report", layer: 8, dependencies: ["Machine", "Topology", "Anax"]),
+  Layer(name: "Tuner", layer: 9, dependencies: ["CAnax", "Machine", "Tokens", "Topology", "Anax", "Report"]),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -47,11 +48,17 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "Anax", "AnaxCommand", "Machine", "Topology", "Tuner",
+      "Anax", "AnaxCommand", "Machine", "Report", "Topology", "Tuner",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),
-  .testTarget(name: "TunerTests", dependencies: ["Anax", "Topology", "Tuner"], swiftSettings: swiftSettings),
+  .testTarget(
+    name: "TunerTests", dependencies: ["Anax", "PageReading", "Report", "Topology", "Tuner"],
+    swiftSettings: swiftSettings),
+  .testTarget(
+    name: "ReportTests", dependencies: ["Anax", "PageReading", "Report"], swiftSettings: swiftSettings),
+  // What tests of pages share.
+  .target(name: "PageReading", path: "Tests/PageReading", swiftSettings: swiftSettings),
   // Runs in virtual machines of several nodes (Scripts/test-numa).
   .executableTarget(
     name: "NodeGuest", dependencies: ["CAnax", "Anax"], path: "Tests/NodeGuest", swiftSettings: swiftSettings),
@@ -94,6 +101,8 @@ let package = Package(
     .library(name: "Anax", targets: ["Anax"]),
     .library(name: "AnaxMalloc", targets: ["AnaxMalloc"]),
     .executable(name: "anax", targets: ["AnaxCommand"]),
+    // For the package's own benchmarks and command; no promise to others.
+    .library(name: "AnaxReportForTools", targets: ["Report"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -106,7 +115,7 @@ let package = Package(
     .executableTarget(
       name: "AnaxCommand",
       dependencies: [
-        "CAnax", "Anax", "Topology", "Tuner", "Machine", "PerCPU", "Heap",
+        "CAnax", "Anax", "Topology", "Report", "Tuner", "Machine", "PerCPU", "Heap",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-// The benchmarks, in pairs of a small program that runs one case in a process of its own, and a runner that lets the
-// subjects take turns and compares them: `workload` and `bench` for malloc, `token-workload` and `token-bench` for
-// locks. A package of its own, so that neither the library nor its tests depend on it.
+// The benchmarks: small programs that run one case in a process of their own (`workload` for malloc, `memory-workload` for pages
+// and zones, `swift-workload` for what services do, `token-workload` for locks), and runners that let the subjects take turns and compare them (`bench` for all,
+// `token-bench` for the goals of locks). A package of its own, so that neither the library nor its tests depend on it.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -12,6 +12,7 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let report = Target.Dependency.product(name: "AnaxReportForTools", package: "swift-anax")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A small process that starts fast: what it has besides its subject is the same for every subject. Loops that differ in
@@ -38,7 +39,9 @@ for (variable, define) in [("ANAX_BENCH_ABSL", "BENCH_ABSL"), ("ANAX_BENCH_NSYNC
 
 let package = Package(
   name: "anax-benchmarks",
-  products: ["workload", "bench", "token-workload", "token-bench"].map { .executable(name: $0, targets: [$0]) },
+  products: ["workload", "memory-workload", "swift-workload", "bench", "token-workload", "token-bench"].map {
+    .executable(name: $0, targets: [$0])
+  },
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.60.0"),
@@ -50,9 +53,12 @@ let package = Package(
     .target(
       name: "Instruments", dependencies: ["CBench"],
       swiftSettings: settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
-    .target(name: "Harness", dependencies: ["CBench"], swiftSettings: settings),
+    .target(name: "Harness", dependencies: ["CBench", report], swiftSettings: settings),
     measured("workload", []),
-    .executableTarget(name: "bench", dependencies: ["CBench", "Harness", argumentParser], swiftSettings: settings),
+    measured("swift-workload", []),
+    measured("memory-workload", [.product(name: "Anax", package: "swift-anax")]),
+    .executableTarget(
+      name: "bench", dependencies: ["CBench", "Harness", report, argumentParser], swiftSettings: settings),
     .target(
       name: "CPeers", cSettings: peerDefines.map { .define($0) }, cxxSettings: peerDefines.map { .define($0) }),
     measured(
@@ -63,7 +69,7 @@ let package = Package(
       ],
       linked: peerLibraries.isEmpty ? [] : [.unsafeFlags(peerLibraries)]),
     .executableTarget(
-      name: "token-bench", dependencies: ["CBench", "Harness", argumentParser], swiftSettings: settings),
+      name: "token-bench", dependencies: ["CBench", "Harness", report, argumentParser], swiftSettings: settings),
   ],
   cxxLanguageStandard: .cxx17
 )

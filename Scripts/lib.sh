@@ -47,6 +47,22 @@ want_packages() {
   fi
 }
 
+# What the benchmark of locks is built with: installs what it may, and tells the linker's flags of each lock that is there, which
+# Benchmarks/Package.swift reads.
+want_locks() {
+  local missing=()
+  if [[ ! -e /usr/include/absl/synchronization/mutex.h ]]; then missing+=(libabsl-dev); fi
+  if [[ ! -e /usr/include/nsync.h ]]; then missing+=(libnsync-dev); fi
+  if [[ ! -e /usr/include/numa.h ]]; then missing+=(libnuma-dev); fi
+  if ! command -v pkg-config >/dev/null; then missing+=(pkg-config); fi
+  want_packages ${missing[@]+"${missing[@]}"}
+  if [[ -e /usr/include/absl/synchronization/mutex.h ]] && pkg-config --exists absl_synchronization; then
+    ANAX_BENCH_ABSL=$(pkg-config --libs absl_synchronization | tr ' ' '\n' | grep '^-[lL]' | paste -sd ' ')
+    export ANAX_BENCH_ABSL
+  fi
+  if [[ -e /usr/include/nsync.h ]]; then export ANAX_BENCH_NSYNC=-lnsync; fi
+}
+
 # clock SECONDS: as 1:05.
 clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
 

@@ -32,8 +32,16 @@ public struct TokenProfile: Sendable, Hashable {
   ///
   /// - Throws: ``TokenProfileError``, whose text names the file and what is wrong with it.
   public init(path: String) throws(TokenProfileError) {
-    let bytes = try ProfileFile.read(path)
-    do throws(ProfileDamage) {
+    let bytes: [UInt8]
+    do throws(RegularFileError) {
+      bytes = try RegularFile.read(path, mebibytes: 4)
+    } catch {
+      switch error {
+      case .unreadable(let reason): throw .unreadable(path: path, reason: reason)
+      case .tooLarge(let mebibytes): throw .damaged(path: path, reason: "it is larger than \(mebibytes) MiB")
+      }
+    }
+    do throws(JSONMismatch) {
       self = try Self.parse(bytes)
     } catch {
       throw .damaged(path: path, reason: error.reason)

@@ -10,7 +10,7 @@ struct Command: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "anax",
     abstract: "Run programs on the Anax allocator, and see what it sees.",
-    subcommands: [ExecCommand.self, TopologyCommand.self, TuneCommand.self, TunablesCommand.self])
+    subcommands: [BenchCommand.self, ExecCommand.self, TopologyCommand.self, TuneCommand.self, TunablesCommand.self])
 }
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {

@@ -6,6 +6,7 @@
 import Anax
 import ArgumentParser
 import Glibc
+import Report
 import Tuner
 
 struct TuneCommand: ParsableCommand {
@@ -111,13 +112,16 @@ struct TuneCommand: ParsableCommand {
 
   func run() throws {
     Interrupt.block()
-    guard mkdir(output, 0o777) == 0 || errno == EEXIST, access(output, W_OK) == 0 else {
-      Complaint.say("\(output): \(String(cString: strerror(errno)))")
+    do throws(OutputError) {
+      try OutputFile.makeFolder(output, parents: false)
+    } catch {
+      Complaint.say("\(error)")
       throw ExitCode(1)
     }
     let progress = ProgressLine()
     var session = TuningSession(
-      try wishes(), command: (["anax"] + CommandLine.arguments.dropFirst()).joined(separator: " "), date: Self.date())
+      try wishes(), command: (["anax"] + CommandLine.arguments.dropFirst()).joined(separator: " "),
+      date: OutputFile.date())
     session.isInterrupted = { Interrupt.isPending }
     session.announce = progress.announce
     session.report = { progress.report($0) }
@@ -140,35 +144,21 @@ struct TuneCommand: ParsableCommand {
     if report.record.isOutOfTime { throw ExitCode(1) }
   }
 
-  /// Beside its place first, then there at once: a program that starts meanwhile reads the old file or the new one whole.
   private func write(_ text: String, _ name: String) throws(ExitCode) -> String {
-    let path = (output.hasSuffix("/") ? output : output + "/") + name
-    let draft = path + ".\(getpid())"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    var done = descriptor >= 0
-    var rest = Array(text.utf8)[...]
-    while done, !rest.isEmpty {
-      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      done = count > 0
-      rest = rest.dropFirst(max(0, count))
-    }
-    if descriptor >= 0 { done = close(descriptor) == 0 && done }
-    guard done, rename(draft, path) == 0 else {
-      Complaint.say("\(path): \(String(cString: strerror(errno)))")
-      unlink(draft)
+    do throws(OutputError) {
+      return try OutputFile.write(text, name, in: output)
+    } catch {
+      Complaint.say("\(error)")
       throw ExitCode(1)
     }
-    return path
   }
+}
 
-  private static func date() -> String {
-    var now = time(nil)
-    var parts = tm()
-    gmtime_r(&now, &parts)
-    var bytes = [CChar](repeating: 0, count: 64)
-    let count = strftime(&bytes, bytes.count, "%Y-%m-%d %H:%M UTC", &parts)
-    return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+extension ProgressLine {
+  func report(_ progress: Progress, at now: Double = ProgressLine.seconds) {
+    report(
+      "\(progress.stage.rawValue), round \(progress.round) of \(progress.rounds)", done: progress.done,
+      left: progress.left, at: now)
   }
 }
 

@@ -2,6 +2,7 @@
 //
 // What is compared: ways to wait for a contended token, as values of the tunables. Value types; any thread.
 
+import Report
 import Anax
 import Machine
 

@@ -4,6 +4,8 @@
 // A candidate is chosen only if, on runs that had no part in selecting it, its paired gain is above zero at 95% and worth
 // having, no guard rail refuses it, and it holds on what it was not tuned on. Else the default is kept, with the reason.
 
+import Report
+
 package enum Outcome: Hashable, Sendable {
   case chosen(Int)
   case keepDefault(reason: String)

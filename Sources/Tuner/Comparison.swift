@@ -3,6 +3,8 @@
 // One candidate beside the default: paired ratios of cells of the same round and workload, and what the guard rails say.
 // Value types.
 
+import Report
+
 /// What a gain may not cost.
 package struct GuardRails: Hashable, Sendable {
   /// How far processor time per operation may rise; 0.1 is 10%.

@@ -5,6 +5,7 @@
 
 import Anax
 import Machine
+import Report
 
 package struct Page {
   package let report: TuningReport
@@ -15,35 +16,12 @@ package struct Page {
 
   package var html: String {
     let body = [
-      verdict, section("Evidence", evidence), section("Machine", machine), section("Computed from the waits", computed),
-      section("Workloads", workloads), section("How this was measured", method), section("Every reading", readings),
-    ].joined(separator: "\n")
-    return """
-      <!DOCTYPE html>
-      <html xmlns="http://www.w3.org/1999/xhtml" lang="en">
-      <head>
-      <meta charset="utf-8"/>
-      <meta name="viewport" content="width=device-width, initial-scale=1"/>
-      <meta name="color-scheme" content="light dark"/>
-      <title>Token tuning: \(Markup.escaped(report.verdict))</title>
-      <style>\(PageStyle.text)</style>
-      </head>
-      <body>
-      <main>
-      \(body)
-      </main>
-      </body>
-      </html>
-
-      """
-  }
-
-  private func section(_ title: String, _ content: String) -> String {
-    content.isEmpty ? "" : Markup.element("section", [:], Markup.text("h2", [:], title) + "\n" + content)
-  }
-
-  private func paragraph(_ text: String, _ name: String = "") -> String {
-    name.isEmpty ? Markup.text("p", [:], text) : Markup.text("p", ["class": name], text)
+      verdict, Markup.section("Evidence", evidence), Markup.section("Machine", machine),
+      Markup.section("Computed from the waits", computed),
+      Markup.section("Workloads", workloads), Markup.section("How this was measured", method),
+      Markup.section("Every reading", readings),
+    ]
+    return Markup.page(title: "Token tuning: \(report.verdict)", body)
   }
 
   // MARK: The verdict
@@ -56,10 +34,10 @@ package struct Page {
       case .unfinished: "unfinished"
       }
     var parts = [
-      paragraph("Token tuning · \(report.date)", "eyebrow"), Markup.text("h1", [:], report.verdict),
-      paragraph(report.reason),
+      Markup.paragraph("Token tuning · \(report.date)", "eyebrow"), Markup.text("h1", [:], report.verdict),
+      Markup.paragraph(report.reason),
     ]
-    if let warning = report.warning { parts.append(paragraph(warning, "warning")) }
+    if let warning = report.warning { parts.append(Markup.paragraph(warning, "warning")) }
     if case .chosen(let index) = record.outcome {
       let variables = plan.candidates[index].values.compactMap { Tunables.entry("\($0.tunable.row.name)")?.variable }
       parts.append(
@@ -71,14 +49,12 @@ package struct Page {
           """))
     }
     parts.append(
-      Markup.element(
-        "dl", [:],
-        [
-          ("Processor", report.machine.processor),
-          ("CPUs", "\(report.machine.cpus)" + (report.machine.hypervisor.map { ", on \($0)" } ?? ", bare metal")),
-          ("One pause", Text.duration(report.costs.pause.middle)),
-          ("Cells", "\(record.samples.count) in \(Text.clock(record.duration))"),
-        ].map { Markup.element("div", [:], Markup.text("dt", [:], $0.0) + Markup.text("dd", [:], $0.1)) }.joined()))
+      Markup.definitions([
+        ("Processor", report.machine.processor),
+        ("CPUs", "\(report.machine.cpus)" + (report.machine.hypervisor.map { ", on \($0)" } ?? ", bare metal")),
+        ("One pause", Text.duration(report.costs.pause.middle)),
+        ("Cells", "\(record.samples.count) in \(Text.clock(record.duration))"),
+      ]))
     return Markup.element("header", ["class": kind], parts.joined(separator: "\n"))
   }
 
@@ -89,10 +65,10 @@ package struct Page {
     if let winner = record.winner { parts.append(plot(winner)) }
     let rows = report.finalists.map { row("\(plan.candidates[$0.candidate].name)", $0) }
     if rows.isEmpty {
-      parts.append(paragraph("No candidate has come to the finals."))
+      parts.append(Markup.paragraph("No candidate has come to the finals."))
     } else {
       parts.append(
-        paragraph(
+        Markup.paragraph(
           "The finals, relative to the default of \(plan.candidates[0].name): geometric means over the workloads, with the "
             + "95% interval of the throughput."))
       parts.append(
@@ -106,7 +82,7 @@ package struct Page {
         finalist.violations(record.rails, plan.workloads).map { "\(plan.candidates[finalist.candidate].name): \($0)" }
       }
       if !broken.isEmpty {
-        parts.append(paragraph("Guard rails broken in the finals:"))
+        parts.append(Markup.paragraph("Guard rails broken in the finals:"))
         parts.append(Markup.element("ul", [:], broken.map { Markup.text("li", [:], $0) }.joined()))
       }
     }
@@ -153,7 +129,7 @@ package struct Page {
 
   private var computed: String {
     guard !report.optima.isEmpty else { return "" }
-    return paragraph(
+    return Markup.paragraph(
       """
       How long to wait before blocking if only the waiter's own time counted: the s that makes E[min(wait, s)] + (1 − F(s)) · C \
       least, with F the waits as measured under long spinning and C the cost of a block. It does not see what a waiter takes \
@@ -175,11 +151,11 @@ package struct Page {
   private var workloads: String {
     let figures = plan.workloads.indices.map { ($0, report.summaries(of: $0)) }.filter { !$0.1.isEmpty }
     guard !figures.isEmpty else { return "" }
-    return paragraph(
+    return Markup.paragraph(
       """
       Each cell is a pair of tunables. The dashed one is the default, with its median; the other numbers are that median times \
       the ratio to the default in the same rounds, which the color tells too. The chosen pair has a solid frame.
-      """) + legend
+      """) + HeatMap.legend(better: "better", worse: "worse", same: "same")
       + figures.map { workload, summaries in
         Markup.element(
           "article", [:],
@@ -188,31 +164,25 @@ package struct Page {
       }.joined(separator: "\n")
   }
 
-  private var legend: String {
-    let steps = ["worse4", "worse3", "worse2", "worse1", "neutral", "better1", "better2", "better3", "better4"]
-    let texts = ["60%", "25%", "10%", "3% worse", "same", "3% better", "10%", "25%", "60%"]
-    return Markup.element(
-      "p", ["class": "legend"],
-      zip(steps, texts).map { Markup.text("span", ["class": $0], $1) }.joined())
-  }
-
   private func maps(_ workload: Int, _ summaries: [TuningReport.Summary]) -> String {
     let standard = summaries.first { $0.candidate == 0 }
     func map(
       _ title: String, _ text: (TuningReport.Summary) -> String?, _ better: (TuningReport.Summary) -> Double?
     ) -> String {
-      let cells = summaries.compactMap { summary -> HeatMap.Cell? in
+      let cells = summaries.compactMap { summary -> HeatMap.Entry? in
         guard let value = text(summary.scaled(to: standard)) else { return nil }
         let candidate = plan.candidates[summary.candidate]
         let ratio = better(summary)
-        return HeatMap.Cell(
-          candidate: candidate, text: value, better: ratio,
-          title: "\(candidate.name): \(value)"
-            + (ratio.map { ", \(Text.number($0)) times as good as the default" } ?? "")
-            + ", \(summary.runs) runs" + (summary.dirty > 0 ? ", \(summary.dirty) of them dirty" : ""),
-          isDefault: summary.candidate == 0, isChosen: record.outcome == .chosen(summary.candidate))
+        return HeatMap.Entry(
+          candidate: candidate,
+          cell: HeatMap.Cell(
+            text: value, better: ratio,
+            title: "\(candidate.name): \(value)"
+              + (ratio.map { ", \(Text.number($0)) times as good as the default" } ?? "")
+              + ", \(summary.runs) runs" + (summary.dirty > 0 ? ", \(summary.dirty) of them dirty" : ""),
+            isDefault: summary.candidate == 0, isChosen: record.outcome == .chosen(summary.candidate)))
       }
-      return cells.isEmpty ? "" : HeatMap(title: title, cells: cells).svg
+      return cells.isEmpty ? "" : HeatMap(title: title, entries: cells).svg
     }
     func inverse(_ ratio: Double?) -> Double? { ratio.map { 1 / max($0, 1e-9) } }
     if case .program = plan.workloads[workload] {
@@ -238,9 +208,9 @@ package struct Page {
       ]
     }
     let rails = record.rails
-    return paragraph("Cells: \(report.measureText). Seed \(plan.seed). Made by: \(report.command)")
+    return Markup.paragraph("Cells: \(report.measureText). Seed \(plan.seed). Made by: \(report.command)")
       + Markup.table(["Stage", "Candidates at most", "Workloads", "Rounds", "A cell"], stages)
-      + paragraph(
+      + Markup.paragraph(
         """
         In a round every workload comes once, in random order, and on it every candidate still in the race, in random order. \
         Ratios are of cells of the same round. A cell is dirty when the hypervisor took, or others used, so much processor \
@@ -271,7 +241,6 @@ package struct Page {
         "Longest",
         "Fairness", "Voluntary switches", "Involuntary", "Steal ms", "Foreign ms", "Dirty", "Redone",
       ], rows, classes: record.samples.map { $0.reading.isDirty ? "dirty" : "" })
-    return Markup.element(
-      "details", [:], Markup.text("summary", [:], "\(record.samples.count) readings") + table)
+    return Markup.details("\(record.samples.count) readings", table)
   }
 }

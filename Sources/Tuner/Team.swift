@@ -3,6 +3,7 @@
 // Threads that start together: each runs the body with its index, once all are there. Signals that end the program are
 // blocked in them, so that they reach the main thread.
 
+import Report
 import CAnax
 import Glibc
 import Machine

@@ -2,6 +2,7 @@
 //
 // The report as JSON: whole, with every reading, for `--format json`; and the part of it that a profile carries as evidence.
 
+import Report
 import Anax
 import Machine
 

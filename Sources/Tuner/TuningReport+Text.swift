@@ -2,6 +2,7 @@
 //
 // The report as lines for a terminal.
 
+import Report
 import Anax
 
 extension TuningReport {

@@ -3,6 +3,7 @@
 // What a tuning found, with all that its texts need: the command's lines, the page, the profile and the JSON are made from
 // this and nothing else. A value type.
 
+import Report
 import Anax
 import Machine
 

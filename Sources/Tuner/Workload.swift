@@ -2,6 +2,8 @@
 //
 // What the candidates are compared on: threads that contend for one token, or a program of the user's. Value types.
 
+import Report
+
 package enum Workload: Hashable, Sendable {
   case contention(Contention)
   /// A program and its arguments: one operation is one run of it.

@@ -47,7 +47,7 @@ import Topology
   @Test func everyTruncationIsDamaged() throws {
     let text = Array(Self.profile().text().utf8)
     for count in 0..<text.count - 2 {
-      #expect(throws: ProfileDamage.self) { try TokenProfile.parse(Array(text[..<count])) }
+      #expect(throws: JSONMismatch.self) { try TokenProfile.parse(Array(text[..<count])) }
     }
     #expect(try TokenProfile.parse(text) == Self.profile())
     #expect(try reason("{\n  \"format\": \"anax") == "line 2, column 18: ends where '\"' is wanted")

@@ -6,6 +6,7 @@ import Foundation
 import Testing
 
 @testable import AnaxCommand
+@testable import Report
 @testable import Tuner
 
 @Suite struct TuneCommandTests {
@@ -66,28 +67,10 @@ import Testing
         """)
   }
 
-  /// The command itself, beside the tests' program.
   private func tune(_ arguments: [String], interruptAfter seconds: Double? = nil) throws -> (
     code: Int32, output: String, errors: String
   ) {
-    let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-    let process = Process()
-    // The tests' program is in the build folder itself, or in a bundle there.
-    process.executableURL = [folder, folder.deletingLastPathComponent()].map { $0.appendingPathComponent("anax") }
-      .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-    process.arguments = ["tune"] + arguments
-    let output = Pipe()
-    let errors = Pipe()
-    (process.standardOutput, process.standardError) = (output, errors)
-    try process.run()
-    if let seconds {
-      Thread.sleep(forTimeInterval: seconds)
-      process.interrupt()
-    }
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    let words = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: text, as: UTF8.self), String(decoding: words, as: UTF8.self))
+    try CommandUnderTest.run(["tune"] + arguments, interruptAfter: seconds)
   }
 
   @Test func interruptLeavesPageAndProfile() throws {

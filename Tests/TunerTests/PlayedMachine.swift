@@ -3,6 +3,7 @@
 // A machine that tests play: what each candidate gives on each workload is told, and noise is added. Time is counted, not taken.
 import Anax
 
+@testable import Report
 @testable import Tuner
 
 final class PlayedMachine {

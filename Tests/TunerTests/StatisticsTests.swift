@@ -3,6 +3,7 @@
 // The arithmetic of the tuner: intervals, fairness, histograms, the computed optimum, and numbers as text.
 import Testing
 
+@testable import Report
 @testable import Tuner
 
 @Suite struct StatisticsTests {

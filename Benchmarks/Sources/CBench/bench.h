@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 extern size_t malloc_usable_size(void *block);
+extern void *numa_alloc_local(size_t size);
+extern void numa_free(void *start, size_t size);
 extern int posix_memalign(void **block, size_t alignment, size_t size);
 
 static inline void *_Nullable bench_opaque(void *_Nullable block) {
@@ -64,6 +66,10 @@ static inline size_t bench_usable(void *_Nonnull block) {
   __asm__ volatile("" : "+r"(size));
   return size;
 }
+
+/// Only for programs that link libnuma.
+static inline void *_Nullable bench_numa_alloc(size_t size) { return numa_alloc_local(size); }
+static inline void bench_numa_free(void *_Nonnull start, size_t size) { numa_free(start, size); }
 
 static inline uint64_t bench_load(const uint64_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline void bench_store(uint64_t *_Nonnull word, uint64_t value) {

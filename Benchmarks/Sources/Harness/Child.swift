@@ -23,7 +23,7 @@ package struct Child {
     package var wall: Double
   }
 
-  private let process: pid_t
+  package let process: pid_t
   private let outputs: [CInt]
   private let started: UInt64
 

@@ -5,31 +5,37 @@
 import ArgumentParser
 import Glibc
 import Harness
+import Report
 
 @main
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Compares a malloc with its peers, interleaved, row by row.",
+    abstract: "Compares Anax with what one would use instead, interleaved, row by row.",
     discussion: """
-      Subjects are glibc as it is, the peers found on the machine (mimalloc, jemalloc, tcmalloc), and the candidate, all \
-      by LD_PRELOAD. Ctrl-C ends the measurement and prints what was measured.
+      malloc beside glibc as it is and the peers found on the machine (mimalloc, jemalloc, tcmalloc, tbbmalloc), all by \
+      LD_PRELOAD; pages, zones and tokens beside their own peers; real programs. Writes results.json and the page \
+      index.html. Ctrl-C ends the measurement and keeps what was measured.
       """)
 
-  @Flag(help: "Five short rounds; at most about five minutes on two processors.")
+  @Flag(help: "Five short rounds of what is quick; at most about five minutes on two processors.")
   var quick = false
 
-  @Flag(help: "Twenty-five long rounds and the rows that take long.")
+  @Flag(help: "Twenty-five long rounds, and the rows that take long.")
   var full = false
 
   @Option(help: "Rounds, 1 to 1000 (default: 5 with --quick, 25 with --full, else 9).")
   var rounds: Int?
 
-  @Option(help: "Only the rows whose title, section or case contains one of these, separated by commas.")
+  @Option(
+    help: ArgumentHelp(
+      """
+      Only these, separated by commas: a GROUP, GROUP/CASE, or part of a title, section or case. --list shows them.
+      """, valueName: "group/case"))
   var only: String?
 
-  @Option(help: "Thread counts of the threaded rows, separated by commas, each 1 to 256.")
-  var threads = "1,2,4,16"
+  @Option(help: "Thread counts of the threaded rows and curves, separated by commas, each 1 to 256.")
+  var threads: String?
 
   @Option(help: "One more peer, NAME=PATH of a library to preload; may be repeated.")
   var peer: [String] = []
@@ -40,14 +46,14 @@ struct Bench: ParsableCommand {
   @Option(help: "NAME=VALUE, a variable of the environment for the candidate; may be repeated.")
   var env: [String] = []
 
-  @Option(help: "Only these subjects, separated by commas (the candidate is always one).")
+  @Option(help: "Only these subjects, separated by commas (the candidates always stay).")
   var subjects: String?
 
   @Option(help: "Start of the random numbers.")
   var seed: UInt64 = 1
 
-  @Option(help: "Write all samples to this file as JSON.")
-  var json: String?
+  @Option(help: ArgumentHelp("Where results.json and index.html go.", valueName: "folder"))
+  var output = ".build/report"
 
   @Flag(help: "Show the lowest and highest round beside each median, however wide the table gets.")
   var spread = false
@@ -63,142 +69,132 @@ struct Bench: ParsableCommand {
     for entry in env where !entry.contains("=") { throw ValidationError("--env \(entry): must be NAME=VALUE") }
   }
 
-  private func threadCounts() throws -> [Int] {
-    try threads.split(separator: ",").map { part in
-      guard let count = Int(part), (1...256).contains(count) else {
-        throw ValidationError("--threads \(threads): '\(part)' must be from 1 to 256")
+  private func threadCounts() throws -> [Int]? {
+    try threads.map { text in
+      try text.split(separator: ",").map { part in
+        guard let count = Int(part), (1...256).contains(count) else {
+          throw ValidationError("--threads \(text): '\(part)' must be from 1 to 256")
+        }
+        return count
       }
-      return count
     }
   }
 
   func run() throws {
-    let (subjects, candidate, missing) = try chosenSubjects()
     let rows = try chosenRows()
-    for package in missing {
-      print("not measured: the peer of Debian's package \(package), which is not installed")
+    let programs: Programs
+    do throws(Problem) {
+      programs = try Programs(tokens: rows.contains { $0.cell.group == "tokens" })
+    } catch {
+      throw ValidationError(error.description)
     }
+    let (subjects, missing) = try Subjects(self).chosen(programs)
+    var notes = missing.map { "not measured: \($0)" }
     if list {
-      for subject in subjects { print("subject  \(subject.name)  \(subject.path ?? "the C library's own")") }
-      for row in rows { print("row  \(row.section): \(row.title)  [\(row.cell.name), \(row.metric)]") }
+      for note in notes { print(note) }
+      for subject in subjects { print("subject  \(pad(subject.name, 11))\(subject.about)") }
+      for row in rows { print("row  \(row.cell.group)/\(row.cell.name): \(row.title)  [\(row.metric)]") }
       return
     }
-    print(Machine.line())
-    if candidate == nil { print("no candidate: .build/lib/libanax.so is not there, and no --candidate was given") }
+    do throws(OutputError) {
+      // Before the measurement, so that it is not lost for want of a place.
+      try OutputFile.makeFolder(output)
+    } catch {
+      throw ValidationError("--output \(error)")
+    }
+    print(MachineDescription.current().summary)
     var cells: [Cell] = []
     for row in rows where !cells.contains(row.cell) { cells.append(row.cell) }
     Child.blockInterrupt()
-    var session = Session(
-      subjects: subjects, candidate: candidate, cells: cells, plan: plan(), workload: try workloadPath())
+    var session = Session(subjects: subjects, cells: cells, plan: plan(), programs: programs)
     session.run()
-    try report(session.samples, rows, cells, candidate, interrupted: session.interrupted)
+    notes += session.notes
+    for note in notes { print(note) }
+    show(session.samples, rows, cells)
+    let counts = session.samples.rounds.values.map(\.count)
+    print(
+      "\(counts.max() ?? 0) rounds\(session.interrupted ? ", interrupted" : ""), seed \(seed), "
+        + "\(Int(session.elapsed)) s.")
+    notes.append("\(counts.max() ?? 0) rounds of \(plan().rounds), cases that sleep \(plan().sleepingRounds)")
+    try write(session, rows, programs, notes)
     if session.interrupted { throw ExitCode(130) }
   }
 
   private func plan() -> Session.Plan {
     Session.Plan(
-      rounds: rounds ?? (quick ? 5 : full ? 25 : 9), sleepingRounds: full ? 3 : 1, scale: quick ? 1 : full ? 3 : 2,
-      seed: seed, limit: quick ? 270 : .infinity)
+      rounds: rounds ?? (quick ? 5 : full ? 25 : 9), sleepingRounds: full ? 3 : 1, scale: quick ? 0.5 : full ? 3 : 2,
+      seconds: quick ? 0.05 : full ? 0.3 : 0.1, seed: seed, limit: quick ? 260 : .infinity)
   }
 
-  private func report(
-    _ samples: BenchSamples, _ rows: [Row], _ cells: [Cell], _ candidate: Int?, interrupted: Bool
-  ) throws {
-    let judgements = rows.filter { samples.rounds[$0.cell] != nil }
-      .map { Judgement($0, samples, candidate: candidate) }
-    var summaries: [Summary?] = [
-      .times("time / best", judgements, bound: nil, candidate: candidate)
-    ]
+  private func write(_ session: Session, _ rows: [Row], _ programs: Programs, _ notes: [String]) throws {
+    let results = BenchmarkResults(
+      session.samples, rows,
+      (CommandLine.arguments.dropFirst().reduce("bench") { "\($0) \($1)" }, programs.commit, seed, session.elapsed),
+      interrupted: session.interrupted, notes: notes)
+    do throws(OutputError) {
+      for path in try results.write(to: output) { print("written: \(path)") }
+    } catch {
+      Console.error("bench: \(error)\n")
+      throw ExitCode(1)
+    }
+  }
+
+  /// A table for each family of subjects, then how many goals are met.
+  private func show(_ samples: BenchSamples, _ rows: [Row], _ cells: [Cell]) {
+    var judged: [Judgement] = []
+    var summaries: [Summary] = []
+    for family in Family.allCases {
+      // The candidate without its colors has a column where it is compared only.
+      let mine = { (row: Row) in row.cell.family == family && !row.isAside && samples.rounds[row.cell] != nil }
+      let candidate = samples.subjects.firstIndex { $0.isCandidate && $0.families.contains(family) }
+      let judgements = rows.filter(mine).map { Judgement($0, samples, candidate: candidate) }
+      guard !judgements.isEmpty else { continue }
+      let means = family == .allocators ? allocatorSummaries(samples, judgements, cells, candidate) : []
+      let columns = samples.subjects.indices.filter { samples.subjects[$0].families.contains(family) }
+      print(Table.fitting(samples.subjects, columns, candidate, spread: spread).render(judgements, means))
+      judged += judgements
+      summaries += means
+    }
+    guard !judged.isEmpty else { return }
+    print(Table.tally(judged, summaries) + Table.legend(judged))
+  }
+
+  private func allocatorSummaries(
+    _ samples: BenchSamples, _ judgements: [Judgement], _ cells: [Cell], _ candidate: Int?
+  ) -> [Summary] {
+    var summaries: [Summary?] = [.times("time / best", judgements, bound: nil, candidate: candidate)]
     for (section, bound) in Goals.sections {
       let part = judgements.filter { $0.row.section == section }
       summaries.append(.times("time / best, \(section)", part, bound: bound, candidate: candidate))
     }
-    let measured = cells.filter { samples.rounds[$0] != nil }
+    let measured = cells.filter { samples.rounds[$0] != nil && $0.family == .allocators }
     summaries.append(.peakMemory(measured, samples, bound: Goals.peakMemory, candidate: candidate))
-    let present = summaries.compactMap { $0 }
-    var table = Table(subjects: samples.subjects, candidate: candidate, spread: true)
-    if !spread, let width = Console.width(), table.width() > width {
-      table = Table(subjects: samples.subjects, candidate: candidate, spread: false)
-    }
-    print(table.render(judgements, present))
-    let counts = samples.rounds.values.map(\.count)
-    print("\(counts.max() ?? 0) rounds\(interrupted ? ", interrupted" : ""), seed \(seed).")
-    if let json {
-      try JSONFile.write(
-        Export(samples, judgements, present, candidate: candidate), to: json, option: "--json")
-    }
+    return summaries.compactMap { $0 }
   }
 
   // MARK: - What is measured
 
   private func chosenRows() throws -> [Row] {
+    let counts = try threadCounts()
     let patterns = only?.lowercased().split(separator: ",").map(String.init)
-    let rows = Suite.rows(threads: try threadCounts()).filter { row in
-      if let patterns {
-        let names = [row.title, row.section, row.cell.name].map { $0.lowercased() }
-        return patterns.contains { pattern in names.contains { $0.contains(pattern) } }
-      }
-      return !row.fullOnly || !quick
+    let rows = Suite.rows(threads: counts ?? [1, 2, 4, 16], curve: counts ?? Suite.curveThreads).filter { row in
+      guard let patterns else { return full || (quick ? Suite.isQuick(row) : !row.fullOnly) }
+      return patterns.contains { row.matches($0) }
     }
-    if rows.isEmpty { throw ValidationError("--only \(only ?? ""): no row's title, section or case contains that") }
+    if rows.isEmpty { throw ValidationError("--only \(only ?? ""): no row's group, title, section or case is that") }
     return rows
   }
+}
 
-  private func chosenSubjects() throws -> (subjects: [Subject], candidate: Int?, missing: [String]) {
-    let installed = Subject.installed()
-    var subjects = [Subject.glibc] + installed.found + (try peer.map(subject))
-    var judged: String?
-    if let candidate {
-      if candidate.contains("=") { subjects.append(try subject(candidate)) }
-      judged = String(candidate.prefix { $0 != "=" })
-    } else if let path = Bench.builtLibrary() {
-      subjects.append(Subject(name: "anax", path: path))
-      judged = "anax"
+extension Row {
+  /// A group, a group and a part of a case or title behind a slash, or a part of title, section or case.
+  func matches(_ pattern: String) -> Bool {
+    let names = [title, section, cell.name].map { $0.lowercased() }
+    if Cell.allGroups.contains(pattern) { return cell.group == pattern }
+    if let slash = pattern.firstIndex(of: "/"), Cell.allGroups.contains(String(pattern[..<slash])) {
+      let rest = pattern[pattern.index(after: slash)...]
+      return cell.group == pattern[..<slash] && names.contains { $0.contains(rest) }
     }
-    if let wanted = self.subjects?.split(separator: ",").map(String.init) {
-      for name in wanted where !subjects.contains(where: { $0.name == name }) {
-        throw ValidationError("--subjects \(name): there is no such subject; --list shows them")
-      }
-      subjects = subjects.filter { wanted.contains($0.name) || $0.name == judged }
-    }
-    var names = Set<String>()
-    for subject in subjects where !names.insert(subject.name).inserted {
-      throw ValidationError("two subjects are named '\(subject.name)'")
-    }
-    guard let judged else { return (subjects, nil, installed.missing) }
-    guard let index = subjects.firstIndex(where: { $0.name == judged }) else {
-      throw ValidationError("--candidate \(judged): there is no such subject; give NAME=PATH")
-    }
-    subjects[index].environment = env
-    return (subjects, index, installed.missing)
-  }
-
-  private func subject(_ entry: String) throws -> Subject {
-    let name = String(entry.prefix { $0 != "=" })
-    let path = String(entry.dropFirst(name.count + 1))
-    guard !name.isEmpty, let full = realpath(path, nil) else {
-      throw ValidationError("\(entry): '\(path)' is not there")
-    }
-    defer { free(full) }
-    return Subject(name: name, path: String(cString: full))
-  }
-
-  /// The library as the repository builds it, seen from the current folder or from the nested package.
-  private static func builtLibrary() -> String? {
-    for path in [".build/lib/libanax.so", "../.build/lib/libanax.so"] {
-      guard let full = realpath(path, nil) else { continue }
-      defer { free(full) }
-      return String(cString: full)
-    }
-    return nil
-  }
-
-  /// `workload`, which is built beside this program.
-  private func workloadPath() throws -> String {
-    do {
-      return try Child.sibling("workload")
-    } catch {
-      throw ValidationError(error.description)
-    }
+    return names.contains { $0.contains(pattern) }
   }
 }

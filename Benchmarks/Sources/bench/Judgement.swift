@@ -4,6 +4,7 @@
 // row's goal is met. Ratios are paired: both sides of a ratio come from the same round.
 
 import Harness
+import Report
 
 struct Judgement: Sendable {
   let row: Row
@@ -27,29 +28,24 @@ struct Judgement: Sendable {
       values[$0] == nil ? samples.failure(row.cell, $0) ?? "not measured" : nil
     }
     disturbed = samples.disturbed(row.cell)
-    best = Judgement.best(values, candidate)
+    let present = values.indices.filter { values[$0] != nil }
+    best = Peers.best(
+      present.map { values[$0]! },
+      isPeer: present.map { $0 != candidate && !samples.subjects[$0].isCandidate && !samples.subjects[$0].isVariant },
+      isLowerBetter: true
+    ).map { present[$0] }
     let best = best
     ratios = values.map { list in
-      guard let list, let best, let reference = values[best], reference.allSatisfy({ $0 > 0 }) else { return nil }
-      return zip(list, reference).map { $0 / $1 }
+      guard let list, let best, let reference = values[best] else { return nil }
+      return Peers.ratios(list, to: reference)
     }
     verdict = Judgement.verdict(row.goal, values, ratios, candidate, samples.subjects)
   }
 
-  private static func best(_ values: [[Double]?], _ candidate: Int?) -> Int? {
-    let present = values.indices.filter { values[$0] != nil }
-    guard let rounds = present.first.flatMap({ values[$0]?.count }) else { return nil }
-    let means = (0..<rounds).map { round in Statistics.geometricMean(present.map { values[$0]![round] }) }
-    return present.filter { $0 != candidate }.min { left, right in
-      let middle = { (subject: Int) in Statistics.median((0..<rounds).map { values[subject]![$0] / means[$0] }) }
-      return middle(left) < middle(right)
-    }
-  }
-
   /// The candidate's ratio to the best peer with its 95% interval.
-  func ratio(_ subject: Int?) -> (middle: Double, interval: ClosedRange<Double>)? {
+  func ratio(_ subject: Int?) -> Interval? {
     guard let subject, let list = ratios[subject] else { return nil }
-    return (Statistics.median(list), Statistics.interval(list))
+    return Statistics.interval(ofRatios: list)
   }
 
   private static func verdict(
@@ -64,13 +60,13 @@ struct Judgement: Sendable {
     }
     switch goal {
     case .none: return .open
-    case .ratio(let bound): return ratios[candidate].map { Verdict.judge($0, atMost: bound) } ?? .open
+    case .ratio(let bound): return ratios[candidate].map { Verdict.judge(ratios: $0, atMost: bound) } ?? .open
     case .absolute(let bound): return Verdict.judge(own, atMost: bound)
     case .absoluteOrRatio(let value, let bound):
       return better(
-        Verdict.judge(own, atMost: value), ratios[candidate].map { Verdict.judge($0, atMost: bound) } ?? .open)
+        Verdict.judge(own, atMost: value), ratios[candidate].map { Verdict.judge(ratios: $0, atMost: bound) } ?? .open)
     case .absoluteOrRatioTo(let value, let name, let bound):
-      let ratio = against(name).map { Verdict.judge(zip(own, $0).map { $0 / $1 }, atMost: bound) }
+      let ratio = against(name).map { Verdict.judge(ratios: zip(own, $0).map { $0 / $1 }, atMost: bound) }
       return better(Verdict.judge(own, atMost: value), ratio ?? .open)
     case .overGlibc(let value):
       return against("glibc").map { Verdict.judge(zip(own, $0).map { $0 - $1 }, atMost: value) } ?? .open
@@ -89,7 +85,7 @@ struct Summary: Sendable {
   /// Of each subject: the geometric mean over the rows, of the rounds' medians; nil where it failed in one of them.
   let means: [Double?]
   /// Of the candidate: the interval of the rounds' geometric means, and what is asked of it.
-  let interval: ClosedRange<Double>?
+  let interval: Interval?
   let bound: Double?
   let verdict: Verdict
   let rows: Int
@@ -128,7 +124,7 @@ struct Summary: Sendable {
       Statistics.geometricMean(usable.map { $0[candidate]![round] })
     }
     return Summary(
-      name: name, means: means, interval: Statistics.interval(perRound), bound: bound,
-      verdict: bound.map { Verdict.judge(perRound, atMost: $0) } ?? .open, rows: usable.count)
+      name: name, means: means, interval: Statistics.interval(ofRatios: perRound), bound: bound,
+      verdict: bound.map { Verdict.judge(ratios: perRound, atMost: $0) } ?? .open, rows: usable.count)
   }
 }

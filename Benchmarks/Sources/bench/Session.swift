@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The order of things: rounds over all cells, in each cell the subjects one after another, first another one each time;
-// a run that foreign load disturbed is taken again, at most twice. Cells that sleep run on all subjects at once.
+// The order of things: rounds over all cells, in each cell its subjects one after another, first another one each time; a run
+// that foreign load disturbed is taken again, at most twice. Cells that sleep run on all subjects at once.
 
+import Glibc
 import Harness
+import Report
 
 struct Session {
   struct Plan {
@@ -11,55 +13,96 @@ struct Session {
     /// Rounds of the cells that sleep.
     var sleepingRounds = 1
     var scale: Double
+    /// Of a run on locks.
+    var seconds: Double
     var seed: UInt64
-    /// Seconds after which no new round begins and nothing is taken again.
+    /// Seconds that the whole may take: no round begins that would not end before, and nothing is taken again.
     var limit: Double
   }
 
   let subjects: [Subject]
-  /// The subject that a cell's own variables are for.
-  let candidate: Int?
   let cells: [Cell]
   let plan: Plan
-  let workload: String
+  let programs: Programs
 
   private(set) var samples: BenchSamples
+  /// What could not be measured, and why.
+  private(set) var notes: [String] = []
   private var takes: Takes
+  private let progress = ProgressLine()
+  private let quota: QuotaGroup?
   /// Why a subject cannot be measured at all.
   private var unusable: [String?]
+  /// Runs done of how many.
+  private var done = 0
+  private var total = 0
 
-  init(subjects: [Subject], candidate: Int?, cells: [Cell], plan: Plan, workload: String) {
-    (self.subjects, self.candidate, self.cells, self.plan) = (subjects, candidate, cells, plan)
-    self.workload = workload
+  init(subjects: [Subject], cells: [Cell], plan: Plan, programs: Programs) {
+    (self.subjects, self.plan, self.programs) = (subjects, plan, programs)
     samples = Samples(subjects: subjects)
     takes = Takes(limit: plan.limit)
     unusable = subjects.map { _ in nil }
+    var group: QuotaGroup?
+    if cells.contains(where: { $0.condition == .quota }) {
+      do throws(Problem) {
+        group = try QuotaGroup()
+      } catch {
+        notes.append("not measured: what is under a CPU quota (\(error))")
+      }
+    }
+    quota = group
+    self.cells = cells.filter { $0.condition != .quota || group != nil }
   }
 
   var interrupted: Bool { takes.interrupted }
+  var elapsed: Double { takes.elapsed }
 
   mutating func run() {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
+    total = plan.rounds * awake.count
     checkSubjects()
     for _ in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
-      Console.progress("\(sleeping.count) sleeping cells at once")
+      progress.announce("\(sleeping.count) cases that sleep, at once")
       runSleeping(sleeping)
     }
+    let started = elapsed
+    var longest = 0.0
     for round in 0..<plan.rounds where !interrupted {
-      if round > 0, takes.elapsed > plan.limit { break }
+      let begun = elapsed
+      if round > 0, begun + longest > plan.limit { break }
       for (index, cell) in awake.enumerated() where !interrupted {
-        Console.progress("round \(round + 1) of \(plan.rounds), \(index + 1) of \(awake.count): \(cell.name)")
-        runCell(cell, round: round, first: (round + index) % subjects.count)
+        report(round, cell, since: started)
+        runCell(cell, round: round, turn: round + index)
+        done += 1
       }
+      longest = max(longest, elapsed - begun)
     }
-    Console.progress("")
+    quota?.remove()
+    progress.end()
+  }
+
+  private func report(_ round: Int, _ cell: Cell, since started: Double) {
+    let share = Double(done) / Double(max(total, 1))
+    let left = done == 0 ? nil : min((elapsed - started) * (1 / share - 1), max(plan.limit - elapsed, 0))
+    progress.report(
+      "round \(round + 1) of \(plan.rounds)", detail: "\(cell.group)/\(cell.name)", done: share, left: left)
+  }
+
+  /// Subjects that a cell compares.
+  private func members(_ cell: Cell) -> [Int] {
+    subjects.indices.filter { index in
+      guard subjects[index].families.contains(cell.family) else { return false }
+      guard case .lock(let lock) = cell.kind else { return true }
+      return subjects[index].parts.contains(lock.part)
+    }
   }
 
   /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library.
   private mutating func checkSubjects() {
-    for subject in subjects.indices {
-      guard let child = try? Child.start(workload, ["--list"], subjects[subject].variables([])) else { continue }
+    for subject in subjects.indices where subjects[subject].path != nil {
+      let variables = subjects[subject].variables(.allocators, [])
+      guard let child = try? Child.start(programs.workload, ["--list"], variables) else { continue }
       let result = child.wait(limit: 20)
       if result.errors.contains("cannot be preloaded") { unusable[subject] = "not loaded" }
       if let message = unusable[subject] ?? (result.end == .exited(0) ? nil : "") {
@@ -69,11 +112,12 @@ struct Session {
     }
   }
 
-  private mutating func runCell(_ cell: Cell, round: Int, first: Int) {
-    var outcomes = [Outcome](repeating: Outcome(), count: subjects.count)
+  private mutating func runCell(_ cell: Cell, round: Int, turn: Int) {
+    var outcomes = subjects.map { _ in Outcome(failure: Session.absent) }
     let session = self
-    for turn in subjects.indices {
-      let subject = (first + turn) % subjects.count
+    let members = members(cell)
+    for place in members.indices {
+      let subject = members[(place + turn) % members.count]
       // Who failed once stays failed: no waiting for the same crash or the same hang again.
       if let failure = unusable[subject] ?? samples.failure(cell, subject) {
         outcomes[subject].failure = failure
@@ -85,34 +129,49 @@ struct Session {
     samples.add(outcomes, of: cell)
   }
 
+  /// The failure of a subject that is not compared in a cell.
+  static let absent = "-"
+
   private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
     if cell.warmed { warmHost() }
-    switch cell.kind {
-    case .start:
-      do {
+    do throws(Problem) {
+      if case .start = cell.kind {
         return Outcome(metrics: try Startup.measure(variables(cell, subject), starts: 20))
-      } catch {
-        return Outcome(failure: error.description)
       }
-    case .workload:
-      do {
-        let child = try launch(cell, subject, round)
-        return takes.outcome(child.wait(limit: 20 * max(plan.scale, 1)))
-      } catch {
-        return Outcome(failure: error.description)
-      }
+      let hog = cell.condition == .hog ? try Hog() : nil
+      defer { hog?.end() }
+      let child = try launch(cell, subject, round)
+      var outcome = takes.outcome(child.wait(limit: limit(cell)))
+      if case .load = cell.kind, outcome.failure == "exit 77" { outcome.failure = "not installed" }
+      // Locks are told as time of an operation, as all else is.
+      if let rate = outcome.metrics["kops"], rate > 0 { outcome.metrics["ns"] = 1e6 / rate }
+      return outcome
+    } catch {
+      return Outcome(failure: error.description)
+    }
+  }
+
+  /// Seconds after which a run is taken for hanging.
+  private func limit(_ cell: Cell) -> Double {
+    switch cell.kind {
+    case .load: 300
+    case .lock: plan.seconds + 20
+    default: 20 * max(plan.scale, 1) * (cell.condition == .none ? 1 : 3)
     }
   }
 
   /// Sleeping cells run side by side, as many as fit into half of the free memory. Where cells differ only in the
   /// candidate's variables, the other subjects run once.
   private mutating func runSleeping(_ cells: [Cell]) {
-    var outcomes = cells.map { _ in subjects.indices.map { Outcome(failure: unusable[$0]) } }
+    var outcomes = cells.map { _ in subjects.map { _ in Outcome(failure: Session.absent) } }
     let twin = { (cell: Int) in cells.firstIndex { $0.kind == cells[cell].kind } ?? cell }
     var waiting: [(cell: Int, subject: Int)] = []
     for cell in cells.indices {
-      for subject in subjects.indices where unusable[subject] == nil && (subject == candidate || twin(cell) == cell) {
-        waiting.append((cell, subject))
+      for subject in members(cells[cell]) {
+        outcomes[cell][subject].failure = unusable[subject]
+        if unusable[subject] == nil, subjects[subject].isCandidate || twin(cell) == cell {
+          waiting.append((cell, subject))
+        }
       }
     }
     while !waiting.isEmpty && !interrupted {
@@ -120,7 +179,7 @@ struct Session {
       waiting.removeFirst(group.count)
       var running: [(cell: Int, subject: Int, child: Child)] = []
       for (cell, subject) in group {
-        do {
+        do throws(Problem) {
           running.append((cell, subject, try launch(cells[cell], subject, 0)))
         } catch {
           outcomes[cell][subject].failure = error.description
@@ -130,7 +189,7 @@ struct Session {
     }
     guard !interrupted else { return }
     for cell in cells.indices {
-      for subject in subjects.indices where subject != candidate {
+      for subject in subjects.indices where !subjects[subject].isCandidate {
         outcomes[cell][subject] = outcomes[twin(cell)][subject]
       }
       samples.add(outcomes[cell], of: cells[cell])
@@ -144,20 +203,45 @@ struct Session {
   }
 
   private func variables(_ cell: Cell, _ subject: Int) -> [String] {
-    subjects[subject].variables(subject == candidate ? cell.environment : [])
+    subjects[subject].variables(cell.family, subjects[subject].isCandidate ? cell.environment : [])
   }
 
   private func launch(_ cell: Cell, _ subject: Int, _ round: Int) throws(Problem) -> Child {
-    guard case .workload(let name) = cell.kind else { throw Problem("not a workload") }
-    let arguments = [
-      name, "--threads", "\(cell.threads)", "--scale", "\(cell.sleeping ? 1 : plan.scale)", "--seed",
-      "\(plan.seed &+ UInt64(round))",
+    let seed = plan.seed &+ UInt64(round)
+    let conditions = [
+      "--threads", "\(cell.threads)", "--scale", "\(cell.sleeping ? 1 : plan.scale)", "--seed", "\(seed)",
     ]
-    return try Child.start(workload, arguments, variables(cell, subject))
+    let name = subjects[subject].name
+    let child: Child
+    switch cell.kind {
+    case .start: throw Problem("not a program of the benchmark")
+    case .workload(let work):
+      child = try Child.start(programs.workload, [work] + conditions, variables(cell, subject))
+    case .inside(let work):
+      let program = subjects[subject].isVariant ? "anax" : name
+      child = try Child.start(programs.memoryWorkload, [work, program] + conditions, variables(cell, subject))
+    case .service(let work):
+      child = try Child.start(
+        programs.swiftWorkload, [work, "--scale", "\(plan.scale)"], variables(cell, subject))
+    case .lock(let lock):
+      guard let tokens = programs.tokens else { throw Problem("token-workload is not there") }
+      let arguments = tokens.arguments(lock, name, seed: seed, seconds: plan.seconds)
+      child = try Child.start(tokens.path, arguments, TokenWorkload.environment)
+    case .load(let script):
+      // The script preloads the library into what it measures, and into nothing else.
+      let library = ["ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")", "ANAX_BENCH_SCALE=\(plan.scale)"]
+      child = try Child.start(
+        "/bin/bash", ["\(programs.loads)/\(script).sh"],
+        Subject.plain + ["HOME=/tmp", "TMPDIR=/tmp"] + library + subjects[subject].environment)
+    }
+    if cell.condition == .quota, let quota, !quota.add(child.process) {
+      Console.error("\(quota.folder): \(cell.name) could not be put into it\n")
+    }
+    return child
   }
 
   /// Memory that the guest left idle may have gone back to the host; a run must not pay for that.
   private func warmHost() {
-    _ = try? Child.start(workload, ["warm"], Subject.glibc.variables([])).wait(limit: 30)
+    _ = try? Child.start(programs.workload, ["warm"], Subject.plain).wait(limit: 30)
   }
 }

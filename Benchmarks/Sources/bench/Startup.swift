@@ -7,6 +7,7 @@
 import CBench
 import Glibc
 import Harness
+import Report
 
 enum Startup {
   private static let program = "/bin/true"

@@ -1,68 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is run and what is shown: a cell is one run of one case on one subject, a row is one metric of a cell. Several
-// rows may come from one cell. The list here is the order of the table.
+// The rows of malloc, which the goals are about. The list here is the order of the table; Suite+Groups.swift has the rest.
 
 import Harness
 
-/// One kind of run; equal cells are run once.
-struct Cell: Hashable, Sendable {
-  enum Kind: Hashable, Sendable {
-    /// A case of `workload`.
-    case workload(String)
-    /// The start of a program that does nothing.
-    case start
-  }
-
-  var kind: Kind
-  var threads = 1
-  /// Memory that the host may have taken back is touched before the run.
-  var warmed = false
-  /// Sleeps most of the time: all subjects run at the same time, in few rounds.
-  var sleeping = false
-  /// Variables of the environment for the candidate.
-  var environment: [String] = []
-  /// Counts in the comparison of peak memory.
-  var footprint = false
-
-  var name: String {
-    switch kind {
-    case .workload(let name): threads == 1 ? name : "\(name) x\(threads)"
-    case .start: "start"
-    }
-  }
-}
-
-typealias BenchSamples = Samples<Cell, Subject>
-
-struct Row: Sendable {
-  let section: String
-  let title: String
-  let cell: Cell
-  let metric: String
-  let unit: String
-  var goal = Goal.none
-  /// Part of the geometric mean of times.
-  var isTime = true
-  /// Not part of the quick run.
-  var fullOnly = false
-}
-
 enum Suite {
-  static func rows(threads: [Int]) -> [Row] {
+  static func malloc(threads: [Int]) -> [Row] {
     pairs + batches + exchanges(threads) + groups(threads) + memory + locality + footprint + start + tails
       + structures(threads) + overhead
   }
 
-  private static func size(_ bytes: Int) -> String { bytes < 1024 ? "\(bytes) B" : "\(bytes >> 10) KiB" }
+  static func size(_ bytes: Int) -> String { bytes < 1024 ? "\(bytes) B" : "\(bytes >> 10) KiB" }
 
-  private static func count(_ threads: Int) -> String { threads == 1 ? "1 thread" : "\(threads) threads" }
+  static func count(_ threads: Int) -> String { threads == 1 ? "1 thread" : "\(threads) threads" }
 
-  private static func row(
+  static func row(
     _ section: String, _ title: String, _ name: String, _ goal: Goal, unit: String = "ns",
     metric: String? = nil, threads: Int = 1, warmed: Bool = false, footprint: Bool = false
   ) -> Row {
-    let cell = Cell(kind: .workload(name), threads: threads, warmed: warmed, footprint: footprint)
+    var cell = Cell(kind: .workload(name), threads: threads, warmed: warmed, footprint: footprint)
+    if section == "chase" { cell.family = .color }
     return Row(section: section, title: title, cell: cell, metric: metric ?? unit, unit: unit, goal: goal)
   }
 

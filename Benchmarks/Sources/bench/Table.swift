@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The report on the terminal: one line a row, a column a subject; the best figure of a row carries a star.
+// The report on the terminal: one line a row, a column a subject; the best figure of a row carries a star. One table for the
+// subjects that are compared with each other.
 
 import Harness
+import Report
 
 struct Table {
   let subjects: [Subject]
+  /// Indices of the subjects that have a column.
+  let columns: [Int]
   let candidate: Int?
   /// Show the lowest and the highest round beside each median.
   let spread: Bool
@@ -22,17 +26,14 @@ struct Table {
       }
       text += line(judgement) + "\n"
     }
-    text += "\n" + pad("geometric means", 38)
-    text += "\n"
+    if !summaries.isEmpty { text += "\n" + pad("geometric means", 38) + "\n" }
     for summary in summaries { text += line(summary) + "\n" }
-    if candidate != nil { text += "\n" + tally(judgements, summaries) }
-    text += "\n" + legend(judgements)
     return text
   }
 
   private func heading() -> String {
     var line = pad("", 38) + pad("unit", 5)
-    for subject in subjects { line += padLeft(subject.name, subjectWidth) }
+    for subject in columns { line += padLeft(subjects[subject].name, subjectWidth) }
     if candidate != nil { line += "  " + pad("ratio [95%]", 22) + pad("goal", 26) + "verdict" }
     return line + "\n"
   }
@@ -40,14 +41,14 @@ struct Table {
   private func line(_ judgement: Judgement) -> String {
     let row = judgement.row
     var line = pad((judgement.disturbed > 0.2 ? "~" : " ") + row.title, 38) + pad(row.unit, 5)
-    let lowest = judgement.figures.compactMap { $0?.median }.min()
-    for subject in subjects.indices {
+    let lowest = columns.compactMap { judgement.figures[$0]?.median }.min()
+    for subject in columns {
       line += padLeft(cell(judgement, subject, lowest), subjectWidth)
     }
     guard let candidate else { return line }
     var ratio = ""
-    if let (middle, interval) = judgement.ratio(candidate), judgement.best != nil {
-      ratio = "\(number(middle)) [\(number(interval.lowerBound)) \(number(interval.upperBound))]"
+    if let interval = judgement.ratio(candidate), judgement.best != nil {
+      ratio = "\(number(interval.middle)) [\(number(interval.low)) \(number(interval.high))]"
     }
     return line + "  " + pad(ratio, 22) + pad(row.goal.text(row.unit), 26) + judgement.verdict.rawValue
   }
@@ -60,15 +61,15 @@ struct Table {
 
   private func line(_ summary: Summary) -> String {
     var line = pad(" \(summary.name), \(summary.rows) rows", 43)
-    for mean in summary.means { line += padLeft(mean.map(number) ?? "-", subjectWidth - 1) + " " }
+    for subject in columns { line += padLeft(summary.means[subject].map(number) ?? "-", subjectWidth - 1) + " " }
     guard candidate != nil else { return line }
-    let interval = summary.interval.map { "[\(number($0.lowerBound)) \(number($0.upperBound))]" } ?? ""
+    let interval = summary.interval.map { "[\(number($0.low)) \(number($0.high))]" } ?? ""
     let goal = summary.bound.map { "≤ \(number($0))" } ?? ""
     return line + "  " + pad(interval, 22) + pad(goal, 26) + summary.verdict.rawValue
   }
 
-  /// How many goals are met, and which are not.
-  private func tally(_ judgements: [Judgement], _ summaries: [Summary]) -> String {
+  /// How many goals are met.
+  static func tally(_ judgements: [Judgement], _ summaries: [Summary]) -> String {
     let verdicts = judgements.map(\.verdict) + summaries.map(\.verdict)
     let parts = [Verdict.met, .metWithinNoise, .missed, .failed].map { verdict in
       "\(verdict.rawValue) \(verdicts.filter { $0 == verdict }.count)"
@@ -76,11 +77,9 @@ struct Table {
     return "goals: " + parts.joined(separator: ", ") + "\n"
   }
 
-  private func legend(_ judgements: [Judgement]) -> String {
+  static func legend(_ judgements: [Judgement]) -> String {
     var text = "Medians over the rounds; * the lowest. Lower is better everywhere.\n"
-    if candidate != nil {
-      text += "ratio: to the best peer of the row, median of paired rounds, with its 95% bootstrap interval.\n"
-    }
+    text += "ratio: to the best peer of the row, geometric mean of paired rounds, with Student's 95% interval.\n"
     let disturbed = judgements.filter { $0.disturbed > 0.2 }.count
     if disturbed > 0 {
       text += "~ other programs used the machine in over a fifth of the runs of that row (\(disturbed) rows).\n"
@@ -88,5 +87,12 @@ struct Table {
     return text
   }
 
-  func width() -> Int { 43 + subjects.count * subjectWidth + (candidate == nil ? 0 : 62) }
+  /// With the spread of the rounds, where that is asked for or the terminal has room.
+  static func fitting(_ subjects: [Subject], _ columns: [Int], _ candidate: Int?, spread: Bool) -> Table {
+    let wide = Table(subjects: subjects, columns: columns, candidate: candidate, spread: true)
+    guard !spread, let width = Console.width(), wide.width() > width else { return wide }
+    return Table(subjects: subjects, columns: columns, candidate: candidate, spread: false)
+  }
+
+  private func width() -> Int { 43 + columns.count * subjectWidth + (candidate == nil ? 0 : 62) }
 }

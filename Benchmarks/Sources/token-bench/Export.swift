@@ -3,6 +3,7 @@
 // The report as JSON: the machine, every cell with all its samples, the goals.
 
 import Harness
+import Report
 
 struct Export: Encodable {
   struct Entry: Encodable {
@@ -51,12 +52,12 @@ struct Export: Encodable {
 
   init(_ report: Report, step: Double) {
     let samples = report.samples
-    machine = Machine.facts()
+    machine = Dictionary(uniqueKeysWithValues: MachineDescription.current().rows.map { ($0.label, $0.value) })
     nanosecondsPerStep = step
     cells = report.cells.filter { samples.rounds[$0] != nil }.map { cell in
       CellEntry(
         name: cell.name, threads: cell.threads, section: cell.section, think: cell.thinkTime, shared: cell.shared,
-        hog: cell.hog, judged: Cells.judged.contains(cell),
+        hog: cell.hog, judged: TokenCells.judged.contains(cell),
         subjects: samples.subjects.indices.filter { samples.subjects[$0].parts.contains(cell.part) }.map {
           Export.entry(report, cell, $0)
         })
@@ -75,7 +76,7 @@ struct Export: Encodable {
     }
   }
 
-  private static func entry(_ report: Report, _ cell: Cell, _ subject: Int) -> Entry {
+  private static func entry(_ report: Report, _ cell: TokenCell, _ subject: Int) -> Entry {
     let outcomes = (report.samples.rounds[cell] ?? []).map { $0[subject] }
     var metrics: [String: [Double]] = [:]
     for name in outcomes.first?.metrics.keys.sorted() ?? [] { metrics[name] = outcomes.compactMap { $0.metrics[name] } }

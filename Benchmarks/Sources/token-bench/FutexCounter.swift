@@ -18,7 +18,7 @@ enum FutexCounter: Sendable {
     return candidates.first { candidate in
       let run = candidate.command("/bin/true", [])
       guard access(run.path, X_OK) == 0 else { return false }
-      let child = try? Child.start(run.path, run.arguments, Subject.environment)
+      let child = try? Child.start(run.path, run.arguments, TokenWorkload.environment)
       guard let result = child?.wait(limit: 20), result.end == .exited(0) else { return false }
       return candidate.calls(result.errors) != nil
     }

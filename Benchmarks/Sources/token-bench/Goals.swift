@@ -15,13 +15,13 @@ struct Goal: Sendable {
     /// Processor time of an operation over the judged cells, to that same peer; geometric means.
     case processorTime
     /// Throughput of a cell, to the named peer's.
-    case cell(Cell, to: String)
+    case cell(TokenCell, to: String)
     /// Highest to lowest throughput of the rounds: the worst of the cells.
-    case spread([Cell])
+    case spread([TokenCell])
     /// A metric of the token alone, in a cell.
-    case own(Cell, String, unit: String, scale: Double)
+    case own(TokenCell, String, unit: String, scale: Double)
     /// Throughput over cells, to the named peer's; geometric means.
-    case cells([Cell], to: String)
+    case cells([TokenCell], to: String)
     /// Rounds of two tokens in opposite orders, without a deadlock.
     case rounds
   }
@@ -49,10 +49,13 @@ enum Goals {
       Goal(title: "judged cells, throughput to the best peer", measure: .throughput, bound: .atLeast(1.05)),
       Goal(title: "judged cells, each to that peer", measure: .everyCell, bound: .atLeast(0.85)),
       Goal(title: "judged cells, processor time to that peer", measure: .processorTime, bound: .atMost(1.0)),
-      Goal(title: "8 threads, short, to Swift's Mutex", measure: .cell(Cells.short, to: "swift"), bound: .atLeast(10)),
-      Goal(title: "8 threads, short: fastest/slowest round", measure: .spread(Cells.steady), bound: .atMost(twoSpeeds)),
+      Goal(
+        title: "8 threads, short, to Swift's Mutex", measure: .cell(TokenCells.short, to: "swift"), bound: .atLeast(10)),
+      Goal(
+        title: "8 threads, short: fastest/slowest round", measure: .spread(TokenCells.steady), bound: .atMost(twoSpeeds)
+      ),
     ]
-    + Cells.long.flatMap { cell in
+    + TokenCells.long.flatMap { cell in
       [
         Goal(
           title: "\(cell.name): p99.99", measure: .own(cell, "wait_p9999_ns", unit: "ms", scale: 1e-6),
@@ -64,12 +67,12 @@ enum Goals {
     }
     + [2, 4].map {
       Goal(
-        title: "99% shared, \($0) threads, to rwlock", measure: .cells(Cells.mostlyShared($0), to: "rwlock"),
+        title: "99% shared, \($0) threads, to rwlock", measure: .cells(TokenCells.mostlyShared($0), to: "rwlock"),
         bound: .atLeast(1.2))
     }
     + [2, 4].map {
       Goal(
-        title: "two at once, \($0) threads, to scoped_lock", measure: .cells([Cells.two($0)], to: "scoped"),
+        title: "two at once, \($0) threads, to scoped_lock", measure: .cells([TokenCells.two($0)], to: "scoped"),
         bound: .atLeast(0.5))
     }
     + [Goal(title: "two at once, no deadlock", measure: .rounds, bound: .none)]

@@ -5,6 +5,7 @@
 
 import Glibc
 import Harness
+import Report
 
 struct Judgement: Sendable {
   let goal: Goal
@@ -18,7 +19,7 @@ struct Judgement: Sendable {
 
 /// One judged cell beside the best peer.
 struct Comparison: Sendable {
-  let cell: Cell
+  let cell: TokenCell
   /// The candidate's throughput to the peer's.
   let ratio: Double
   /// How likely so low a ratio is if the true one reaches the bound.
@@ -28,7 +29,7 @@ struct Comparison: Sendable {
 struct Judge {
   let samples: TokenSamples
   private let candidate: Int?
-  private let judged: [Cell]
+  private let judged: [TokenCell]
   /// The peer with the highest geometric mean of throughput over the judged cells, of those that ran them all.
   let best: Int?
   /// Of each subject, that geometric mean; nil where it did not run them all.
@@ -37,7 +38,7 @@ struct Judge {
   init(_ samples: TokenSamples) {
     self.samples = samples
     candidate = samples.subjects.firstIndex { $0.name == Subject.candidate }
-    judged = Cells.judged.filter { samples.rounds[$0] != nil }
+    judged = TokenCells.judged.filter { samples.rounds[$0] != nil }
     let judged = judged
     let means = samples.subjects.indices.map { subject -> Double? in
       let values = judged.compactMap { samples.values($0, "kops")[subject].map(Statistics.median) }
@@ -77,9 +78,9 @@ struct Judge {
 
   private func index(_ name: String) -> Int? { samples.subjects.firstIndex { $0.name == name } }
 
-  private func cells(_ goal: Goal) -> [Cell] {
+  private func cells(_ goal: Goal) -> [TokenCell] {
     switch goal.measure {
-    case .uncontended: [Cell(kind: .pair)]
+    case .uncontended: [TokenCell(kind: .pair)]
     case .throughput, .everyCell, .processorTime: judged
     case .cell(let cell, _), .own(let cell, _, _, _): [cell]
     case .cells(let cells, _), .spread(let cells): cells.filter { samples.rounds[$0] != nil }
@@ -91,13 +92,13 @@ struct Judge {
   }
 
   /// Ratios of a metric to a peer's, a list of rounds; nil where one of the two lacks it.
-  private func ratios(_ cell: Cell, _ metric: String, _ peer: Int) -> [Double]? {
+  private func ratios(_ cell: TokenCell, _ metric: String, _ peer: Int) -> [Double]? {
     let values = samples.values(cell, metric)
     guard let candidate, let own = values[candidate], let other = values[peer] else { return nil }
     return zip(own, other).map { $0 / $1 }
   }
 
-  private func compare(_ judgement: inout Judgement, _ cells: [Cell], _ metric: String, peer: Int?) {
+  private func compare(_ judgement: inout Judgement, _ cells: [TokenCell], _ metric: String, peer: Int?) {
     guard let peer else { return judgement.explain("no peer ran all of it") }
     let lists = cells.compactMap { ratios($0, metric, peer) }
     guard let rounds = lists.map(\.count).min(), lists.count == cells.count else {
@@ -138,8 +139,8 @@ struct Judge {
         + worst.cell.name)
   }
 
-  private func spread(_ judgement: inout Judgement, _ cells: [Cell], _ candidate: Int) {
-    let spreads = cells.compactMap { cell -> (Cell, Double)? in
+  private func spread(_ judgement: inout Judgement, _ cells: [TokenCell], _ candidate: Int) {
+    let spreads = cells.compactMap { cell -> (TokenCell, Double)? in
       // Disturbed rounds say nothing of the lock, as long as enough are left.
       let rounds = (samples.rounds[cell] ?? []).map { $0[candidate] }
       let quiet = rounds.filter { !$0.disturbed }
@@ -152,7 +153,7 @@ struct Judge {
     judgement.explain("\(cells.count) cells; \(worst.0.name)")
   }
 
-  private func rounds(_ judgement: inout Judgement, _ cells: [Cell], _ candidate: Int) {
+  private func rounds(_ judgement: inout Judgement, _ cells: [TokenCell], _ candidate: Int) {
     let done = cells.compactMap { samples.values($0, "operations")[candidate]?.max() }.max() ?? 0
     judgement.set(done, .met)
     judgement.explain("rounds that two threads did")
@@ -163,7 +164,7 @@ extension Judgement {
   fileprivate init(goal: Goal) { self.goal = goal }
 
   fileprivate mutating func set(_ values: [Double], unit: String = "") {
-    figure = (Statistics.median(values), Statistics.interval(values))
+    figure = (Statistics.median(values), Statistics.interval(ofMedian: values))
     self.unit = unit
     verdict = goal.bound.judge(values)
   }

@@ -4,11 +4,12 @@
 // peer, then the goals.
 
 import Harness
+import Report
 
 struct Report {
   let samples: TokenSamples
-  let cells: [Cell]
-  let futexes: [Cell: [Double?]]
+  let cells: [TokenCell]
+  let futexes: [TokenCell: [Double?]]
   let judge: Judge
 
   func render() -> String {
@@ -55,12 +56,12 @@ struct Report {
     Column(title: "shared ns", width: 24, metric: "shared_ns", spread: true),
   ]
 
-  private func columns(_ cell: Cell) -> [Column] {
+  private func columns(_ cell: TokenCell) -> [Column] {
     if cell.kind == .pair { return Report.pair }
     return Report.contention + (cell.shared > 0 ? Report.waits("shared_wait", "shared ") : [])
   }
 
-  private func block(_ cell: Cell) -> String {
+  private func block(_ cell: TokenCell) -> String {
     let columns = columns(cell)
     let disturbed = samples.disturbed(cell) > 0.2 ? "~ " : ""
     var text = pad(disturbed + cell.name, 0) + "\n" + pad("", 10)

@@ -13,23 +13,21 @@ struct Session {
     /// Seconds of a run.
     var seconds: Double
     var seed: UInt64
-    /// Nanoseconds of a step of work.
-    var step: Double
     /// Seconds after which no new round begins and nothing is taken again.
     var limit: Double
   }
 
   let subjects: [Subject]
-  let cells: [Cell]
+  let cells: [TokenCell]
   let plan: Plan
-  let workload: String
+  let workload: TokenWorkload
 
   private(set) var samples: TokenSamples
   /// Futex calls in a thousand operations, a number a subject.
-  private(set) var futexes: [Cell: [Double?]] = [:]
+  private(set) var futexes: [TokenCell: [Double?]] = [:]
   private var takes: Takes
 
-  init(subjects: [Subject], cells: [Cell], plan: Plan, workload: String) {
+  init(subjects: [Subject], cells: [TokenCell], plan: Plan, workload: TokenWorkload) {
     (self.subjects, self.cells, self.plan, self.workload) = (subjects, cells, plan, workload)
     samples = Samples(subjects: subjects)
     takes = Takes(limit: plan.limit)
@@ -49,12 +47,12 @@ struct Session {
     Console.progress("")
   }
 
-  private func rounds(_ cell: Cell) -> Int {
+  private func rounds(_ cell: TokenCell) -> Int {
     if case .two(let rounds) = cell.kind, rounds > 0 { return 1 }
     return cell.long ? plan.longRounds : plan.rounds
   }
 
-  private mutating func runCell(_ cell: Cell, round: Int, first: Int) {
+  private mutating func runCell(_ cell: TokenCell, round: Int, first: Int) {
     var outcomes = [Outcome](repeating: Outcome(), count: subjects.count)
     let session = self
     for turn in subjects.indices {
@@ -77,34 +75,25 @@ struct Session {
   /// The failure of a subject that is not compared in a cell.
   static let noPart = "-"
 
-  private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
+  private func measure(_ cell: TokenCell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
     do {
       let arguments = arguments(cell, subject, round, seconds: cell.long ? 2 : plan.seconds)
-      return takes.outcome(try Child.start(workload, arguments, environment(subject)).wait(limit: limit(cell)))
+      return takes.outcome(try Child.start(workload.path, arguments, environment(subject)).wait(limit: limit(cell)))
     } catch {
       return Outcome(failure: error.description)
     }
   }
 
-  private func environment(_ subject: Int) -> [String] { Subject.environment + subjects[subject].variables }
+  private func environment(_ subject: Int) -> [String] { TokenWorkload.environment + subjects[subject].variables }
 
   /// Seconds after which a run is taken for hanging. A round of two locks costs some microseconds at worst.
-  private func limit(_ cell: Cell) -> Double {
+  private func limit(_ cell: TokenCell) -> Double {
     if case .two(let rounds) = cell.kind { return plan.seconds + 30 + Double(rounds) * 2e-5 }
     return plan.seconds + 20
   }
 
-  private func arguments(_ cell: Cell, _ subject: Int, _ round: Int, seconds: Double) -> [String] {
-    var list = [subjects[subject].program]
-    switch cell.kind {
-    case .pair: list.append("pair")
-    case .contention: list.append("contention")
-    case .two(let rounds): list += ["two"] + (rounds > 0 ? ["--rounds", "\(rounds)"] : [])
-    }
-    list += ["--threads", "\(cell.threads)", "--section", "\(cell.section)", "--think", "\(cell.thinkTime)"]
-    list += ["--shared", "\(cell.shared)", "--seconds", "\(seconds)", "--sample", cell.long ? "1" : "16"]
-    list += ["--step", "\(plan.step)", "--seed", "\(plan.seed &+ UInt64(round))"]
-    return list + (cell.hog ? ["--hog"] : [])
+  private func arguments(_ cell: TokenCell, _ subject: Int, _ round: Int, seconds: Double) -> [String] {
+    workload.arguments(cell, subjects[subject].program, seed: plan.seed &+ UInt64(round), seconds: seconds)
   }
 
   // MARK: - Futex calls
@@ -116,7 +105,7 @@ struct Session {
       Console.progress("futex calls, \(index + 1) of \(contended.count): \(cell.name)")
       var counts = [Double?](repeating: nil, count: subjects.count)
       for subject in subjects.indices where samples.failure(cell, subject) == nil && !interrupted {
-        let run = counter.command(workload, arguments(cell, subject, 0, seconds: min(plan.seconds, 0.05)))
+        let run = counter.command(workload.path, arguments(cell, subject, 0, seconds: min(plan.seconds, 0.05)))
         guard let child = try? Child.start(run.path, run.arguments, environment(subject)) else { continue }
         let result = child.wait(limit: 20)
         let outcome = takes.outcome(result)

@@ -28,27 +28,12 @@ struct Subject: Sendable {
     return subject
   }
 
-  static let environment = ["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"]
-
-  /// The subjects, and the names of those that were absent when `workload` was built.
-  static func all(_ workload: String) throws(Problem) -> (found: [Subject], missing: [String]) {
-    let result = try Child.start(workload, ["--list"], environment).wait(limit: 20)
-    guard result.end == .exited(0) else { throw Problem("\(workload) --list: \(result.end) \(result.errors)") }
-    var found: [Subject] = []
-    var missing: [String] = []
-    for line in result.output.split(separator: "\n") {
-      let fields = line.split(separator: "\t").map(String.init)
-      guard fields.count == 3 else { throw Problem("\(workload) --list: '\(line)' has no three fields") }
-      let parts = fields[1].split(separator: ",").map(String.init)
-      if parts == ["absent"] {
-        missing.append(fields[0])
-      } else if parts != ["check"] {
-        found.append(Subject(name: fields[0], about: fields[2], parts: parts, program: fields[0]))
-      }
-    }
-    if !found.contains(where: { $0.name == candidate }) { missing.append(candidate) }
-    return (found, missing)
+  /// The subjects, and the names of those that were absent when the workload was built.
+  static func all(_ workload: TokenWorkload) throws(Problem) -> (found: [Subject], missing: [String]) {
+    let (locks, absent) = try workload.locks()
+    let found = locks.map { Subject(name: $0.name, about: $0.about, parts: $0.parts, program: $0.name) }
+    return (found, found.contains { $0.name == candidate } ? absent : absent + [candidate])
   }
 }
 
-typealias TokenSamples = Samples<Cell, Subject>
+typealias TokenSamples = Samples<TokenCell, Subject>

@@ -5,6 +5,7 @@
 import ArgumentParser
 import Glibc
 import Harness
+import Report
 
 @main
 struct TokenBench: ParsableCommand {
@@ -79,7 +80,7 @@ struct TokenBench: ParsableCommand {
   }
 
   func run() throws {
-    let workload = try workloadPath()
+    let workload = try TokenWorkload()
     let (subjects, missing) = try chosenSubjects(workload)
     let cells = try chosenCells()
     for name in missing { print("not measured: \(name), which this benchmark was built without") }
@@ -88,10 +89,10 @@ struct TokenBench: ParsableCommand {
       for cell in cells { print("cell     \(pad(cell.group, 12))\(cell.name)") }
       return
     }
-    print(Machine.line())
+    print(MachineDescription.current().summary)
     Child.blockInterrupt()
     checkMeasurement(workload)
-    let plan = try plan(workload)
+    let plan = plan()
     var session = Session(subjects: subjects, cells: cells, plan: plan, workload: workload)
     session.run()
     let counter = session.interrupted ? nil : FutexCounter.find()
@@ -105,34 +106,22 @@ struct TokenBench: ParsableCommand {
     let end = session.interrupted ? ", interrupted" : ""
     print(
       "\(counts.max() ?? 0) rounds of \(Int(plan.seconds * 1000)) ms\(end), seed \(seed), \(Int(session.elapsed)) s;")
-    print("a step of work is \(number(plan.step)) ns.")
-    if let output { try JSONFile.write(Export(report, step: plan.step), to: output, option: "--output") }
+    print("a step of work is \(number(workload.step)) ns.")
+    if let output { try JSONFile.write(Export(report, step: workload.step), to: output, option: "--output") }
     if session.interrupted { throw ExitCode(130) }
   }
 
-  private func plan(_ workload: String) throws -> Session.Plan {
+  private func plan() -> Session.Plan {
     Session.Plan(
       rounds: rounds ?? (quick ? 3 : full ? 9 : 5), longRounds: min(rounds ?? 9, quick ? 1 : full ? 9 : 3),
       seconds: Double(milliseconds ?? (quick ? 60 : full ? 500 : 100)) / 1000, seed: seed,
-      step: try calibrate(workload),
       limit: full ? .infinity : quick ? 110 : 260)
   }
 
-  /// Nanoseconds of a step of work, the fastest of three processes.
-  private func calibrate(_ workload: String) throws -> Double {
-    var takes = Takes(limit: 10)
-    let times = try (0..<3).compactMap { _ in
-      let child = try Child.start(workload, ["--calibrate"], Subject.environment)
-      return takes.outcome(child.wait(limit: 20)).metrics["ns"]
-    }
-    guard let best = times.min() else { throw Problem("\(workload) --calibrate: no result") }
-    return best
-  }
-
   /// A lock that excludes nobody must be seen to.
-  private func checkMeasurement(_ workload: String) {
+  private func checkMeasurement(_ workload: TokenWorkload) {
     let arguments = ["none", "contention", "--threads", "4", "--section", "1000", "--step", "1", "--seconds", "0.1"]
-    guard let child = try? Child.start(workload, arguments, Subject.environment) else { return }
+    guard let child = try? Child.start(workload.path, arguments, TokenWorkload.environment) else { return }
     if child.wait(limit: 20).end == .exited(0) {
       Console.error("token-bench: a run without any lock went unnoticed; do not trust what excludes here\n")
     }
@@ -140,9 +129,9 @@ struct TokenBench: ParsableCommand {
 
   // MARK: - What is measured
 
-  private func chosenCells() throws -> [Cell] {
-    var cells = Cells.goals(rounds: long ? 100_000_000 : 2_000_000)
-    if full { cells += Cells.grid.filter { !cells.contains($0) } }
+  private func chosenCells() throws -> [TokenCell] {
+    var cells = TokenCells.goals(rounds: long ? 100_000_000 : 2_000_000)
+    if full { cells += TokenCells.grid.filter { !cells.contains($0) } }
     if let counts = try threadCounts() { cells = cells.filter { counts.contains($0.threads) } }
     if let patterns = only?.split(separator: ";").map(String.init) {
       cells = cells.filter { cell in patterns.contains { cell.group == $0 || cell.name.contains($0) } }
@@ -151,7 +140,7 @@ struct TokenBench: ParsableCommand {
     return cells
   }
 
-  private func chosenSubjects(_ workload: String) throws -> (subjects: [Subject], missing: [String]) {
+  private func chosenSubjects(_ workload: TokenWorkload) throws -> (subjects: [Subject], missing: [String]) {
     var (found, missing) = try Subject.all(workload)
     if let token = found.first(where: { $0.name == Subject.candidate }) { found += variants(of: token) }
     guard let wanted = subjects?.split(separator: ",").map(String.init) else { return (found, missing) }
@@ -165,15 +154,6 @@ struct TokenBench: ParsableCommand {
     variant.map { entry in
       let name = entry.prefix { $0 != "=" }
       return token.variant(String(name), entry.dropFirst(name.count + 1).split(separator: ",").map(String.init))
-    }
-  }
-
-  /// `token-workload`, which is built beside this program.
-  private func workloadPath() throws -> String {
-    do {
-      return try Child.sibling("token-workload")
-    } catch {
-      throw ValidationError(error.description)
     }
   }
 }

@@ -62,16 +62,6 @@ enum Main {
     report(entry, conditions, entry.run(conditions))
   }
 
-  private static func number<Value: LosslessStringConvertible & Comparable>(
-    _ option: String, _ text: String?, _ range: ClosedRange<Value>
-  ) -> Value {
-    guard let text else { fail("\(option) needs a value") }
-    guard let value = Value(text), range.contains(value) else {
-      fail("\(option) \(text): must be from \(range.lowerBound) to \(range.upperBound)")
-    }
-    return value
-  }
-
   private static func report(_ entry: Case, _ conditions: Conditions, _ metrics: [(String, Double)]) {
     let peak = Resident.peak()
     let list = (metrics + [("peak_kib", Double(peak))]).map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",")

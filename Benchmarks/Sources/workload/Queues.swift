@@ -1,54 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What blocks travel through between threads: a ring for one sender and one receiver, a bounded queue for many, and a
-// table of slots for random exchange. All in mapped memory; a receiver owns what it took.
+// What blocks travel through between many threads: a bounded queue, and a table of slots for random exchange. All in mapped
+// memory; a receiver owns what it took.
 
 import CBench
 import Instruments
-
-/// One sender, one receiver. Each side looks at the other's index only when its own copy of it says full or empty.
-struct Ring {
-  private static let capacity = 1024
-  private let slots: UnsafeMutablePointer<UInt>
-  private let indices: UnsafeMutablePointer<UInt64>
-
-  init() {
-    slots = mapped(Ring.capacity, of: UInt.self)
-    indices = mapped(32, of: UInt64.self)
-  }
-
-  private var head: UnsafeMutablePointer<UInt64> { indices }
-  private var tail: UnsafeMutablePointer<UInt64> { indices + 16 }
-
-  @inline(__always) func send(_ value: UInt) {
-    let at = tail.pointee
-    if at &- tail[1] == UInt64(Ring.capacity) {
-      var patience = Patience()
-      tail[1] = bench_load(head)
-      while at &- tail[1] == UInt64(Ring.capacity) {
-        patience.wait()
-        tail[1] = bench_load(head)
-      }
-    }
-    slots[Int(truncatingIfNeeded: at) & (Ring.capacity - 1)] = value
-    bench_store(tail, at &+ 1)
-  }
-
-  @inline(__always) func receive() -> UInt {
-    let at = head.pointee
-    if at == head[1] {
-      var patience = Patience()
-      head[1] = bench_load(tail)
-      while at == head[1] {
-        patience.wait()
-        head[1] = bench_load(tail)
-      }
-    }
-    let value = slots[Int(truncatingIfNeeded: at) & (Ring.capacity - 1)]
-    bench_store(head, at &+ 1)
-    return value
-  }
-}
 
 /// Any number of senders and receivers: a bounded queue whose cells carry a sequence number.
 struct SharedQueue {

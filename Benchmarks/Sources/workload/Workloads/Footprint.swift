@@ -15,6 +15,9 @@ let footprintCases: [Case] =
     Case(name: "fragment-rss", about: "128 B blocks, 63 of 64 freed, then 1 KiB blocks: resident MiB over the start") {
       fragments($0)
     },
+    Case(name: "breathing", about: "a service fills up, empties and idles, twice: resident MiB ten times a second") {
+      breathing($0)
+    },
     Case(name: "warm", about: "no measurement: touches 384 MiB, so that the host gives them to this machine") {
       warm($0)
     },
@@ -152,6 +155,48 @@ private func silence(_ conditions: Conditions, _ size: Int, busy: Bool) -> [(Str
     ("mib", mebibytes(settled)), ("freed_mib", mebibytes(freed)), ("full_mib", mebibytes(full)),
     ("lazy_mib", Double(Resident.lazilyFreed()) / 1024),
   ]
+}
+
+/// Twelve seconds: 128 MiB of blocks of 16 to 2047 bytes fill up in one second, stay for one, and go in the third, all but one in
+/// 50 that live on; three seconds of silence; the same again. A metric for each tenth of a second.
+private func breathing(_ conditions: Conditions) -> [(String, Double)] {
+  let target = conditions.scaled(128 << 20)
+  let capacity = target / 512
+  let blocks = mapped(capacity, of: Block?.self)
+  let kept = mapped(capacity, of: Block?.self)
+  let readings = mapped(121, of: Double.self)
+  var random = Random(conditions.seed)
+  bench_free(bench_malloc(64))
+  let start = Resident.exact()
+  let from = bench_now()
+  var (count, bytes, keptCount) = (0, 0, 0)
+  var freed = 0
+  for tenth in 0...120 {
+    while bench_now() - from < UInt64(tenth) * 100_000_000 { usleep(1000) }
+    readings[tenth] = Double(Resident.exact() - start) / 1024
+    let phase = tenth % 60
+    if phase < 10 {
+      if phase == 0 { (count, bytes, freed) = (0, 0, 0) }
+      while count < capacity, bytes < target / 10 * (phase + 1) {
+        let size = 16 + random.below(2032)
+        blocks[count] = bench_malloc(size)
+        memset(blocks[count]!, 1, size)
+        (count, bytes) = (count + 1, bytes + size)
+      }
+    } else if phase >= 20, phase < 30 {
+      while freed < count * (phase - 19) / 10 {
+        if freed % 50 == 0, keptCount < capacity {
+          kept[keptCount] = blocks[freed]
+          keptCount += 1
+        } else {
+          bench_free(blocks[freed])
+        }
+        freed += 1
+      }
+    }
+  }
+  for index in 0..<keptCount { bench_free(kept[index]) }
+  return (0...120).map { ("mib@\(Double($0) / 10)", readings[$0]) }
 }
 
 private func fragments(_ conditions: Conditions) -> [(String, Double)] {

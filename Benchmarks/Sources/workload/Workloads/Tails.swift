@@ -57,6 +57,10 @@ private func tails(_ conditions: Conditions) -> [(String, Double)] {
       metrics.append(("\(name)_\(label)_ns", all.percentile(share) * unit))
     }
     metrics.append(("\(name)_max_us", Double(all.maximum) * unit / 1000))
+    for share in [0.5, 0.9, 0.99, 0.999, 0.9999] {
+      metrics.append(("\(name)_ns@\(share)", all.percentile(share) * unit))
+    }
+    metrics.append(("\(name)_ns@1.0", Double(all.maximum) * unit))
   }
   return metrics
 }

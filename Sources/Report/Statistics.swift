@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Medians, paired ratios with their 95% interval, and Jain's index.
+// Medians, geometric means, paired ratios with their 95% interval, and the bootstrap interval of a median.
 
 import Glibc
 
 /// A middle and the 95% interval around it.
-package struct Interval: Hashable, Sendable {
-  package var middle: Double
-  package var low: Double
-  package var high: Double
+public struct Interval: Hashable, Sendable {
+  public var middle: Double
+  public var low: Double
+  public var high: Double
 
-  package init(middle: Double, low: Double, high: Double) {
+  public init(middle: Double, low: Double, high: Double) {
     self.middle = middle
     self.low = low
     self.high = high
   }
 }
 
-package enum Statistics {
-  package static func median(_ values: [Double]) -> Double {
+public enum Statistics {
+  public static func median(_ values: [Double]) -> Double {
     guard !values.isEmpty else { return .nan }
     let sorted = values.sorted()
     let middle = sorted.count / 2
     return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
   }
 
-  package static func geometricMean(_ values: [Double]) -> Double {
+  public static func geometricMean(_ values: [Double]) -> Double {
     guard !values.isEmpty else { return .nan }
     return exp(values.reduce(0) { $0 + log(max($1, 1e-12)) } / Double(values.count))
   }
 
   /// The geometric mean of ratios, and Student's interval of their logarithms. Of fewer than two it is unbounded. Not a
   /// bootstrap: of a handful of rounds that comes out too narrow, and a tuner would then see gains in noise.
-  package static func interval(ofRatios ratios: [Double]) -> Interval {
+  public static func interval(ofRatios ratios: [Double]) -> Interval {
     let logs = ratios.map { log(max($0, 1e-12)) }
     guard !logs.isEmpty else { return Interval(middle: .nan, low: 0, high: .infinity) }
     let mean = logs.reduce(0, +) / Double(logs.count)
@@ -43,7 +43,7 @@ package enum Statistics {
   }
 
   /// The 97.5% quantile of Student's distribution.
-  static func student(degrees: Int) -> Double {
+  package static func student(degrees: Int) -> Double {
     let table = [
       12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
       2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
@@ -54,27 +54,24 @@ package enum Statistics {
       ? table[degrees - 1] : 1.95996 + 2.3724 / Double(degrees) + 2.823 / Double(degrees * degrees)
   }
 
-  /// 1 where all threads got the same, 1/n where one got all; nil without threads or operations.
-  package static func fairness(_ operations: [Double]) -> Double? {
-    let squares = operations.reduce(0) { $0 + $1 * $1 }
-    guard squares > 0 else { return nil }
-    let sum = operations.reduce(0, +)
-    return sum * sum / (Double(operations.count) * squares)
-  }
-}
-
-/// A generator whose sequence is told by its seed.
-package struct SeededGenerator: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  package init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x1234_5678_9ABC_DEF1 }
-
-  package mutating func next() -> UInt64 {
-    // splitmix64
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
+  /// The interval that holds the median in 95% of samples drawn again from `values`; the same for the same seed.
+  public static func interval(ofMedian values: [Double], seed: UInt64 = 1) -> ClosedRange<Double> {
+    guard values.count > 1 else { return (values.first ?? .nan)...(values.first ?? .nan) }
+    var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    let draws = 2000
+    var medians: [Double] = []
+    medians.reserveCapacity(draws)
+    for _ in 0..<draws {
+      var sample: [Double] = []
+      for _ in values.indices {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        sample.append(values[Int((state >> 33) % UInt64(values.count))])
+      }
+      medians.append(median(sample))
+    }
+    medians.sort()
+    return medians[draws / 40]...medians[draws - 1 - draws / 40]
   }
 }

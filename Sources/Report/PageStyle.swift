@@ -3,14 +3,16 @@
 // How the page looks: system fonts, one column of readable width, figures side by side where there is room. Light or dark as
 // the reader's system is. Better is blue and worse is orange, which color-blind readers tell apart, and each cell has its number.
 
-enum PageStyle {
-  static let text = """
+package enum PageStyle {
+  package static let text = """
     :root{color-scheme:light dark;--paper:#fbfbfa;--card:#fff;--ink:#1b1c1e;--soft:#5e6167;--line:#dddcd8;--accent:#245b94;
     --b1:#dceaf6;--b2:#b4d3ec;--b3:#7db3de;--b4:#2c6ca8;--w1:#fcebdb;--w2:#f8d2ac;--w3:#eda766;--w4:#b95a12;--n:#f0efec;
-    --on4:#fff;--on:#1b1c1e;--good:#2c6ca8;--bad:#b95a12}
+    --on4:#fff;--on:#1b1c1e;--good:#2c6ca8;--bad:#b95a12;--level:#8d9096;
+    --s1:#7a6a00;--s2:#1b8a6b;--s3:#b4457a;--s4:#7457b8;--s5:#4f7d1f;--s6:#a3553a;--s7:#00818f;--s8:#6b6f76}
     @media (prefers-color-scheme:dark){:root{--paper:#141517;--card:#1c1e21;--ink:#e8e7e3;--soft:#a0a4ab;--line:#34373c;
     --accent:#7fb5e8;--b1:#1f3042;--b2:#26496b;--b3:#2f69a0;--b4:#6fb1ee;--w1:#3b2c1e;--w2:#5f401f;--w3:#90561b;--w4:#f0a04c;
-    --n:#2a2c30;--on4:#10151b;--on:#e8e7e3;--good:#6fb1ee;--bad:#f0a04c}}
+    --n:#2a2c30;--on4:#10151b;--on:#e8e7e3;--good:#6fb1ee;--bad:#f0a04c;--level:#7f838a;
+    --s1:#d8c437;--s2:#4cc9a2;--s3:#e885b4;--s4:#b09be8;--s5:#9ccb62;--s6:#e09a80;--s7:#4fc4d1;--s8:#a9adb4}}
     *{box-sizing:border-box}
     body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
     main{max-width:76rem;margin:0 auto;padding:1rem}
@@ -31,7 +33,7 @@ enum PageStyle {
     th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:500}tbody th{font-weight:500}
     .facts td{white-space:normal;text-align:left}.facts th{text-align:left}
     tr.dirty>*{color:var(--bad)}
-    .maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:.6rem 1.4rem}
+    .maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(19rem,100%),1fr));gap:.6rem 1.4rem}
     figure{margin:.4rem 0;max-width:30rem}figure.wide{max-width:36rem}
     figcaption{color:var(--soft);font-size:.85rem;margin-bottom:.2rem}
     svg{display:block;width:100%;height:auto}
@@ -51,8 +53,19 @@ enum PageStyle {
     .legend .better1{background:var(--b1)}.legend .better2{background:var(--b2)}.legend .better3{background:var(--b3)}
     .legend .better4{background:var(--b4);color:var(--on4)}.legend .worse1{background:var(--w1)}.legend .worse2{background:var(--w2)}
     .legend .worse3{background:var(--w3)}.legend .worse4{background:var(--w4);color:var(--on4)}
-    summary{cursor:pointer;color:var(--accent)}
-    @media (max-width:40rem){main{padding:.6rem}header{padding:1rem}h1{font-size:1.35rem}.legend span{padding:.15rem .3rem}}
+    svg .start{text-anchor:start}svg .tight{font-size:11px}svg .note{text-anchor:end;font-variant-numeric:tabular-nums}
+    svg .note.worse{fill:var(--bad)}svg .note.better{fill:var(--good)}
+    .bar.better{fill:var(--good)}.bar.worse{fill:var(--bad)}.bar.neutral{fill:var(--level)}
+    .whisker{stroke:var(--ink);stroke-width:1.5}.peer{fill:var(--paper);stroke:var(--soft);stroke-width:1.3}
+    .series{fill:currentColor;stroke:currentColor;stroke-width:1.6}.series polyline{fill:none}.series .point{stroke:none}
+    .series.own{stroke-width:3}.series .spread{stroke-width:1;opacity:.7}
+    .own{color:var(--good)}.s1{color:var(--s1)}.s2{color:var(--s2)}.s3{color:var(--s3)}.s4{color:var(--s4)}
+    .s5{color:var(--s5)}.s6{color:var(--s6)}.s7{color:var(--s7)}.s8{color:var(--s8)}
+    .key{display:flex;flex-wrap:wrap;gap:.1rem .9rem;font-size:.82rem;margin:.1rem 0 .3rem}
+    .key span::before{content:"";display:inline-block;width:1.1em;height:.28em;margin-right:.35em;vertical-align:.25em;background:currentColor;border-radius:2px}
+    .key .own{font-weight:700}ul{padding-left:1.2rem;max-width:46rem}
+    details{margin:.5rem 0}summary{cursor:pointer;color:var(--accent)}
+    @media (max-width:40rem){main{padding:.6rem}th,td{padding:.3rem .45rem}tbody th{white-space:normal;min-width:7rem}header{padding:1rem}h1{font-size:1.35rem}.legend span{padding:.15rem .3rem}}
     @media print{details>*{display:block}}
     """
 }

@@ -4,10 +4,10 @@
 
 import Glibc
 
-package enum Significance {
+public enum Significance {
   /// The probability that the mean of a population is at least `bound` and yet a sample like `values` has its mean so far
   /// below (one-sided, Student's t). 1 where there are too few values to tell.
-  package static func below(_ bound: Double, _ values: [Double]) -> Double {
+  public static func below(_ bound: Double, _ values: [Double]) -> Double {
     guard values.count > 1 else { return 1 }
     let count = Double(values.count)
     let mean = values.reduce(0, +) / count
@@ -34,12 +34,38 @@ package enum Significance {
   }
 
   /// Which of the hypotheses with these probabilities fall, so that with 95% no true one falls (Holm's step-down).
-  package static func holm(_ probabilities: [Double], level: Double = 0.05) -> Set<Int> {
+  public static func holm(_ probabilities: [Double], level: Double = 0.05) -> Set<Int> {
     var fallen = Set<Int>()
     for (rank, index) in probabilities.indices.sorted(by: { probabilities[$0] < probabilities[$1] }).enumerated() {
       guard probabilities[index] <= level / Double(probabilities.count - rank) else { break }
       fallen.insert(index)
     }
     return fallen
+  }
+}
+
+extension Significance {
+  /// The difference of two means, right less left, with its 95% interval, and how likely it is by chance (two-sided, Welch's
+  /// test). nil with fewer than two values on a side.
+  static func difference(_ left: [Double], _ right: [Double]) -> (
+    middle: Double, low: Double, high: Double, probability: Double
+  )? {
+    guard left.count > 1, right.count > 1 else { return nil }
+    func moments(_ values: [Double]) -> (mean: Double, ofMean: Double, degrees: Double) {
+      let count = Double(values.count)
+      let mean = values.reduce(0, +) / count
+      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)
+      return (mean, variance / count, count - 1)
+    }
+    let (one, two) = (moments(left), moments(right))
+    let middle = two.mean - one.mean
+    let variance = one.ofMean + two.ofMean
+    guard variance > 0 else { return (middle, middle, middle, middle == 0 ? 1 : 0) }
+    // Rounded down, which is the cautious side.
+    let degrees = max(
+      Int(variance * variance / (one.ofMean * one.ofMean / one.degrees + two.ofMean * two.ofMean / two.degrees)), 1)
+    let half = Statistics.student(degrees: degrees) * variance.squareRoot()
+    let probability = 2 * upperTail(abs(middle) / variance.squareRoot(), degrees: degrees)
+    return (middle, middle - half, middle + half, min(probability, 1))
   }
 }

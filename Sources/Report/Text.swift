@@ -3,8 +3,8 @@
 // Numbers as people read them: three significant digits, with a unit that fits.
 
 package enum Text {
-  /// At most `digits` significant digits, without trailing zeroes.
-  package static func number(_ value: Double, digits: Int = 3) -> String {
+  /// At most `digits` significant digits, without trailing zeroes. `sign` is that of what is below zero.
+  package static func number(_ value: Double, digits: Int = 3, sign: String = "−") -> String {
     guard value.isFinite else { return value.isNaN ? "–" : (value < 0 ? "−∞" : "∞") }
     if value == 0 { return "0" }
     let size = abs(value)
@@ -18,10 +18,10 @@ package enum Text {
       bound /= 10
       places += 1
     }
-    return fixed(value, places: max(0, places), trim: true)
+    return fixed(value, places: max(0, places), trim: true, sign: sign)
   }
 
-  package static func fixed(_ value: Double, places: Int, trim: Bool = false) -> String {
+  package static func fixed(_ value: Double, places: Int, trim: Bool = false, sign: String = "−") -> String {
     guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
     var scale = 1.0
     for _ in 0..<places { scale *= 10 }
@@ -29,7 +29,7 @@ package enum Text {
     let whole = "\(scaled / Int64(scale))"
     var fraction = places == 0 ? "" : String("\(Int64(scale) + scaled % Int64(scale))".dropFirst())
     if trim { while fraction.hasSuffix("0") { fraction.removeLast() } }
-    return (value < 0 && scaled != 0 ? "−" : "") + whole + (fraction.isEmpty ? "" : "." + fraction)
+    return (value < 0 && scaled != 0 ? sign : "") + whole + (fraction.isEmpty ? "" : "." + fraction)
   }
 
   /// Nanoseconds.

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is run: a cell is one case under one set of conditions. The judged cells are fixed here, beforehand; the full grid
-// is all that the factors give.
-
-import Harness
+// What is run on locks: a cell is one case under one set of conditions. The judged cells are fixed here, beforehand; the
+// full grid is all that the factors give.
 
 /// One kind of run; equal cells are run once.
-struct Cell: Hashable, Sendable {
-  enum Kind: Hashable, Sendable {
+package struct TokenCell: Hashable, Sendable {
+  package enum Kind: Hashable, Sendable {
     /// Acquire and release that nobody else wants.
     case pair
     /// Threads that take one lock.
@@ -17,23 +15,31 @@ struct Cell: Hashable, Sendable {
   }
 
   /// Work outside: so many nanoseconds, or so many times the section.
-  enum Think: Hashable, Sendable {
+  package enum Think: Hashable, Sendable {
     case nanoseconds(Double)
     case sections(Double)
   }
 
-  var kind = Kind.contention
-  var threads = 1
+  package var kind = Kind.contention
+  package var threads = 1
   /// Nanoseconds of work inside.
-  var section = 0.0
-  var think = Think.nanoseconds(0)
+  package var section = 0.0
+  package var think = Think.nanoseconds(0)
   /// Percent of the operations that share.
-  var shared = 0
-  var hog = false
+  package var shared = 0
+  package var hog = false
   /// Two seconds in which every wait is timed.
-  var long = false
+  package var long = false
 
-  var thinkTime: Double {
+  package init(
+    kind: Kind = .contention, threads: Int = 1, section: Double = 0, think: Think = .nanoseconds(0), shared: Int = 0,
+    hog: Bool = false, long: Bool = false
+  ) {
+    (self.kind, self.threads, self.section, self.think) = (kind, threads, section, think)
+    (self.shared, self.hog, self.long) = (shared, hog, long)
+  }
+
+  package var thinkTime: Double {
     switch think {
     case .nanoseconds(let time): time
     case .sections(let count): section * count
@@ -41,7 +47,7 @@ struct Cell: Hashable, Sendable {
   }
 
   /// Which subjects run it.
-  var part: String {
+  package var part: String {
     switch kind {
     case .two: "two"
     case .pair: "exclusive"
@@ -49,14 +55,14 @@ struct Cell: Hashable, Sendable {
     }
   }
 
-  var name: String {
+  package var name: String {
     if kind == .pair { return "uncontended" }
     var parts = [threads == 1 ? "1 thread" : "\(threads) threads"]
     if case .two(let rounds) = kind {
       parts.append("two locks in opposite orders")
       if rounds > 0 { return (parts + ["\(rounds) rounds"]).joined(separator: ", ") }
     }
-    parts += ["section \(Cell.time(section))", "think \(Cell.time(thinkTime))"]
+    parts += ["section \(TokenCell.time(section))", "think \(TokenCell.time(thinkTime))"]
     if shared > 0 { parts.append("\(shared)% shared") }
     if hog { parts.append("hog") }
     if long { parts.append("2 s") }
@@ -64,11 +70,11 @@ struct Cell: Hashable, Sendable {
   }
 
   /// What it is for: the word by which many cells are chosen at once.
-  var group: String {
+  package var group: String {
     switch kind {
     case .pair: "uncontended"
     case .two: "two"
-    case .contention: long ? "long" : Cells.judged.contains(self) ? "judged" : shared > 0 ? "shared" : "exclusive"
+    case .contention: long ? "long" : TokenCells.judged.contains(self) ? "judged" : shared > 0 ? "shared" : "exclusive"
     }
   }
 
@@ -79,7 +85,7 @@ struct Cell: Hashable, Sendable {
 
 extension String {
   /// Without the zeros behind the point, and without the point where nothing is left behind it.
-  fileprivate var trimmedZeros: String {
+  package var trimmedZeros: String {
     guard contains(".") else { return self }
     var text = self[...]
     while text.last == "0" { text.removeLast() }
@@ -88,11 +94,11 @@ extension String {
   }
 }
 
-enum Cells {
-  static let threads = [1, 2, 4, 8, 16]
+package enum TokenCells {
+  package static let threads = [1, 2, 4, 8, 16]
 
   /// Section and think of the judged cells; with each number of threads, 40 cells.
-  static let judgedWork: [(section: Double, think: Cell.Think)] = [
+  package static let judgedWork: [(section: Double, think: TokenCell.Think)] = [
     (0, .nanoseconds(0)),
     (0, .nanoseconds(200)),
     (10, .sections(4)),
@@ -103,54 +109,54 @@ enum Cells {
     (1000, .sections(4)),
   ]
 
-  static let judged = threads.flatMap { threads in
-    judgedWork.map { Cell(threads: threads, section: $0.section, think: $0.think) }
+  package static let judged = threads.flatMap { threads in
+    judgedWork.map { TokenCell(threads: threads, section: $0.section, think: $0.think) }
   }
 
   /// Where Swift's Mutex falls into its convoy.
-  static let short = Cell(threads: 8, section: 10, think: .sections(4))
+  package static let short = TokenCell(threads: 8, section: 10, think: .sections(4))
 
   /// Where a lock with two speeds would show both.
-  static let steady = judged.filter { $0.threads == 8 && $0.section <= 50 }
+  package static let steady = judged.filter { $0.threads == 8 && $0.section <= 50 }
 
-  static let long = [50.0, 1000].map { section in
-    Cell(threads: 8, section: section, think: .sections(section < 1000 ? 4 : 1), long: true)
+  package static let long = [50.0, 1000].map { section in
+    TokenCell(threads: 8, section: section, think: .sections(section < 1000 ? 4 : 1), long: true)
   }
 
-  static func mostlyShared(_ threads: Int) -> [Cell] {
-    [50.0, 200.0].map { Cell(threads: threads, section: $0, think: .sections(1), shared: 99) }
+  package static func mostlyShared(_ threads: Int) -> [TokenCell] {
+    [50.0, 200.0].map { TokenCell(threads: threads, section: $0, think: .sections(1), shared: 99) }
   }
 
-  static func two(_ threads: Int) -> Cell {
-    Cell(kind: .two(rounds: 0), threads: threads, section: 50, think: .sections(1))
+  package static func two(_ threads: Int) -> TokenCell {
+    TokenCell(kind: .two(rounds: 0), threads: threads, section: 50, think: .sections(1))
   }
 
   /// Two threads and no pause between the rounds.
-  static func opposite(rounds: Int) -> Cell { Cell(kind: .two(rounds: rounds), threads: 2) }
+  package static func opposite(rounds: Int) -> TokenCell { TokenCell(kind: .two(rounds: rounds), threads: 2) }
 
   /// All that the goals ask for.
-  static func goals(rounds: Int) -> [Cell] {
-    [Cell(kind: .pair)] + judged + long + mostlyShared(2) + mostlyShared(4) + [
+  package static func goals(rounds: Int) -> [TokenCell] {
+    [TokenCell(kind: .pair)] + judged + long + mostlyShared(2) + mostlyShared(4) + [
       two(2), two(4), opposite(rounds: rounds),
     ]
   }
 
   /// All that the factors give, for one night.
-  static let grid: [Cell] = threads.flatMap { threads in
+  package static let grid: [TokenCell] = threads.flatMap { threads in
     [0.0, 10, 50, 200, 1000, 5000, 20_000, 100_000].flatMap { section in
       thinks(section).flatMap { think in
         [0, 50, 90, 99].flatMap { shared in
           [false, true].map { hog in
-            Cell(threads: threads, section: section, think: think, shared: shared, hog: hog)
+            TokenCell(threads: threads, section: section, think: think, shared: shared, hog: hog)
           }
         }
       }
     }
   }
 
-  private static func thinks(_ section: Double) -> [Cell.Think] {
-    let fixed: [Cell.Think] = [.nanoseconds(0), .nanoseconds(50), .nanoseconds(200)]
-    let relative: [Cell.Think] = [.sections(1), .sections(4), .sections(16)]
+  private static func thinks(_ section: Double) -> [TokenCell.Think] {
+    let fixed: [TokenCell.Think] = [.nanoseconds(0), .nanoseconds(50), .nanoseconds(200)]
+    let relative: [TokenCell.Think] = [.sections(1), .sections(4), .sections(16)]
     return section == 0 ? fixed : fixed + relative
   }
 }

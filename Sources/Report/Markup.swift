@@ -2,8 +2,8 @@
 //
 // Pieces of a page that is well-formed as XML too: elements with their attributes, and text that is escaped.
 
-enum Markup {
-  static func escaped(_ text: String) -> String {
+package enum Markup {
+  package static func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -21,7 +21,7 @@ enum Markup {
   }
 
   /// `content` is markup; text goes through `escaped` first.
-  static func element(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ content: String = "")
+  package static func element(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ content: String = "")
     -> String
   {
     let list = attributes.map { " \($0.key)=\"\(escaped($0.value))\"" }.joined()
@@ -29,12 +29,14 @@ enum Markup {
       ? "<\(name)\(list)/>" : "<\(name)\(list)>\(content)</\(name)>"
   }
 
-  static func text(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ content: String) -> String {
+  package static func text(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ content: String)
+    -> String
+  {
     element(name, attributes, escaped(content))
   }
 
   /// A table that scrolls by itself where the screen is narrow. The first column is text, the others are numbers.
-  static func table(_ head: [String], _ rows: [[String]], classes: [String] = []) -> String {
+  package static func table(_ head: [String], _ rows: [[String]], classes: [String] = []) -> String {
     let heads = element("tr", [:], head.map { text("th", ["scope": "col"], $0) }.joined())
     let body = rows.enumerated().map { index, row in
       let cells = row.enumerated().map {

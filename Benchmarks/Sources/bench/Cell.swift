@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is run and what is shown: a cell is one run of one case on one subject, a row is one metric of a cell. Several rows may
+// come from one cell.
+
+import Harness
+import Report
+
+/// One kind of run; equal cells are run once.
+struct Cell: Hashable, Sendable {
+  enum Kind: Hashable, Sendable {
+    /// A case of `workload`.
+    case workload(String)
+    /// A case of `memory-workload`, in which the subject is asked for by name.
+    case inside(String)
+    /// A case of `swift-workload`.
+    case service(String)
+    /// A case of `token-workload`.
+    case lock(TokenCell)
+    /// A script of real programs.
+    case load(String)
+    /// The start of a program that does nothing.
+    case start
+  }
+
+  var kind: Kind
+  var family = Family.allocators
+  var threads = 1
+  var condition = Condition.none
+  /// Memory that the host may have taken back is touched before the run.
+  var warmed = false
+  /// Sleeps most of the time: all subjects run at the same time, in few rounds.
+  var sleeping = false
+  /// Variables of the environment for the candidate.
+  var environment: [String] = []
+  /// Counts in the comparison of peak memory.
+  var footprint = false
+
+  /// What of this package or of the machine a case is about; the report has a chapter for each.
+  var group: String {
+    switch kind {
+    case .start: "start"
+    case .load, .service: "loads"
+    case .lock: "tokens"
+    case .inside: family.rawValue
+    case .workload(let name): Cell.groups.first(where: { name.hasPrefix($0.prefix) })?.group ?? "malloc"
+    }
+  }
+
+  private static let groups: [(prefix: String, group: String)] = [
+    (prefix: "chase", group: "color"), ("tails", "tails"), ("huge-pages", "start"), ("threads-rss", "memory"),
+    ("silence", "memory"), ("busy", "memory"), ("fragment", "memory"), ("breathing", "memory"),
+  ]
+
+  static let allGroups = ["malloc", "pages", "zones", "tokens", "memory", "color", "tails", "start", "loads"]
+
+  var name: String {
+    let name =
+      switch kind {
+      case .workload(let name), .inside(let name), .load(let name), .service(let name): name
+      case .lock(let lock): lock.name
+      case .start: "start"
+      }
+    var parts = [name]
+    if threads > 1 { parts.append("x\(threads)") }
+    if condition != .none { parts.append("(\(condition.rawValue))") }
+    if !environment.isEmpty { parts.append("(\(environment.joined(separator: " ")))") }
+    return parts.joined(separator: " ")
+  }
+}
+
+typealias BenchSamples = Samples<Cell, Subject>
+
+struct Row: Sendable {
+  let section: String
+  let title: String
+  var cell: Cell
+  let metric: String
+  let unit: String
+  var goal = Goal.none
+  /// Part of the geometric mean of times.
+  var isTime = true
+  /// Not part of the quick run.
+  var fullOnly = false
+  /// Where it stands in a figure of the report.
+  var place: BenchmarkRecord.Place?
+  /// In a figure or a table of the report only, and not on the terminal.
+  var isAside = false
+  /// Reported without a judgement: what the workload costs by itself.
+  var isNeutral: Bool { section == "workload" }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which subjects the command line asks for, and which are not there.
+
+import ArgumentParser
+import Glibc
+import Harness
+
+struct Subjects {
+  private let options: Bench
+
+  init(_ options: Bench) { self.options = options }
+
+  /// The subjects, and what is missing, with what would help.
+  func chosen(_ programs: Programs) throws -> (subjects: [Subject], missing: [String]) {
+    let installed = Subject.installed()
+    var missing = installed.missing.map { "the peer of Debian's package \($0), which is not installed" }
+    var subjects = [Subject.glibc] + installed.found + (try options.peer.map(subject))
+    let judged = try judge(&subjects)
+    if judged == nil {
+      missing.append("Anax as malloc: .build/lib/libanax.so is not there, and no --candidate was given")
+    }
+    for inside in Subject.inside { merge(inside, into: &subjects) }
+    if let judged, let path = subjects.first(where: { $0.name == judged })?.path {
+      let index = subjects.firstIndex { $0.name == "uncolored" }!
+      subjects[index].path = path
+      subjects[index].families.insert(.color)
+    }
+    if let tokens = programs.tokens {
+      let (locks, absent) = try tokens.locks()
+      for lock in locks { merge(Subject.lock(lock), into: &subjects) }
+      missing += absent.map {
+        "the lock \($0), which token-workload was built without (Scripts/bench builds it in where it is installed)"
+      }
+    }
+    return (try filtered(subjects), missing)
+  }
+
+  /// Finds or adds who is judged as malloc; its name.
+  private func judge(_ subjects: inout [Subject]) throws -> String? {
+    let name: String
+    if let candidate = options.candidate {
+      if candidate.contains("=") { subjects.append(try subject(candidate)) }
+      name = String(candidate.prefix { $0 != "=" })
+    } else if let path = Subjects.builtLibrary() {
+      subjects.append(Subject(name: "anax", path: path, about: path))
+      name = "anax"
+    } else {
+      return nil
+    }
+    var names = Set<String>()
+    for subject in subjects where !names.insert(subject.name).inserted {
+      throw ValidationError("two subjects are named '\(subject.name)'")
+    }
+    guard let index = subjects.firstIndex(where: { $0.name == name }) else {
+      throw ValidationError("--candidate \(name): there is no such subject; give NAME=PATH")
+    }
+    subjects[index].environment = options.env
+    subjects[index].isCandidate = true
+    return name
+  }
+
+  private func merge(_ subject: Subject, into subjects: inout [Subject]) {
+    guard let index = subjects.firstIndex(where: { $0.name == subject.name }) else { return subjects.append(subject) }
+    subjects[index].families.formUnion(subject.families)
+    subjects[index].parts += subject.parts
+    subjects[index].about += "; " + subject.about
+  }
+
+  private func filtered(_ subjects: [Subject]) throws -> [Subject] {
+    guard let wanted = options.subjects?.split(separator: ",").map(String.init) else { return subjects }
+    for name in wanted where !subjects.contains(where: { $0.name == name }) {
+      throw ValidationError("--subjects \(name): there is no such subject; --list shows them")
+    }
+    return subjects.filter { wanted.contains($0.name) || $0.isCandidate }
+  }
+
+  private func subject(_ entry: String) throws -> Subject {
+    let name = String(entry.prefix { $0 != "=" })
+    let path = String(entry.dropFirst(name.count + 1))
+    guard !name.isEmpty, let full = realpath(path, nil) else {
+      throw ValidationError("\(entry): '\(path)' is not there")
+    }
+    defer { free(full) }
+    return Subject(name: name, path: String(cString: full), about: String(cString: full))
+  }
+
+  /// The library as the repository builds it, seen from the current folder or from the nested package.
+  private static func builtLibrary() -> String? {
+    for path in [".build/lib/libanax.so", "../.build/lib/libanax.so"] {
+      guard let full = realpath(path, nil) else { continue }
+      defer { free(full) }
+      return String(cString: full)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One group of the report: bars of ratios, figures, and tables with every number.
+
+struct BenchmarkGroupSection {
+  let results: BenchmarkResults
+  let group: String
+
+  init(_ results: BenchmarkResults, _ group: String) { (self.results, self.group) = (results, group) }
+
+  private var records: [BenchmarkRecord] { results.records.filter { $0.group == group } }
+
+  var markup: String {
+    let records = records
+    guard !records.isEmpty else { return "" }
+    let rows = BenchmarkRow.lossesFirst(BenchmarkRow.all(results, group: group))
+    let parts = [
+      Self.explanations[group].map { Markup.paragraph($0) } ?? "",
+      rows.isEmpty ? "" : Markup.paragraph(BenchmarkRow.sentence(rows)), failures(rows), bars(rows), incomparable(rows),
+      figures(records), table(records), samples(records),
+    ]
+    return Markup.section(Self.titles[group] ?? group, parts.filter { !$0.isEmpty }.joined(separator: "\n"))
+  }
+
+  private static let titles = [
+    "malloc": "malloc: speed", "pages": "Pages and runs of pages", "zones": "Zones: items of one type",
+    "tokens": "Tokens: locks", "memory": "Memory", "color": "Color: where blocks lie",
+    "tails": "Tails of malloc and free",
+    "start": "Start of a program", "loads": "Real loads",
+  ]
+
+  /// What a reader must know to judge the figures.
+  private static let explanations = [
+    "malloc": """
+    Time of one block's malloc and free, or of what a row names, in programs that do little else; real programs notice a part of \
+    it.
+    """,
+    "pages": """
+    Anax hands out pages again that are still mapped, and clears them only when asked. mmap and libnuma give fresh pages: a \
+    system call for each run, and a page fault for each page that is touched. The ratio is the price of going to the kernel.
+    """,
+    "zones": "One item taken, initialised and given back. malloc is the C library's; the others call it below.",
+    "tokens": """
+    Time of one operation, of all threads together. A token is recursive and is let go where its thread blocks; the others do \
+    less.
+    """,
+    "memory": "Resident memory as the kernel counts it page by page, less what the process had at its start.",
+    "color": """
+    Time of one step from the first word of a block to that of another. Where all blocks start at the same offset in their pages, \
+    they fight for a few sets of the cache.
+    """,
+    "tails": """
+    Single calls timed by the cycle counter, whose own cost is in each of them. Above a few microseconds they show page faults and \
+    the scheduler as much as the allocator.
+    """,
+    "start": "What a process pays before it does anything.",
+    "loads": "Programs as they are installed, each with its allocator preloaded.",
+  ]
+
+  // MARK: - Bars
+
+  private func failures(_ rows: [BenchmarkRow]) -> String {
+    let all = rows.flatMap { [$0.record] + $0.peers }.filter { $0.failure != nil }
+    guard !all.isEmpty else { return "" }
+    return Markup.element(
+      "ul", ["class": "warning"],
+      all.map { Markup.text("li", [:], "\($0.subject), \($0.title): \($0.failure!)") }.joined())
+  }
+
+  /// A figure each for what is worse, level and better, all on one scale.
+  private func bars(_ rows: [BenchmarkRow]) -> String {
+    let bars = rows.compactMap { row -> (standing: Standing?, bar: IntervalPlot.Row)? in
+      guard let best = row.record.toBest, let own = Peers.reference(row, best.peer) else { return nil }
+      var bar = IntervalPlot.Row(
+        label: (row.record.disturbed * 5 > row.record.count ? "~ " : "") + row.record.title, interval: best.ratio)
+      bar.note = "\(row.value(row.record)) · \(Text.number(best.ratio.middle))× \(best.peer)"
+      bar.verdict = row.standing == .worse || row.standing == .better ? row.standing?.rawValue : "neutral"
+      bar.marks = row.peers.filter { $0.subject != best.peer && !$0.samples.isEmpty && $0.median > 0 }.map {
+        ($0.median / own.median, "\($0.subject): \(row.value($0))")
+      }
+      return (row.standing, bar)
+    }
+    guard let reach = IntervalPlot.reach(bars.map(\.bar), isBars: true) else { return "" }
+    let standings: [(Standing?, String)] = [
+      (.worse, "Worse than the best peer"), (.level, "Level with the best peer"),
+      (.better, "Better than the best peer"),
+      (nil, "Measured in one round, which says nothing for sure"),
+    ]
+    let figures = standings.map { standing, title in
+      let part = bars.filter { $0.standing == standing }.map(\.bar)
+      return IntervalPlot(
+        title: "\(title): \(part.count)", rows: part, scale: .factor(standard: "best peer"), isBars: true, reach: reach
+      ).svg
+    }
+    return Markup.paragraph(
+      """
+      Bar: the ratio to the best peer of the row, \(meaning(rows)). Line on it: the 95% interval. Dots: the other peers. On the \
+      right Anax's median, and the ratio to whom.
+      """)
+      + Markup.element("div", ["class": "maps"], figures.filter { !$0.isEmpty }.joined(separator: "\n"))
+  }
+
+  private func meaning(_ rows: [BenchmarkRow]) -> String {
+    let directions = Set(rows.filter { $0.record.toBest != nil }.map(\.record.direction))
+    if directions == [.higher] { return "right is better" }
+    return directions == [.lower] ? "left is better" : "blue is better"
+  }
+
+  /// Rows that have no ratio, since something in them is zero or nobody is beside them.
+  private func incomparable(_ rows: [BenchmarkRow]) -> String {
+    let list = rows.filter { $0.record.toBest == nil && $0.record.failure == nil && $0.record.direction != .neither }
+    guard !list.isEmpty else { return "" }
+    return Markup.paragraph("Without a ratio, which needs a peer and figures above zero:")
+      + Markup.element(
+        "ul", [:],
+        list.map { row in
+          let others = row.peers.map { "\($0.subject) \(row.value($0))" }.joined(separator: ", ")
+          return Markup.text(
+            "li", [:], "\(row.record.title): \(row.value(row.record))\(others.isEmpty ? "" : "; \(others)")")
+        }.joined())
+  }
+
+  // MARK: - Figures
+
+  private func figures(_ records: [BenchmarkRecord]) -> String {
+    var names: [BenchmarkRecord.Place] = []
+    for case let place? in records.map(\.place)
+    where !names.contains(where: { $0.name == place.name && $0.figure == place.figure }) { names.append(place) }
+    guard !names.isEmpty else { return "" }
+    let drawn = names.map { place in
+      figure(
+        place,
+        records.filter { $0.place?.name == place.name && $0.place?.figure == place.figure && !$0.samples.isEmpty })
+    }
+    return Markup.element("div", ["class": "maps"], drawn.joined(separator: "\n"))
+  }
+
+  private func figure(_ place: BenchmarkRecord.Place, _ records: [BenchmarkRecord]) -> String {
+    guard let first = records.first else { return "" }
+    if place.figure == .map { return map(place, records) }
+    let unit = first.unit
+    let series = results.subjects.enumerated().compactMap { index, subject -> LinePlot.Series? in
+      let points = records.filter { $0.subject == subject.name }
+      guard !points.isEmpty else { return nil }
+      return LinePlot.Series(
+        name: subject.name, style: style(index),
+        points: points.map { .init(at: $0.place!.at, middle: $0.median, low: $0.minimum, high: $0.maximum) })
+    }
+    var plot = LinePlot(
+      title: place.name, horizontal: .linear, vertical: .logarithmic, horizontalTitle: "", verticalTitle: unit,
+      series: series.sorted { $0.style == "own" && $1.style != "own" })
+    switch place.figure {
+    case .threads:
+      plot.horizontal = .logarithmic
+      plot.horizontalTitle = "threads for each CPU"
+    case .time:
+      plot.vertical = .linear
+      plot.horizontalTitle = "seconds"
+    case .share, .map:
+      plot.horizontal = .nines
+      plot.horizontalTitle = "share of the calls that took no longer"
+    }
+    if place.figure != .time {
+      for record in records { plot.labels[record.place!.at] = record.place!.label }
+    }
+    if ["ns", "us", "ms"].contains(unit) {
+      plot.verticalTitle = first.direction == .higher ? unit : "time, lower is better"
+      plot.format = { BenchmarkRow.value($0, unit) }
+    } else {
+      plot.verticalTitle = unit + (first.direction == .higher ? ", higher is better" : ", lower is better")
+    }
+    return plot.svg
+  }
+
+  private func style(_ index: Int) -> String {
+    let subject = results.subjects[index]
+    if subject.isCandidate { return "own" }
+    return "s\(results.subjects[..<index].filter { !$0.isCandidate }.count % 8 + 1)"
+  }
+
+  private func map(_ place: BenchmarkRecord.Place, _ records: [BenchmarkRecord]) -> String {
+    let columns = Array(Set(records.map { $0.place!.at })).sorted()
+    let subjects = results.subjects.filter { subject in records.contains { $0.subject == subject.name } }
+      .sorted { $0.isCandidate && !$1.isCandidate }
+    let cells = records.compactMap { record -> HeatMap.Cell? in
+      guard let row = subjects.firstIndex(where: { $0.name == record.subject }) else { return nil }
+      let column = columns.firstIndex(of: record.place!.at)!
+      let others = records.filter { $0.place!.at == record.place!.at }.map(\.median)
+      // The best of the column is level; what is behind it has color.
+      let standard = record.direction == .higher ? others.max()! : others.min()!
+      let better = record.direction == .higher ? record.median / standard : standard / record.median
+      return HeatMap.Cell(
+        column: column, row: row, text: Text.number(record.median, digits: 2), better: better,
+        title: "\(record.subject), \(record.place!.label): \(BenchmarkRow.value(record.median, record.unit))",
+        isDefault: false, isChosen: better == 1)
+    }
+    var map = HeatMap(
+      title:
+        "\(place.name), \(records[0].unit); a frame marks the best of a column, color how far the others are behind",
+      columnAxis: "", rowAxis: "", columns: columns.map { at in records.first { $0.place!.at == at }!.place!.label },
+      rows: subjects.map(\.name), cells: cells)
+    map.left = 72
+    return map.svg
+  }
+
+  // MARK: - Tables
+
+  /// Every case a line, every subject a column.
+  private func table(_ records: [BenchmarkRecord]) -> String {
+    let names = results.subjects.map(\.name).filter { name in records.contains { $0.subject == name } }
+    var order: [BenchmarkRecord.Key] = []
+    var cases: [BenchmarkRecord.Key: [String: BenchmarkRecord]] = [:]
+    for record in records {
+      if cases[record.key] == nil { order.append(record.key) }
+      cases[record.key, default: [:]][record.subject] = record
+    }
+    let candidates = results.candidates
+    let lines = order.map { key -> [String] in
+      let members = cases[key]!
+      let first = members.values.first!
+      let own = members.values.first { candidates.contains($0.subject) }
+      let figures = names.map { name -> String in
+        guard let record = members[name] else { return "" }
+        if let failure = record.failure { return failure }
+        return "\(Text.number(record.median)) (\(Text.number(record.minimum))–\(Text.number(record.maximum)))"
+      }
+      let ratios = [own?.toBest, own?.toUsual].map { ratio -> String in
+        ratio.map { "\(Text.number($0.ratio.middle))× \($0.peer), \(BenchmarkRow.text($0.ratio))" } ?? "–"
+      }
+      return [first.title, first.unit] + figures + ratios
+    }
+    return Markup.details(
+      "All \(order.count) figures of this group: median (lowest–highest round)",
+      Markup.table(["Case", "Unit"] + names + ["To the best peer, 95%", "To the usual choice, 95%"], lines))
+  }
+
+  /// Every sample.
+  private func samples(_ records: [BenchmarkRecord]) -> String {
+    let lines = records.map { record in
+      [
+        "\(record.name), \(record.metric)", record.subject, record.unit, "\(record.threads)", "\(record.count)",
+        "\(record.disturbed)",
+        record.failure ?? record.samples.map { Text.number($0, digits: 4) }.joined(separator: " "),
+      ]
+    }
+    return Markup.details(
+      "Every sample of this group",
+      Markup.table(["Case, metric", "Subject", "Unit", "Threads", "n", "Disturbed", "Samples, a round each"], lines))
+  }
+}
+
+extension Peers {
+  /// The record of a peer of the row.
+  static func reference(_ row: BenchmarkRow, _ name: String) -> BenchmarkRecord? {
+    row.peers.first { $0.subject == name && $0.median > 0 }
+  }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One row of the report: what the candidate reached in a case, beside what everyone else did.
+
+struct BenchmarkRow {
+  /// The candidate's.
+  var record: BenchmarkRecord
+  /// The others', in the order of the subjects.
+  var peers: [BenchmarkRecord]
+
+  /// The rows of a group, in the order they were measured in.
+  static func all(_ results: BenchmarkResults, group: String) -> [BenchmarkRow] {
+    let candidates = results.candidates
+    let variants = Set(results.subjects.lazy.filter(\.isVariant).map(\.name))
+    var order: [BenchmarkRecord.Key] = []
+    var cases: [BenchmarkRecord.Key: [BenchmarkRecord]] = [:]
+    for record in results.records where record.group == group && record.isRow {
+      if cases[record.key] == nil { order.append(record.key) }
+      cases[record.key, default: []].append(record)
+    }
+    return order.compactMap { key in
+      let members = cases[key]!
+      guard let own = members.first(where: { candidates.contains($0.subject) }) else { return nil }
+      return BenchmarkRow(
+        record: own, peers: members.filter { $0.subject != own.subject && !variants.contains($0.subject) })
+    }
+  }
+
+  /// nil where nothing can be said: without a peer, and of a single round.
+  var standing: Standing? {
+    record.toBest.flatMap { $0.ratio.high.isFinite ? Standing($0.ratio, record.direction) : nil }
+  }
+
+  /// How many times worse than the best peer; below 1 is better.
+  var loss: Double { factor(\.toBest) ?? (record.failure == nil ? 0 : .infinity) }
+
+  /// The ratio to a peer so that below 1 is better, whatever is measured.
+  func factor(_ ratio: KeyPath<BenchmarkRecord, PeerRatio?>) -> Double? {
+    record[keyPath: ratio].map { record.direction == .higher ? 1 / $0.ratio.middle : $0.ratio.middle }
+  }
+
+  var ratio: String { record.toBest.map { Text.number($0.ratio.middle) + "×" } ?? "–" }
+
+  var interval: String { record.toBest.map { Self.text($0.ratio) } ?? "–" }
+
+  static func text(_ interval: Interval) -> String {
+    interval.high.isFinite ? "\(Text.number(interval.low)) to \(Text.number(interval.high))" : "one round"
+  }
+
+  /// The median with its unit.
+  func value(_ record: BenchmarkRecord) -> String {
+    record.failure ?? Self.value(record.median, record.unit)
+  }
+
+  static func value(_ value: Double, _ unit: String) -> String {
+    switch unit {
+    case "ns": Text.duration(value)
+    case "us": Text.duration(value * 1e3)
+    case "ms": Text.duration(value * 1e6)
+    case "s": Text.duration(value * 1e9)
+    default: "\(Text.number(value)) \(unit)"
+    }
+  }
+
+  // MARK: - Many rows
+
+  static func counts(_ rows: [BenchmarkRow]) -> (better: Int, level: Int, worse: Int, failed: Int) {
+    func count(_ standing: Standing) -> Int { rows.filter { $0.standing == standing }.count }
+    return (count(.better), count(.level), count(.worse), rows.filter { $0.record.failure != nil }.count)
+  }
+
+  static func sentence(_ rows: [BenchmarkRow]) -> String {
+    let counts = counts(rows)
+    let compared = counts.better + counts.level + counts.worse
+    let single = rows.filter { $0.standing == nil && $0.record.toBest != nil }.count
+    let once = single > 0 ? " \(single) more \(single == 1 ? "was" : "were") measured in one round only." : ""
+    let failed = counts.failed > 0 ? " \(counts.failed) failed." : ""
+    return
+      "Better than the best peer in \(counts.better) of \(compared) rows, level in \(counts.level), worse in \(counts.worse).\(once)\(failed)"
+  }
+
+  /// What fails first, then what loses, the most lost at the top.
+  static func lossesFirst(_ rows: [BenchmarkRow]) -> [BenchmarkRow] {
+    func rank(_ row: BenchmarkRow) -> Int {
+      if row.record.failure != nil { return 0 }
+      switch row.standing {
+      case .worse: return 1
+      case .level: return 2
+      case .better: return 3
+      case nil: return 4
+      }
+    }
+    return rows.sorted { (rank($0), -$0.loss) < (rank($1), -$1.loss) }
+  }
+}

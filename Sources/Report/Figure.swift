@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What all figures share: the frame with its caption, and the few shapes that they are drawn from. Widths are those of a
+// phone held upright; the page's style stretches a figure to its column.
+
+struct Figure {
+  var title: String
+  /// Of the figure element: `wide` where it may take more room.
+  var classes = ""
+  var height: Double
+  var parts: [String]
+
+  static let width = 430.0
+
+  static func coordinate(_ value: Double) -> String { Text.number(value, digits: 5, sign: "-") }
+
+  static func line(_ name: String, _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double) -> String {
+    Markup.element(
+      "line",
+      ["class": name, "x1": coordinate(x1), "y1": coordinate(y1), "x2": coordinate(x2), "y2": coordinate(y2)])
+  }
+
+  static func label(_ text: String, x: Double, y: Double, _ name: String) -> String {
+    Markup.text("text", ["class": name, "x": coordinate(x), "y": coordinate(y)], text)
+  }
+
+  /// `title` is what a pointer that rests on it is told.
+  static func circle(_ name: String, x: Double, y: Double, radius: Double, title: String = "") -> String {
+    Markup.element(
+      "circle", ["class": name, "cx": coordinate(x), "cy": coordinate(y), "r": coordinate(radius)],
+      title.isEmpty ? "" : Markup.text("title", [:], title))
+  }
+
+  static func box(
+    _ name: String, x: Double, y: Double, width: Double, height: Double, radius: Double = 0, title: String = ""
+  ) -> String {
+    Markup.element(
+      "rect",
+      [
+        "class": name, "x": coordinate(x), "y": coordinate(y), "width": coordinate(width), "height": coordinate(height),
+        "rx": coordinate(radius),
+      ], title.isEmpty ? "" : Markup.text("title", [:], title))
+  }
+
+  /// `legend` is markup between the caption and the drawing.
+  func markup(legend: String = "") -> String {
+    Markup.element(
+      "figure", classes.isEmpty ? [:] : ["class": classes],
+      Markup.text("figcaption", [:], title) + legend
+        + Markup.element(
+          "svg",
+          [
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": "0 0 \(Self.coordinate(Self.width)) \(Self.coordinate(height))", "role": "img",
+            "aria-label": title,
+          ], parts.joined()))
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Results as a run would leave them, with everything a page can show: rows that win, lose and are level, a crash, a group
+// of locks where more is better, and each kind of figure.
+import Anax
+
+@testable import Report
+
+enum Sample {
+  static let machine = MachineDescription(
+    fingerprint: MachineFingerprint(
+      architecture: "x86_64", processor: "A \"fast\" <processor> & more\u{1}", hypervisor: "KVM", cpus: 2,
+      cpuQuota: 1.5,
+      kernel: "6.18"),
+    libc: "glibc 2.36", nodes: 1, memory: 24_000, page: 4, hugePages: "madvise", governor: "none")
+
+  /// `scale` is how much slower the machine was; `change` what became of the candidate beside it.
+  static func results(scale: Double = 1, change: Double = 1, interrupted: Bool = false) -> BenchmarkResults {
+    var records: [BenchmarkRecord] = []
+    func add(
+      _ group: String, _ name: String, _ values: [(String, Double)], unit: String = "ns",
+      direction: BenchmarkRecord.Direction = .lower, isRow: Bool = true, threads: Int = 1,
+      place: BenchmarkRecord.Place? = nil
+    ) {
+      for (index, (subject, value)) in values.enumerated() {
+        let own = subject == "anax" || subject == "token" ? change : 1
+        let samples = (0..<5).map { (round: Int) -> Double in
+          let noise = (round * 7 + index * 3 + name.utf8.count) % 5 - 2
+          return value * own * scale * (1 + 0.01 * Double(noise))
+        }
+        records.append(
+          BenchmarkRecord(
+            group: group, name: name, title: "\(name), in words", subject: subject, metric: unit, unit: unit,
+            direction: direction, samples: samples, threads: threads, isRow: isRow, place: place,
+            disturbed: name == "pair-64" && index == 0 ? 2 : 0))
+      }
+    }
+    add("malloc", "pair-16", [("glibc", 20), ("mimalloc", 10), ("anax", 8)])
+    add("malloc", "pair-64", [("glibc", 20), ("mimalloc", 10), ("anax", 10.05)])
+    add("malloc", "tree", [("glibc", 400), ("mimalloc", 200), ("anax", 300)])
+    add("memory", "left", [("glibc", 185), ("mimalloc", 190), ("anax", 0)], unit: "MiB")
+    for (at, threads) in [0.5: 1, 1: 2, 4: 8] {
+      add(
+        "malloc", "handover x\(threads)", [("glibc", 30 * at), ("mimalloc", 20), ("anax", 15)], isRow: false,
+        threads: threads, place: .init(.threads, "Random hand-over", at: at, label: "\(at)"))
+    }
+    for second in 0..<30 {
+      add(
+        "memory", "breathing@\(second)", [("glibc", 200), ("mimalloc", 210), ("anax", Double(100 - second))],
+        unit: "MiB", isRow: false, place: .init(.time, "A service that breathes", at: Double(second)))
+    }
+    for share in [0.5, 0.99, 0.999, 1] {
+      add(
+        "tails", "tails@\(share)", [("glibc", 20 / (1.0001 - share)), ("anax", 10 / (1.0001 - share))], isRow: false,
+        place: .init(.share, "malloc, 2 threads", at: share, label: share == 1 ? "max" : "\(share)"))
+    }
+    for (index, size) in ["512 B", "4 KiB"].enumerated() {
+      add(
+        "color", "chase \(size)", [("glibc", 8), ("mimalloc", 4), ("anax", 3)], isRow: false,
+        place: .init(.map, "Chase", at: Double(index), label: size))
+    }
+    add("tokens", "8 threads", [("pthread", 5000), ("swift", 300), ("token", 6000)], unit: "kop/s", direction: .higher)
+    records.append(
+      BenchmarkRecord(
+        group: "malloc", name: "server", title: "server, threads die", subject: "mimalloc", metric: "ns", unit: "ns",
+        samples: [], failure: "signal 11"))
+    return BenchmarkResults(
+      date: "2026-11-25 04:00 UTC", command: "bench --quick", commit: "abc1234", seed: .max, duration: 271,
+      isInterrupted: interrupted, machine: machine,
+      subjects: [
+        .init(name: "glibc", about: "2.36"), .init(name: "mimalloc", about: "/usr/lib/libmimalloc.so <2>"),
+        .init(name: "anax", about: "libanax.so", isCandidate: true), .init(name: "pthread", about: "normal"),
+        .init(name: "swift", about: "Mutex"), .init(name: "token", about: "Token", isCandidate: true),
+      ], groups: ["malloc", "tokens", "memory", "color", "tails"], notes: ["not measured: tbbmalloc"], records: records)
+  }
+}
