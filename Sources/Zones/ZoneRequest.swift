@@ -124,7 +124,8 @@ package enum ZoneRequest {
     if index & (ANAX_ZONES_MAX - 1) != id || zone.pointee.generation != generation { Stop.notOfZone(address, zone) }
     let bypass = zone.pointee.limit != 0 && ZoneLimit.bypassesCaches(zone)
     if !bypass {
-      if state.pointee.rung == UInt64(ANAX_RUNG_A), address & 15 == 0, let item = UnsafeMutableRawPointer(bitPattern: UInt(address)),
+      if state.pointee.rung == UInt64(ANAX_RUNG_A), address & 15 == 0,
+        let item = UnsafeMutableRawPointer(bitPattern: UInt(address)),
         CPUBlocks.push(UInt64(index), item)
       {
         return false

@@ -19,7 +19,7 @@ enum Meeting {
   @Test func aRunThatIsBeingDiscardedIsNotWired() async {
     await #expect(processExitsWith: .success) {
       Live.start()
-      let run = try PageRequest.allocate(count: 4, alignment: 1, node: nil, zeroed: false, .normal)
+      let run = try PageRequest.allocate(count: 4, alignment: 1, placement: .local, zeroed: false, .normal)
       Live.write(run, 4, 0xaa)
       Meeting.page = run.page
       anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
@@ -51,7 +51,7 @@ enum Meeting {
   @Test func aDiscardThatTheKernelRefusesChangesNothing() async {
     await #expect(processExitsWith: .success) {
       Live.start()
-      let run = try PageRequest.allocate(count: 4, alignment: 1, node: nil, zeroed: false, .normal)
+      let run = try PageRequest.allocate(count: 4, alignment: 1, placement: .local, zeroed: false, .normal)
       let before = Run.at(page: run.page).loadAcquire()
       anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
         number == anax_sys_madvise ? Int(-EINVAL) : anax_system_call(number, a, b, c, d, e, f)

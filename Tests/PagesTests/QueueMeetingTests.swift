@@ -8,7 +8,7 @@ import Testing
 
 @testable import Pages
 
-private enum Meeting {
+private enum QueueMeeting {
   static let cpus = 1...64
   static let rounds = 2000
 
@@ -68,14 +68,14 @@ private enum Meeting {
 @Suite struct QueueMeetingTests {
   @Test func cpusMeetOnlyWithoutColor() async {
     await #expect(processExitsWith: .success) {
-      let plain = Meeting.cpus.map { Meeting.share(cpus: $0, colored: false) }
-      let colored = Meeting.cpus.map { Meeting.share(cpus: $0, colored: true) }
+      let plain = QueueMeeting.cpus.map { QueueMeeting.share(cpus: $0, colored: false) }
+      let colored = QueueMeeting.cpus.map { QueueMeeting.share(cpus: $0, colored: true) }
       #expect(colored.allSatisfy { $0 == 0 })
       // 48 CPUs that choose among 64 queues at random: 1 - (63/64)^47 of them are not alone.
       #expect(abs(plain[47] - 0.523) < 0.02, "\(plain[47])")
       #expect(plain[0] == 0 && plain[1] > 0.005)
 
-      let picture = Meeting.svg([
+      let picture = QueueMeeting.svg([
         ("plain", "object and index alone", plain), ("colored", "with the CPU (Anax)", colored),
       ])
       let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
