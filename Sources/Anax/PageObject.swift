@@ -6,12 +6,13 @@ import LockFree
 import Pages
 
 /// What pages may belong to, and take their color from: the page at index *i* is looked for from the color that *i*, the
-/// object's color and the CPU ask for, outwards, so that successive pages of an object fall in successive sets of the cache.
+/// object's color and the CPU ask for, outwards, so that successive pages of an object fall in other sets of the cache.
 ///
 /// A value: it does not own its pages, which are ``PageRun``s. A run that belongs to no object is made by ``PageRun`` itself.
 ///
 /// With *C* the number of possible CPUs rounded up to a power of two (at most 64), the color asked for is
-/// *(cpu · 64 / C + i + color) mod 64*: CPUs begin as far apart as 64 colors allow.
+/// *cpu · 64 / C + (i + color) mod (64 / C)*, modulo 64: a CPU has 64 / C colors of its own to begin in, and no two CPUs, as long
+/// as there are at most 64, ever begin in one.
 public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int

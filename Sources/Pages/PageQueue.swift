@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Colors and queues. A page's queue is the XOR-fold of its page number (the twist), so that any aligned run of 4096 pages
-// puts 64 on each of the 64 queues, and each queue holds pages of every cache color. The color asked for is where the CPU begins,
-// plus the object's color, plus the page's index: CPUs begin as far apart as 64 queues allow, and successive pages of an object
-// take successive colors, on every machine. Only the start of a search is a CPU's own, never its reach. Arithmetic only; no state.
-// After DragonFly BSD's vm_page coloring (2011), with nearest-first widening (2016); there the CPU is in the low bits of the color
-// and the index above, so that with more CPUs than half the queues nothing is left of the index.
+// puts 64 on each of the 64 queues, and each queue holds pages of every cache color. Each CPU has a share of the queues to begin
+// in, 64 divided by the CPUs; within it the object's color plus the page's index says where: up to 64 CPUs no two ever begin in one
+// queue, and successive pages of an object take successive queues of the share. Where a share is one queue it is the twist alone
+// that spreads them: successive words of a chunk hold another cache color of the queue each. Only the start of a search is a CPU's
+// own, never its reach. Arithmetic only; no state. After DragonFly BSD's vm_page coloring (2011), with nearest-first widening
+// (2016); there the CPU is in the low bits of the color and the index above, so that successive pages share one.
 
 import CAnax
 
@@ -20,16 +21,16 @@ package enum PageQueue {
   @inlinable @_noLocks @_noAllocation
   package static func bit(ofQueue queue: UInt64, word: UInt64) -> UInt64 { (queue ^ word ^ (word &>> 6)) & 63 }
 
-  /// The queue where a request starts.
+  /// The queue where a request starts: one of the CPU's share.
   @inlinable @_noLocks @_noAllocation
   package static func start(cpu: UInt64, pageIndex: UInt64, objectColor: UInt64) -> UInt64 {
-    (cpu &* distance &+ pageIndex &+ objectColor) & 63
+    (cpu &* share &+ (pageIndex &+ objectColor) & (share &- 1)) & 63
   }
 
-  /// Queues from where a CPU begins to where the next one does: 64 divided by the possible CPUs, rounded up to a power of two. 1
-  /// beyond 32 CPUs; beyond 64, some begin in the same queue.
+  /// Queues that a CPU begins in: 64 divided by the possible CPUs, rounded up to a power of two. 1 beyond 32 CPUs; beyond 64, CPUs
+  /// share.
   @inlinable
-  static var distance: UInt64 {
+  package static var share: UInt64 {
     @_noLocks @_noAllocation get {
       let cpus = min(anax_state().pointee.cpu_count, count)
       return count &>> UInt64(64 &- (cpus &- 1).leadingZeroBitCount)

@@ -42,30 +42,31 @@ import Testing
     }
   }
 
-  /// On every machine: CPUs begin in queues of their own, as far apart as 64 queues allow and evenly where CPUs are more; and each
-  /// page of an object is looked for one queue further than the page before it.
+  /// On every machine: CPUs begin in queues of their own, evenly where CPUs are more than 64; and each page of an object is looked
+  /// for one queue further in the CPU's share than the page before it.
   @Test(arguments: [1, 2, 3, 20, 33, 64, 256, 4096])
-  func cpusStartApartAndSuccessivePagesTakeSuccessiveColors(_ cpus: Int) async {
+  func cpusNeverMeetAndSuccessivePagesTakeSuccessiveColors(_ cpus: Int) async {
     await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
       anax_state().pointee.cpu_count = UInt64(cpus)
-      for object in [0, 1, 17, 4095] as [UInt64] {
-        var starts: [UInt64: Int] = [:]
+      let share = UInt64(64 / min(cpus.nextPowerOfTwo, 64))
+      #expect(PageQueue.share == share)
+      var owners = [Set<UInt64>](repeating: [], count: 64)
+      for cpu in 0..<UInt64(cpus) {
+        var used = Set<UInt64>()
         var astray = 0
-        for cpu in 0..<UInt64(cpus) {
-          let first = PageQueue.start(cpu: cpu, pageIndex: 0, objectColor: object)
-          starts[first, default: 0] += 1
+        for object in [0, 1, 17, 4095] as [UInt64] {
           for index in 0..<130 as Range<UInt64> {
             let queue = PageQueue.start(cpu: cpu, pageIndex: index, objectColor: object)
-            if queue != (first + index) & 63 { astray += 1 }
+            let next = PageQueue.start(cpu: cpu, pageIndex: index + 1, objectColor: object)
+            used.insert(queue)
+            if next != queue / share * share + (queue + 1) % share { astray += 1 }
           }
         }
         #expect(astray == 0)
-        #expect(starts.count == min(cpus, 64))
-        #expect(starts.values.allSatisfy { $0 == max(cpus / 64, 1) })
-        let order = starts.keys.sorted()
-        let nearest = zip(order, order.dropFirst()).map { $1 - $0 }.min() ?? 64
-        #expect(nearest == UInt64(64 / min(cpus.nextPowerOfTwo, 64)))
+        #expect(used.count == Int(share))
+        for queue in used { owners[Int(queue)].insert(cpu) }
       }
+      #expect(owners.allSatisfy { $0.count <= max(cpus / 64, 1) })
     }
   }
 

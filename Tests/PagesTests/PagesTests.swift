@@ -30,7 +30,7 @@ import Testing
         #expect(PageQueue.queue(ofPage: page) == start, "the chunk is empty, so nothing has to widen")
         queues.append(start)
       }
-      #expect(Set(queues).count == 64, "successive pages of an object reach every queue")
+      #expect(Set(queues).count == Int(PageQueue.share), "successive pages of an object reach every queue of the share")
       Live.checkCounts()
     }
   }
