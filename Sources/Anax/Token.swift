@@ -184,9 +184,9 @@ public final class Token: ExclusiveToken {
   ) throws(Failure) -> Result {
     let mark = Marked()
     var aside = BlockingPoints.SetAside()
-    let hasLetGo = BlockingPoints.begin(&aside)
+    BlockingPoints.begin(&aside)
     defer {
-      if hasLetGo { BlockingPoints.end(&aside) }
+      BlockingPoints.end(&aside)
       mark.end(.blocking, nil)
     }
     return try body()

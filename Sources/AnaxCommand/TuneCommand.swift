@@ -135,13 +135,20 @@ struct TuneCommand: ParsableCommand {
     }
     progress.end()
     let page = try write(Page(report).html, "anax-tuning.html")
-    let profile = try write(report.profile, "anax-profile.json")
+    let profile = try write(report.profile, profileName(isWhole: report.record.outcome != .unfinished))
     switch format.format {
     case .json: print(report.json.text())
     case .text: print(report.text + "page                \(page)\nprofile             \(profile)")
     }
+    if let failure = report.record.failure { Complaint.say(failure) }
     if report.record.isInterrupted { throw ExitCode(130) }
-    if report.record.isOutOfTime { throw ExitCode(1) }
+    if report.record.isOutOfTime || report.record.failure != nil { throw ExitCode(1) }
+  }
+
+  /// A profile that chose nothing since it was stopped takes the place of none that is there: services start with that.
+  private func profileName(isWhole: Bool) -> String {
+    let name = "anax-profile.json"
+    return isWhole || access("\(output)/\(name)", F_OK) != 0 ? name : "anax-profile.unfinished.json"
   }
 
   private func write(_ text: String, _ name: String) throws(ExitCode) -> String {

@@ -24,16 +24,17 @@ static void ended(void *thread) {
 // When the process is loaded: a fork may come in the middle of the tokens' start, which then begins anew in the child.
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, anax_token_forked); }
 
-void anax_token_watch(void) {
-  pthread_key_create(&key, ended);
+bool anax_token_watch(void) {
+  if (pthread_key_create(&key, ended)) return false;
 #ifdef DEBUG
   static bool watched;
   if (!watched) atexit(anax_token_exiting);
   watched = true;
 #endif
+  return true;
 }
 
-void anax_token_watch_thread(struct anax_token_thread *thread) { pthread_setspecific(key, thread); }
+bool anax_token_watch_thread(struct anax_token_thread *thread) { return pthread_setspecific(key, thread) == 0; }
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)

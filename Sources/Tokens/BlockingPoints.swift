@@ -26,12 +26,12 @@ package enum BlockingPoints {
     package init() {}
   }
 
-  /// Before a blocking call. True: `end` must follow.
+  /// Before a blocking call; `end` must follow.
   @usableFromInline @inline(never) @_noLocks @_noAllocation
-  package static func begin(_ aside: inout SetAside) -> Bool {
+  package static func begin(_ aside: inout SetAside) {
     let thread = anax_token_thread()
     let count = thread.pointee.count
-    if count == 0 { return false }
+    if count == 0 { return }
     HeldSet.letGo(thread, at: "Token.blocking")
     aside.count = count
     var place = 0
@@ -40,13 +40,13 @@ package enum BlockingPoints {
       place += 1
     }
     anax_token_thread_set_count(thread, 0)
-    return true
   }
 
   @usableFromInline @inline(never) @_noLocks @_noAllocation
   package static func end(_ aside: inout SetAside) {
     let thread = anax_token_thread()
     if thread.pointee.count > 0 { TokenStop.heldAfterBlocking(thread) }
+    if aside.count == 0 { return }
     var place = 0
     while place < Int(aside.count) {
       anax_token_hold_set(anax_token_holds(thread) + place, aside.holds[place].token, aside.holds[place].state)

@@ -9,7 +9,8 @@
 // of waiting threads each would have to hold a token that the one before waits for, so each one's addresses would be higher than
 // the next one's. Threads that run let their tokens go in the end: at a release, or at their next blocking point.
 // No livelock: passes are bounded; in the order of addresses each wait ends by the bound on fairness (Waiting.swift). So n tokens are had
-// after at most lwkt.spin_loops + n waits.
+// after at most lwkt.spin_loops + n waits. Where the request had a deadline, and that passes when they are taken in the order of
+// addresses, all are given back, and those that the thread had before are waited for again: n − 1 more.
 
 import CAnax
 import CAnaxTokens

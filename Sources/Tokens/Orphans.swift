@@ -58,8 +58,10 @@ package enum Orphans {
   static func clean(_ token: TokenState) {
     let word = AtomicWord(anax_token_word(token))
     var old = word.loadAcquire()
-    // A thread notes that it waits before it stands in the word: what is counted here is not too few.
+    // A thread notes that it waits before it stands in the word: what is counted here is not too few, but where one gave up and
+    // another came while the records were read. Then a second count differs, and the next who asks looks again.
     let waiting = waiters(of: token)
+    if waiters(of: token) != waiting { return }
     var new = old & ~(TokenWord.awake | TokenWord.exclusiveTurn | TokenWord.sharedTurn)
     if TokenWord(new).waiting > waiting { new &-= (TokenWord(new).waiting &- waiting) &* TokenWord.oneWaiting }
     if new != old { _ = word.compareExchange(&old, new) }

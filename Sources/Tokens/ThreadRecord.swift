@@ -32,7 +32,7 @@ package enum ThreadRecord {
     AtomicWord(anax_token_thread_epoch_word(thread)).storeRelease(epoch)
     openFastPath(thread)
     anax_token_thread_set(thread)
-    anax_token_watch_thread(thread)
+    if !anax_token_watch_thread(thread) { TokenStop.noKey() }
     return thread
   }
 

@@ -32,7 +32,7 @@ package enum TokenEngine {
     state.pointee.processors_due = processors < 2 ? 0 : anax_clock() &+ readInterval
     state.pointee.ticks_then = anax_ticks()
     state.pointee.clock_then = anax_clock()
-    anax_token_watch()
+    if !anax_token_watch() { TokenStop.noKey() }
     started.storeRelease(2)
   }
 

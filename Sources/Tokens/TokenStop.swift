@@ -62,6 +62,13 @@ package enum TokenStop {
     end(line)
   }
 
+  @inline(never) @_noLocks @_noAllocation
+  package static func noKey() -> Never {
+    var line = MessageLine()
+    line.append("the C library has no thread-specific key left, by which tokens see that a thread ends")
+    end(line)
+  }
+
   /// A request that may wait, inside an open access to a serialized value.
   @inline(never) @_noLocks @_noAllocation
   package static func requestInAccess(_ token: TokenState, _ thread: Thread) -> Never {

@@ -14,9 +14,9 @@
 // | 7...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
-// Zero is free without waiters. The fast paths change a word that they expect, which is `steady`: 0, or free with no turn owed and
-// some waiter awake. Each thread expects what its slow path last saw (Taking.swift): while one waiter is awake and others sleep, nobody
-// else looks at anything.
+// Zero is free without waiters. The exclusive fast paths change a word that they expect, which is `steady`: 0, or free with no turn
+// owed and some waiter awake. Each thread expects what it last saw where it took a token or let one go on a slow path, but for what a
+// waiter took after its sleep (Taking.swift): while one waiter is awake and others sleep, nobody else looks at anything.
 //
 // The order is what is needed; each compare-and-swap acquires and releases. `taken` is also a word that is free but does not admit who
 // does this.
@@ -62,7 +62,8 @@
 // Who is served. The kernel wakes in the order of arrival. Whoever was woken and passed by a newcomer sleeps again in front, so the
 // next wake-up is its own: the waiter that is woken again and again is the one that has slept longest. When it has waited
 // for `lwkt.token_fair`, and no turn was asked for within as long, it asks. So once per bound the oldest sleeper is served next, whatever
-// newcomers do, and the k-th to fall asleep waits for at most k times: the bound, two sections and two wake-ups. A
+// newcomers do, and the k-th to fall asleep waits for at most k times: the bound, two sections, two wake-ups, and two spins, since
+// a waiter spins when it was woken and when it has asked (tries times delay of its policy; 4 µs by default). A
 // sleep that a signal breaks, or that was refused because the word changed, counts from when it begins again.
 //
 // Why weaker orders suffice where the model is sequentially consistent: all transitions are read-modify-writes of one word, which

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What dirties a cell: processor time that the hypervisor kept from this machine, and time that others used. Counted for
-// the whole machine by the kernel, in coarse ticks, so short cells can only be told when much is wrong.
+// What dirties a cell: processor time that the hypervisor kept from the CPUs that this process may use, and time that others used
+// on them. Counted by the kernel, in coarse ticks, so short cells can only be told when much is wrong.
 
 import CAnax
 import Glibc
@@ -13,18 +13,29 @@ package struct ForeignLoad {
   private let own: Double
   private let at: Double
 
-  package static func now(files: FileTree = FileTree()) -> ForeignLoad { ForeignLoad(files: files) }
+  private static let allowed = Topology().allowed
 
-  private init(files: FileTree) {
+  package static func now() -> ForeignLoad { ForeignLoad(files: FileTree(), cpus: allowed) }
+
+  private init(files: FileTree, cpus: CPUSet) {
     own = Self.own()
     at = Clock.seconds
-    // cpu user nice system idle iowait irq softirq steal …, in clock ticks
-    let line = (try? files.text("proc/stat"))?.split(separator: "\n").first ?? ""
-    let fields = line.split(separator: " ").dropFirst().map { Double($0) ?? 0 }
+    (busy, stolen) = Self.seconds(files: files, cpus: cpus)
+  }
+
+  /// Busy and stolen, of these CPUs together.
+  static func seconds(files: FileTree, cpus: CPUSet) -> (busy: Double, stolen: Double) {
+    var (busy, stolen) = (0.0, 0.0)
+    for line in (try? files.text("proc/stat"))?.split(separator: "\n") ?? [] where line.hasPrefix("cpu") {
+      // cpuN user nice system idle iowait irq softirq steal …, in clock ticks; the first line is all CPUs'.
+      let fields = line.split(separator: " ")
+      guard let id = Int(fields[0].dropFirst(3)), cpus.contains(id), fields.count >= 9 else { continue }
+      let ticks = fields.dropFirst().map { Double($0) ?? 0 }
+      busy += ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]
+      stolen += ticks[7]
+    }
     let tick = Double(sysconf(CInt(_SC_CLK_TCK)))
-    let known = fields.count >= 8
-    busy = known ? (fields[0] + fields[1] + fields[2] + fields[5] + fields[6]) / tick : 0
-    stolen = known ? fields[7] / tick : 0
+    return (busy / tick, stolen / tick)
   }
 
   /// Processor seconds of this program and of its children that have ended.

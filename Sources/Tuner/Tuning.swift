@@ -21,6 +21,8 @@ package struct Record: Sendable {
   package var isInterrupted = false
   /// Whether the plan's limit came before its end.
   package var isOutOfTime = false
+  /// What ended it: a cell that could not be measured.
+  package var failure: String?
   /// Cells thrown away as dirty, and cells kept although dirty.
   package var discarded = 0
   package var dirty: Int { samples.lazy.filter(\.reading.isDirty).count }
@@ -65,12 +67,23 @@ package struct Tuning {
     self.measure = measure
   }
 
-  package func run() throws(CellFailure) -> Record {
+  /// What was measured until a cell failed is in the record too.
+  package func run() -> Record {
     var record = Record(plan: plan, rails: rails)
+    let start = now()
+    do throws(CellFailure) {
+      try measure(into: &record, start)
+    } catch {
+      record.outcome = .unfinished
+      record.failure = error.description
+    }
+    record.duration = now() - start
+    return record
+  }
+
+  private func measure(into record: inout Record, _ start: Double) throws(CellFailure) {
     let choice = Choice(plan: plan, rails: rails)
     var random = SeededGenerator(seed: plan.seed)
-    let start = now()
-    defer { record.duration = now() - start }
     var active = Array(plan.candidates.indices)
     var pace = Pace(plan: plan)
 
@@ -88,7 +101,7 @@ package struct Tuning {
         }
         for workload in stage.workloads.shuffled(using: &random) {
           for candidate in active.shuffled(using: &random) {
-            if mustEnd(start, &record) { return record }
+            if mustEnd(start, &record) { return }
             report(
               Progress(
                 stage: stage.name, round: round + 1, rounds: stage.rounds, done: pace.done,
@@ -100,7 +113,7 @@ package struct Tuning {
                 plan.candidates[candidate], plan.workloads[workload], stage.seconds, redo, &record.discarded)
             else {
               if !mustEnd(start, &record) { record.isInterrupted = true }
-              return record
+              return
             }
             record.samples.append(
               Sample(stage: stage.name, round: round, workload: workload, candidate: candidate, reading: reading))
@@ -124,8 +137,6 @@ package struct Tuning {
         active = [0] + survivors
       }
     }
-    record.duration = now() - start
-    return record
   }
 
   /// Whether to stop here; marks the record with why.

@@ -131,6 +131,7 @@ package struct TuningReport: Sendable {
       let growth = policy.growth == .none ? "" : ", with a delay that grows: \(plan.candidates[index].name)"
       return "Set lwkt.token_spin = \(policy.tries) and lwkt.token_delay = \(policy.delay) ns" + growth
     case .keepDefault: return "Keep the default"
+    case .unfinished where record.failure != nil: return "A cell failed before a choice"
     case .unfinished:
       return record.isInterrupted
         ? "Stopped before a choice"
@@ -151,6 +152,8 @@ package struct TuningReport: Sendable {
       return
         "The workload does not fit the time of a quick measurement; measure without --quick, or a shorter one. What "
         + "was measured until then is below; nothing was chosen."
+    case .unfinished where record.failure != nil:
+      return "\(record.failure ?? ""). What was measured until then is below; nothing was chosen."
     case .unfinished: return "What was measured until then is below; nothing was chosen."
     }
   }

@@ -86,7 +86,7 @@ package struct TuningSession {
     tuning.isInterrupted = isInterrupted
     tuning.report = report
     return TuningReport(
-      record: try tuning.run(), machine: machine, costs: costs, optima: optima, date: date, command: command)
+      record: tuning.run(), machine: machine, costs: costs, optima: optima, date: date, command: command)
   }
 
   /// One cell of each contention, with so many tries that nearly nobody blocks: how long waits are by themselves. None begins after

@@ -79,16 +79,22 @@ package struct WorkloadGrid: Sendable {
     let other = Workload.Contention(
       section: sections.last ?? section, think: think, threadsPerCPU: untuned, shared: share)
     let between = Workload.Contention(
-      section: Self.middle(sections), think: Self.middle(thinks), threadsPerCPU: threadsPerCPU.last ?? 1,
+      section: Self.untried(sections), think: Self.untried(thinks), threadsPerCPU: threadsPerCPU.last ?? 1,
       shared: Self.middle(shared))
     return [between, other]
   }
 
-  /// Half-way on a logarithmic scale; from a single value, 3 times as much.
-  private static func middle(_ values: [Int]) -> Int {
-    guard let low = values.min(), let high = values.max() else { return 0 }
-    if low == high { return low * 3 }
-    return Int((Double(max(low, 1)) * Double(high)).squareRoot())
+  /// A value that is in no list: half-way between the two in the middle, on a logarithmic scale; where these are next to each other,
+  /// or there is one, 3 times the largest, and from 0 a hundred.
+  private static func untried(_ values: [Int]) -> Int {
+    let sorted = Set(values).sorted()
+    guard let high = sorted.last else { return 0 }
+    if sorted.count > 1 {
+      let at = (sorted.count - 1) / 2
+      let between = Int((Double(max(sorted[at], 1)) * Double(sorted[at + 1])).squareRoot())
+      if !sorted.contains(between) { return between }
+    }
+    return high == 0 ? 100 : high * 3
   }
 
   private static func middle(_ values: [Double]) -> Double {

@@ -20,9 +20,17 @@ import Testing
     await #expect(processExitsWith: .success) { [plan = plan as TorturePlan] in Torture(plan).run() }
   }
 
-  @Test(arguments: [TorturePlan.Fault.entersWithoutTaking, .wakesNobody])
-  func aBrokenLockIsFound(_ fault: TorturePlan.Fault) async {
+  /// And by the check that is there for it.
+  @Test(arguments: [
+    (TorturePlan.Fault.entersWithoutTaking, ["at once", "torn", "beside", "lost additions"]),
+    (.wakesNobody, ["no progress", "do not end"]),
+  ])
+  func aBrokenLockIsFound(_ fault: TorturePlan.Fault, _ words: [String]) async throws {
     let plan = Self.plan(fault)
-    await #expect(processExitsWith: .exitCode(9)) { [plan = plan as TorturePlan] in Torture(plan).run() }
+    let result = try await #require(processExitsWith: .exitCode(9), observing: [\.standardErrorContent]) {
+      [plan = plan as TorturePlan] in Torture(plan).run()
+    }
+    let said = String(decoding: result.standardErrorContent, as: UTF8.self)
+    #expect(words.contains { said.contains($0) }, "\(said)")
   }
 }

@@ -19,7 +19,7 @@ import Testing
     tuning.isInterrupted = { machine.cells >= stop }
     let spread = MachineCosts.Spread([40, 41, 43])
     return TuningReport(
-      record: try tuning.run(),
+      record: tuning.run(),
       machine: MachineFingerprint(
         architecture: "x86_64", processor: "A \"fast\" <processor> & more\u{1}", hypervisor: "KVM", cpus: 2,
         cpuQuota: 1.5,

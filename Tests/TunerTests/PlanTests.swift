@@ -25,13 +25,17 @@ import Testing
 
   @Test(arguments: [1, 2, 3, 8, 64, 192]) func heldOutIsNeverTunedOn(cpus: Int) {
     for threads: [Double] in [[1], [1, 4], [0.5, 1, 2, 4, 8], [2, 1.5, 3, 6, 8, 12]] {
-      for sections in [[100], [100, 10_000], [5000, 50]] {
-        let grid = WorkloadGrid(sections: sections, thinks: [500], threadsPerCPU: threads, shared: [0])
+      let lists = [
+        [100], [0], [1], [0, 1], [1, 2, 3], [100, 10_000], [5000, 50], [100, 1000, 10_000], [100, 1000, 2000, 20_000],
+      ]
+      for (sections, thinks) in lists.flatMap({ one in [one, [500, 5000, 50_000], [0]].map { (one, $0) } }) {
+        let grid = WorkloadGrid(sections: sections, thinks: thinks, threadsPerCPU: threads, shared: [0, 0.5])
         let heldOut = grid.heldOut(cpus: cpus)
         let counts = Set(grid.workloads.map { $0.threads(cpus: cpus) })
         #expect(heldOut.count == 2)
         #expect(heldOut.allSatisfy { !grid.workloads.contains($0) })
-        #expect(!sections.contains(heldOut[0].section) && counts.contains(heldOut[0].threads(cpus: cpus)))
+        #expect(!sections.contains(heldOut[0].section) && !thinks.contains(heldOut[0].think))
+        #expect(counts.contains(heldOut[0].threads(cpus: cpus)))
         #expect(sections.contains(heldOut[1].section) && !counts.contains(heldOut[1].threads(cpus: cpus)))
       }
     }
@@ -86,7 +90,7 @@ import Testing
     machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
     var tuning = machine.tuning(PlayedMachine.plan())
     tuning.isInterrupted = { machine.cells >= 100 }
-    let record = try tuning.run()
+    let record = tuning.run()
     #expect(record.samples.count == 100 && record.isInterrupted && record.outcome == .unfinished)
   }
 
@@ -97,7 +101,7 @@ import Testing
       machine.dirty = { _ in allDirty }
       var plan = PlayedMachine.plan(seed: seed)
       plan.budget = budget
-      let record = try machine.tuning(plan).run()
+      let record = machine.tuning(plan).run()
       #expect(machine.now <= budget + 1)
       #expect(Set(record.samples.map(\.stage)) == Set(Stage.Name.allCases))
       #expect(record.outcome != .unfinished)
@@ -125,7 +129,7 @@ import Testing
       machine.overhead = 0.012
       machine.throughput = { candidate, _ in candidate == ChoiceTests.planted ? 2 : 1 }
       machine.dirty = { _ in allDirty }
-      let record = try machine.tuning(plan).run()
+      let record = machine.tuning(plan).run()
       #expect(machine.now <= 49.5)
       #expect(record.outcome != .unfinished, "\(wide), \(seed): \(machine.now)")
     }
@@ -148,7 +152,7 @@ import Testing
     var plan = PlayedMachine.plan()
     plan.budget = 2
     plan.limit = 3
-    let record = try machine.tuning(plan).run()
+    let record = machine.tuning(plan).run()
     #expect(record.isOutOfTime && !record.isInterrupted && record.outcome == .unfinished)
     #expect(machine.now >= 3 && machine.now < 3.5)
     #expect(!record.samples.isEmpty)
@@ -160,7 +164,7 @@ import Testing
     var tuning = machine.tuning(PlayedMachine.plan())
     var seen: [Progress] = []
     tuning.report = { seen.append($0) }
-    let record = try tuning.run()
+    let record = tuning.run()
     #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.done <= $1.done + 1e-9 })
     let last = try #require(seen.last)
     #expect(last.done > 0.97 && last.done <= 1 && last.stage == .confirmation)
@@ -169,10 +173,14 @@ import Testing
     #expect(abs((half.left ?? 0) / (record.duration * 0.5) - 1) < 0.3)
   }
 
-  @Test func failureOfACellEndsTheTuning() {
-    let tuning = Tuning(plan: PlayedMachine.plan(), rails: GuardRails(), now: { 0 }) { _, _, _ throws(CellFailure) in
-      throw CellFailure("broken")
+  @Test func failureOfACellEndsTheTuningAndKeepsWhatWasMeasured() {
+    let machine = PlayedMachine(seed: 1)
+    let tuning = Tuning(plan: PlayedMachine.plan(), rails: GuardRails(), now: { 0 }) {
+      candidate, workload, seconds throws(CellFailure) in
+      if machine.cells == 50 { throw CellFailure("broken") }
+      return machine.measure(candidate, workload, seconds)
     }
-    #expect(throws: CellFailure.self) { try tuning.run() }
+    let record = tuning.run()
+    #expect(record.failure == "broken" && record.samples.count == 50 && record.outcome == .unfinished)
   }
 }

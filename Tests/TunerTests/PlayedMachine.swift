@@ -64,6 +64,6 @@ final class PlayedMachine {
   }
 
   func run(_ plan: Plan = plan(), _ rails: GuardRails = GuardRails()) throws -> Record {
-    try tuning(plan, rails).run()
+    tuning(plan, rails).run()
   }
 }

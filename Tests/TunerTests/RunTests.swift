@@ -120,6 +120,26 @@ import Testing
     #expect(Clock.seconds - start < 1 && reading.operations >= 1)
   }
 
+  /// What runs on CPUs that this process may not use disturbs nothing.
+  @Test func loadIsThatOfTheCPUsAllowed() throws {
+    let root = NSTemporaryDirectory() + "anax-stat-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    try FileManager.default.createDirectory(atPath: root + "/proc", withIntermediateDirectories: true)
+    try """
+    cpu  1111 0 0 0 0 0 0 111 0 0
+    cpu0 100 10 1 5000 70 2 3 10 0 0
+    cpu1 1000 0 0 0 0 0 0 100 0 0
+    cpu7 1 0 0 0 0 0 0 1 0 0
+    intr 1 2 3
+
+    """.write(toFile: root + "/proc/stat", atomically: true, encoding: .utf8)
+    let tick = Double(sysconf(CInt(_SC_CLK_TCK)))
+    let load = ForeignLoad.seconds(files: FileTree(root: root), cpus: CPUSet([0, 7]))
+    #expect(load.busy == 117 / tick && load.stolen == 11 / tick)
+    let none = ForeignLoad.seconds(files: FileTree(root: root + "/nothing"), cpus: CPUSet([0]))
+    #expect(none.busy == 0 && none.stolen == 0)
+  }
+
   @Test func whatDirtiesACell() {
     #expect(!ForeignLoad.disturbs(steal: 0.01, foreign: 0.02, capacity: 0.1))
     #expect(ForeignLoad.disturbs(steal: 0.02, foreign: 0, capacity: 0.1))

@@ -155,8 +155,10 @@ struct Judge {
 
   private func rounds(_ judgement: inout Judgement, _ cells: [TokenCell], _ candidate: Int) {
     let done = cells.compactMap { samples.values($0, "operations")[candidate]?.max() }.max() ?? 0
-    judgement.set(done, .met)
-    judgement.explain("rounds that two threads did")
+    // A deadlock would have failed the run; fewer rounds than asked for show less than the goal says.
+    let asked = 1e8
+    judgement.set(done, done >= asked ? .met : .open)
+    judgement.explain("rounds that two threads did\(done >= asked ? "" : ", of 10^8 (--long)")")
   }
 }
 

@@ -232,9 +232,10 @@ ANAX_INLINE uint64_t anax_clock(void) {
 /// Return addresses of the calling thread's stack, innermost first; how many. The first call of a process may allocate.
 static inline int anax_backtrace(void *_Nullable *_Nonnull frames, int count) { return backtrace(frames, count); }
 
-/// Has the thread's end and the process's watched; once a process, and `anax_token_watch_thread` once a thread.
-void anax_token_watch(void) ANAX_ENGINE;
-void anax_token_watch_thread(struct anax_token_thread *_Nonnull thread) ANAX_ENGINE;
+/// Has the thread's end and the process's watched; once a process, and `anax_token_watch_thread` once a thread. False: the C library
+/// has no key left, or no memory.
+bool anax_token_watch(void) ANAX_ENGINE;
+bool anax_token_watch_thread(struct anax_token_thread *_Nonnull thread) ANAX_ENGINE;
 
 // The race detector's view of a token; nothing where the build is not for it.
 void anax_token_annotate_create(struct anax_token *_Nonnull token) ANAX_ENGINE;
