@@ -143,13 +143,18 @@ package struct BenchmarkPage {
 }
 
 extension BenchmarkResults {
-  /// Writes `results.json` and `index.html` into a folder that is made where it is not there; the paths.
+  /// Writes `results.json`, `index.html` and, where anything was compared, `picture.svg` into a folder that is made where it is not
+  /// there; the paths.
   @discardableResult
   public func write(to folder: String) throws(OutputError) -> [String] {
     try OutputFile.makeFolder(folder)
-    return [
+    var paths = [
       try OutputFile.write(json, "results.json", in: folder),
       try OutputFile.write(BenchmarkPage(self).html, "index.html", in: folder),
     ]
+    if let picture = BenchmarkPicture(self).svg {
+      paths.append(try OutputFile.write(picture, "picture.svg", in: folder))
+    }
+    return paths
   }
 }

@@ -47,12 +47,25 @@ struct Figure {
     Markup.element(
       "figure", classes.isEmpty ? [:] : ["class": classes],
       Markup.text("figcaption", [:], title) + legend
-        + Markup.element(
-          "svg",
-          [
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": "0 0 \(Self.coordinate(Self.width)) \(Self.coordinate(height))", "role": "img",
-            "aria-label": title,
-          ], parts.joined()))
+        + drawing(parts))
+  }
+
+  /// A file of its own, with the page's style and a background.
+  var file: String {
+    drawing(
+      [
+        Markup.element("style", [:], PageStyle.text),
+        Markup.element("rect", ["class": "paper", "width": "100%", "height": "100%"]),
+      ] + parts) + "\n"
+  }
+
+  private func drawing(_ parts: [String]) -> String {
+    Markup.element(
+      "svg",
+      [
+        "xmlns": "http://www.w3.org/2000/svg",
+        "viewBox": "0 0 \(Self.coordinate(Self.width)) \(Self.coordinate(height))", "role": "img",
+        "aria-label": title,
+      ], parts.joined())
   }
 }

@@ -57,8 +57,11 @@ package struct IntervalPlot {
     return ends.map { abs(log($0)) }.max().map { min(log(isBars ? 8 : 4), max(log(1.1), $0 * 1.1)) }
   }
 
-  package var svg: String {
-    guard let reach = reach ?? Self.reach(rows, isBars: isBars), !rows.isEmpty else { return "" }
+  package var svg: String { figure?.markup() ?? "" }
+
+  /// nil without rows.
+  var figure: Figure? {
+    guard let reach = reach ?? Self.reach(rows, isBars: isBars), !rows.isEmpty else { return nil }
     func x(_ ratio: Double) -> Double {
       let value = max(-reach, min(reach, ratio > 0 ? log(ratio) : -reach))
       return Self.width / 2 + value / reach * (Self.width / 2 - 12)
@@ -75,7 +78,7 @@ package struct IntervalPlot {
     for (index, row) in rows.enumerated() {
       parts += drawing(row, y: Double(index) * rowHeight + top + (isBars ? 30 : 33), x)
     }
-    return Figure(title: title, classes: "wide", height: height, parts: parts).markup()
+    return Figure(title: title, classes: "wide", height: height, parts: parts)
   }
 
   private func drawing(_ row: Row, y: Double, _ x: (Double) -> Double) -> [String] {

@@ -41,7 +41,7 @@ package enum PageStyle {
     svg .tick{fill:var(--soft);font-size:13px}svg .axis{fill:var(--soft);font-size:12px;font-style:italic}
     svg .end{text-anchor:end}svg .row{paint-order:stroke;stroke:var(--paper);stroke-width:5px;text-anchor:start;font-size:13px;fill:var(--soft)}svg .summary{fill:var(--ink);font-weight:600}
     svg .value{fill:var(--on);font-variant-numeric:tabular-nums}
-    .cell{fill:var(--n)}.default{stroke:var(--ink);stroke-width:2;stroke-dasharray:5 3}.chosen.cell{stroke:var(--ink);stroke-width:3.5;stroke-dasharray:none}
+    .paper{fill:var(--paper)}.cell{fill:var(--n)}.default{stroke:var(--ink);stroke-width:2;stroke-dasharray:5 3}.chosen.cell{stroke:var(--ink);stroke-width:3.5;stroke-dasharray:none}
     .better1 .cell{fill:var(--b1)}.better2 .cell{fill:var(--b2)}.better3 .cell{fill:var(--b3)}.better4 .cell{fill:var(--b4)}
     .worse1 .cell{fill:var(--w1)}.worse2 .cell{fill:var(--w2)}.worse3 .cell{fill:var(--w3)}.worse4 .cell{fill:var(--w4)}
     .better4 .value,.worse4 .value{fill:var(--on4)}

@@ -24,6 +24,19 @@ import Testing
     }
   }
 
+  @Test func pictureStandsAlone() throws {
+    let picture = try #require(BenchmarkPicture(Sample.results()).svg)
+    let elements = try PageElements(picture)
+    #expect(elements.foreign(in: picture).isEmpty && picture.hasPrefix("<svg"))
+    #expect(elements.counts["style"] == 1)
+    // A bar for each group that has a usual choice to compare with.
+    let groups = Sample.results().groups.filter { group in
+      BenchmarkRow.all(Sample.results(), group: group).contains { $0.record.toUsual != nil }
+    }
+    #expect(!groups.isEmpty)
+    for group in groups { #expect(elements.text.contains("\(group), ")) }
+  }
+
   @Test func rowsThatLoseComeFirst() throws {
     let rows = BenchmarkRow.lossesFirst(BenchmarkRow.all(Sample.results(), group: "malloc"))
     #expect(rows.map(\.record.name) == ["tree", "pair-64", "pair-16"])
