@@ -121,7 +121,8 @@ boot() {
 # crashed LOG: whether the machine's kernel itself failed. With a thread for each CPU this emulator now and then runs half of an
 # instruction that the kernel is patching (int3 in sched_clock_cpu, at about one boot in fifteen); no program can cause that.
 crashed() {
-  ! grep -aq '^end of the tests' "$1" && grep -aqE '^(<[0-9]>)?\[ *[0-9.]+\] (Oops: int3|kernel BUG at|Kernel panic)' "$1"
+  ! grep -aq '^end of the tests' "$1" && grep -aqE '^(<[0-9]>)?\[ *[0-9.]+\] (Oops: int3|kernel BUG at|Kernel panic)' "$1" &&
+    ! grep -aqE 'Attempted to kill init|Out of memory' "$1"
 }
 
 # boot_until_sound LOG SECONDS KERNEL INITRAMFS SHAPE [ARGUMENT…]: as `boot`, and again, at most three times in all, where the

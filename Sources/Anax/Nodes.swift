@@ -28,6 +28,9 @@ extension Topology {
 /// the home of the CPU it runs on. Pages that were in memory before stay where they are. Threads that the body makes inherit both for
 /// good.
 ///
+/// Where a sandbox denies memory policies, the body runs on the node's CPUs without one. Where the kernel refuses the old policy, since
+/// its nodes are not the process's any more, the thread has the default one afterwards.
+///
 /// Reads the machine's description, unless it is given: some milliseconds. Then five system calls.
 ///
 /// - Throws: ``NodeError/noSuchNode(_:)``, ``NodeError/noUsableCPU(node:)`` where the node has CPUs and this process may use none,
@@ -43,7 +46,7 @@ public func withNode<Result: ~Copyable>(
     let set =
       policy != nil
       && topology.nearest(to: node).contains { $0 < 64 && Kernel.setThreadPolicy(.init(.node, nodes: 1 << UInt64($0))) }
-    defer { if set, let policy { _ = Kernel.setThreadPolicy(policy) } }
+    defer { if set, let policy { Kernel.restoreThreadPolicy(policy) } }
     return try body()
   }
   if entry.cpus.isEmpty { return try placed() }

@@ -2,6 +2,7 @@
 // What pages belong to that shall have successive colors. The count of objects is a word of the engine's state.
 
 import CAnax
+import Heap
 import LockFree
 import Pages
 
@@ -17,7 +18,7 @@ public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int
 
-  /// An object with a color of its own: successive objects begin in distant colors.
+  /// An object with a color of its own: successive objects have distant colors, which count as far as a CPU's share of them goes.
   @_noLocks @_noAllocation
   public init() {
     // 64 divided by the golden ratio, made odd: every color comes once in 64 objects, neighbours far apart.
@@ -31,7 +32,9 @@ public struct PageObject: Sendable, Hashable {
 
   /// The color that a page at the index is looked for from on a CPU, 0...63.
   public func color(at index: Int, cpu: Int) -> Int {
-    Int(
+    // The possible CPUs are known from then on.
+    _ = Engine.ensureStarted()
+    return Int(
       PageQueue.start(
         cpu: UInt64(truncatingIfNeeded: cpu), pageIndex: UInt64(truncatingIfNeeded: index), objectColor: UInt64(color)))
   }

@@ -72,6 +72,13 @@ extension Kernel {
     return read(&policy, flags: 0) ? policy : nil
   }
 
+  /// Sets again what a thread had before it set another. Where the kernel refuses that (the nodes have left the process's cpuset, or a
+  /// sandbox was closed meanwhile), the default: what was set in between must not stay.
+  @_noLocks @_noAllocation
+  package static func restoreThreadPolicy(_ policy: ThreadPolicy) {
+    if !setThreadPolicy(policy) { _ = setThreadPolicy(ThreadPolicy()) }
+  }
+
   /// False: it is as it was.
   @_noLocks @_noAllocation
   package static func setThreadPolicy(_ policy: ThreadPolicy) -> Bool {

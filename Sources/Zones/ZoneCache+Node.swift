@@ -2,7 +2,8 @@
 // Requests to a zone for a node that is not this CPU's. They are served from what this CPU has collected to go home to that node,
 // then from that home as its own CPUs are; what a list has beyond the item asked for is collected again, and is never handed out
 // by a request without a node. Items that come from slabs are touched at once under a policy of the thread that prefers the node,
-// and the thread's own is set again: so their pages lie there, whoever uses them. Three system calls for a list of items.
+// and the thread's own is set again: so their pages lie there, whoever uses them. Three system calls for a list of items. A signal
+// handler that runs in between has that policy too; one that does not return (siglongjmp) leaves the thread with it.
 
 import CAnax
 import LockFree
@@ -57,7 +58,7 @@ extension ZoneCache {
     }
     let list = claim()
     touch(list, home)
-    _ = Kernel.setThreadPolicy(own)
+    Kernel.restoreThreadPolicy(own)
     return list
   }
 

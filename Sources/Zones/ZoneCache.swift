@@ -3,7 +3,8 @@
 // list → strip → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section aborted or its block
 // swapped goes on without the cache.
 //
-// Invariant: a CPU's list of a zone on its own node holds that node's items; its lists of other nodes only collect what goes home.
+// Invariant: a CPU's list of a zone on its own node holds that node's items; its lists of other nodes hold what
+// goes home, and what is left of a list that was taken there for a request for that node; only such requests are served from them.
 
 import CAnax
 import LockFree

@@ -54,8 +54,8 @@ package enum ZoneRequest {
     let limited = zone.pointee.limit != 0
     if limited, AtomicWord(anax_zone_claimed(zone)).loadRelaxed() > ZoneLimit.ceiling(zone, requestClass) { return nil }
     if CPUBlocks.current() != nil {
-      // Rung B's caller has looked, where there is no limit.
-      return limited || anax_state().pointee.rung == UInt64(ANAX_RUNG_A) ? CPUBlocks.pop(UInt64(id)) : nil
+      // Rung B's caller has looked, where there is no limit and it could count.
+      return limited || !counted || anax_state().pointee.rung == UInt64(ANAX_RUNG_A) ? CPUBlocks.pop(UInt64(id)) : nil
     }
     if limited { return nil }
     let cpu = CPUBlocks.anyCPU()

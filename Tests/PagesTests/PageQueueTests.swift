@@ -43,7 +43,7 @@ import Testing
   }
 
   /// On every machine: CPUs begin in queues of their own, evenly where CPUs are more than 64; and each page of an object is looked
-  /// for one queue further in the CPU's share than the page before it.
+  /// for one queue further in the CPU's share than the page before it (which from 33 CPUs on is one queue: below).
   @Test(arguments: [1, 2, 3, 20, 33, 64, 256, 4096])
   func cpusNeverMeetAndSuccessivePagesTakeSuccessiveColors(_ cpus: Int) async {
     await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
@@ -67,6 +67,18 @@ import Testing
         for queue in used { owners[Int(queue)].insert(cpu) }
       }
       #expect(owners.allSatisfy { $0.count <= max(cpus / 64, 1) })
+    }
+  }
+
+  /// Where a CPU's share is one queue, the twist alone spreads an object's pages: successive words of a chunk hold the queue's page at
+  /// another place of the 64 each, and 64 words at every one.
+  @Test func aQueuesPagesSpreadOverTheColors() {
+    for queue in [0, 1, 37, 63] as [UInt64] {
+      for first in [0, 64, 4096] as [UInt64] {
+        let places = (0..<64).map { PageQueue.bit(ofQueue: queue, word: first + UInt64($0)) }
+        #expect(Set(places).count == 64)
+        for (one, next) in zip(places, places.dropFirst()) { #expect(one != next) }
+      }
     }
   }
 

@@ -207,19 +207,20 @@ private let awake = Word.awake
       let stage = Stage(held)
       answers = [
         {
-          usleep(3000); return -Int(ETIMEDOUT)
+          usleep(320_000); return -Int(ETIMEDOUT)
         }
       ]
-      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
+      // Longer than a busy machine keeps a thread from running: it must come to its sleep.
+      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(300)) }
       #expect(stage.sleeps == [Call(isWait: true, value: 1, mask: 1, isTimed: true)])
       #expect(stage.bits == held && !stage.token.isHeld && stage.wakes.isEmpty)
       // One whose time is up takes what it can have.
       answers = [
         {
-          usleep(3000); stage.release(); return -Int(ETIMEDOUT)
+          usleep(320_000); stage.release(); return -Int(ETIMEDOUT)
         }
       ]
-      #expect(throws: Never.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
+      #expect(throws: Never.self) { try stage.token.acquire(timeout: .milliseconds(300)) }
       stage.token.release()
       #expect(stage.bits == 0)
     }
@@ -246,11 +247,11 @@ private let awake = Word.awake
       answers = [
         {
           stage.set(stage.bits | Word.sharedParked)
-          usleep(2000)
+          usleep(320_000)
           return -Int(ETIMEDOUT)
         }
       ]
-      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(1)) }
+      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(300)) }
       #expect(stage.bits == one)
       #expect(stage.wakes == [Call(isWait: false, value: UInt64(Int32.max), mask: 2)])
       stage.set(0)
@@ -322,11 +323,11 @@ private let awake = Word.awake
         },
         {
           #expect(stage.bits & Word.exclusiveTurn != 0)
-          usleep(5000)
+          usleep(320_000)
           return -Int(ETIMEDOUT)
         },
       ]
-      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(3)) }
+      #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(300)) }
       #expect(stage.bits & Word.exclusiveTurn == 0 && stage.token.word.waiting == 1)
       #expect(stage.token.statistics.turns == 0)
       // The next release wakes the other.
@@ -444,11 +445,11 @@ private let awake = Word.awake
         {
           let word = anax_token_word(UnsafeMutablePointer<anax_token>(bitPattern: place)!)
           #expect(AtomicWord(word).loadRelaxed() == 0, "nobody waits with a token in hand")
-          usleep(3000)
+          usleep(320_000)
           return -Int(ETIMEDOUT)
         }
       ]
-      let error = #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(2)) }
+      let error = #expect(throws: TokenError.self) { try stage.token.acquire(timeout: .milliseconds(300)) }
       if case .timedOut(let overrun)? = error {
         #expect(overrun > .zero && overrun < .seconds(5))
       } else {

