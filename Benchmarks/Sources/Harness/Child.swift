@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A program that is started, listened to, and waited for: its output, its end, what it used. Only this file starts and
-// ends processes. SIGINT is blocked in this program from the start and looked for between runs and while waiting.
+// ends processes. Each is the head of a process group, so that what it started ends with it when it is killed. SIGINT is blocked in this program from the start and looked for between runs and while waiting.
 
 import CBench
 import Glibc
@@ -55,7 +55,8 @@ package struct Child {
     var none = sigset_t()
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
     var process: pid_t = 0
     let started = bench_now()
     let error = withStrings([path] + arguments) { argv in
@@ -73,7 +74,7 @@ package struct Child {
     return Child(process: process, outputs: pipes.map { $0[0] }, started: started)
   }
 
-  /// Listens until the program ends; kills it after `limit` seconds or when SIGINT came.
+  /// Listens until the program ends, and all that has its output; kills them after `limit` seconds or when SIGINT came.
   package func wait(limit: Double) -> Result {
     var texts: [[UInt8]] = [[], []]
     var open = [true, true]
@@ -84,7 +85,7 @@ package struct Child {
       _ = poll(&polled, 2, 100)
       if forced == nil, Child.interruptPending { forced = .interrupted }
       if forced == nil, Double(bench_now() - started) > limit * 1e9 { forced = .timedOut }
-      if forced != nil { kill(process, SIGKILL) }
+      if forced != nil { kill(-process, SIGKILL) }
       for index in outputs.indices where polled[index].revents != 0 {
         let got = read(outputs[index], &buffer, buffer.count)
         if got <= 0 { open[index] = false } else { texts[index] += buffer[0..<got] }

@@ -85,9 +85,18 @@ struct Subjects {
     return Subject(name: name, path: String(cString: full), about: String(cString: full))
   }
 
-  /// The library as the repository builds it, seen from the current folder or from the nested package.
+  /// The library as the repository builds it: of the checkout that this program was built in, else seen from the current folder or
+  /// from the nested package.
   private static func builtLibrary() -> String? {
-    for path in [".build/lib/libanax.so", "../.build/lib/libanax.so"] {
+    var paths = [".build/lib/libanax.so", "../.build/lib/libanax.so"]
+    if let own = realpath("/proc/self/exe", nil) {
+      let parts = String(cString: own).split(separator: "/")
+      free(own)
+      if let build = parts.firstIndex(of: ".build"), build > 0 {
+        paths.insert("/" + parts[..<(build - 1)].joined(separator: "/") + "/.build/lib/libanax.so", at: 0)
+      }
+    }
+    for path in paths {
       guard let full = realpath(path, nil) else { continue }
       defer { free(full) }
       return String(cString: full)
