@@ -26,7 +26,7 @@ public enum PageError: Error, Hashable, Sendable {
   case notWired
   /// The run is wired.
   case wired
-  /// Another thread is discarding the run's contents now.
+  /// Another thread is discarding the run's contents now, or unlocking its pages.
   case discarding
   /// The kernel did not lock the pages in memory: ENOMEM or EPERM where RLIMIT_MEMLOCK does not allow it.
   case lockRefused(errno: Int)
@@ -57,7 +57,7 @@ extension PageError: CustomStringConvertible {
     case .tooManyWirings: "a run of pages can be wired at most 63 times"
     case .notWired: "the run of pages is not wired"
     case .wired: "the run of pages is wired"
-    case .discarding: "another thread is discarding the contents of the run of pages"
+    case .discarding: "another thread is discarding the contents of the run of pages, or unlocking them"
     case .lockRefused(let number): "the kernel did not lock the pages in memory (errno \(number)); see RLIMIT_MEMLOCK"
     }
   }

@@ -93,7 +93,7 @@ public struct PageRun: ~Copyable {
   }
 
   /// Keeps the contents from being given up: ``discard()`` is refused until as many ``unwire()``. Memory in use is never
-  /// purged, wired or not. At most 63 times. Refused while another thread is in ``discard()`` of this run: what it gives up could
+  /// purged, wired or not. At most 63 times. Refused while another thread is in ``discard()`` of this run, or in the ``unwire()`` that unlocks it: what it gives up could
   /// be what is to be kept.
   ///
   /// - Parameter lock: Also keep the pages in memory (mlock), until the last ``unwire()``. Counts against RLIMIT_MEMLOCK.

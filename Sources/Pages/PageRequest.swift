@@ -122,6 +122,8 @@ package enum PageRequest {
     if !lock { return }
     let result = advise(anax_sys_mlock, page, run.pages)
     if Kernel.failed(result) {
+      // Part of the pages may be locked all the same: the last unwire unlocks them.
+      Run.at(page: page).claim(bits: Run.locked)
       try unwire(page: page)
       throw .kernel(-result)
     }
@@ -132,7 +134,9 @@ package enum PageRequest {
   @_noLocks @_noAllocation
   package static func unwire(page: UInt64) throws(PageFailure) {
     let (run, _) = try change(page, .unwire)
-    if run.wirings == 1, run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
+    if run.wirings > 1 || !run.isLocked { return }
+    _ = advise(anax_sys_munlock, page, run.pages)
+    if run.isLive { Run.at(page: page).release(bits: Run.discarding) }
   }
 
   /// Gives the contents of a run in use back to the kernel; it reads zero from then on. Refused while it is wired; while it goes on,

@@ -7,7 +7,7 @@
 // | 0...31 | pages |
 // | 32...37 | 64-byte lines by which the block starts late in its first page |
 // | 38 | live: the block is the user's |
-// | 39 | freed while held: the last unhold releases the pages; of a live run: its contents are being discarded |
+// | 39 | freed while held: the last unhold releases the pages; of a live run: its contents are being discarded, or its pages unlocked |
 // | 40...45 | wirings: while there is one, the contents are not given up (see PageRequest.discard) |
 // | 46 | locked in memory (mlock), until the last unwire |
 // | 47 | own mapping: the kernel moved its pages here, or prefers a node for them; until they are released, when they are mapped anew |
@@ -19,11 +19,12 @@
 // | live, no holds → 0 | free; then the pages are released | CAS, acquire and release |
 // | live, holds → freed | free | the same |
 // | holds ± 1; freed and the last → 0 | hold, unhold | the same |
-// | wirings ± 1 | wire, which a discard on its way refuses, and unwire | the same |
+// | wirings ± 1 | wire, which a discard or an unlocking on its way refuses, and unwire | the same |
+// | the last wiring of a locked, live run → discarding, not locked | unwire, before the kernel is asked to unlock | the same |
 // | locked 0 → 1 | wire, under its wiring | or, acquire |
 // | live, no wirings → discarding | discard, before the kernel is asked; a second one is refused | CAS, acquire and release |
 // | discarding → live | the same, when the kernel has done it | and, release |
-// A thread that is stopped in a discard keeps the run from being wired and discarded, and from being freed by another.
+// A thread that is stopped in a discard, or in the last unwire of a locked run, keeps the run from being wired and discarded, and from being freed by another.
 
 import CAnax
 import LockFree
@@ -81,7 +82,10 @@ package struct Run {
       return word &+ Run.oneWiring
     case .unwire:
       if wirings == 0 { throw .notARun }
-      return (word &- Run.oneWiring) & (wirings == 1 ? ~Run.locked : ~0)
+      if wirings > 1 { return word &- Run.oneWiring }
+      // Nobody may lock it anew before the kernel has unlocked it.
+      let unlocking = isLocked && isLive ? Run.discarding : 0
+      return (word &- Run.oneWiring) & ~Run.locked | unlocking
     case .discard:
       if !isLive { throw .notARun }
       if isDiscarded { throw .discarding }

@@ -48,6 +48,51 @@ enum Meeting {
     }
   }
 
+  /// Another thread locks the run between the last unwire and the kernel's unlocking: its lock would be gone.
+  @Test func aRunThatIsBeingUnlockedIsNotWired() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = try PageRequest.allocate(count: 4, alignment: 1, placement: .local, zeroed: false, .normal)
+      Meeting.page = run.page
+      Meeting.wired = true
+      try PageRequest.wire(page: run.page, lock: true)
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number == anax_sys_munlock {
+          anax_state().pointee.fake_kernel = nil
+          Meeting.wired = (try? PageRequest.wire(page: Meeting.page, lock: true)) != nil
+        }
+        return anax_system_call(number, a, b, c, d, e, f)
+      }
+      try PageRequest.unwire(page: run.page)
+      #expect(!Meeting.wired)
+      let now = Run(word: Run.at(page: run.page).loadAcquire())
+      #expect(now.isLive && now.wirings == 0 && !now.isLocked && now.holds == 0)
+      try PageRequest.wire(page: run.page, lock: true)
+      try PageRequest.unwire(page: run.page)
+      try PageRequest.release(page: run.page)
+      Live.checkCounts()
+    }
+  }
+
+  /// A lock that fails midway is undone.
+  @Test func aLockThatTheKernelRefusesIsUndone() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = try PageRequest.allocate(count: 4, alignment: 1, placement: .local, zeroed: false, .normal)
+      let before = Run.at(page: run.page).loadAcquire()
+      Meeting.wired = false
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number == anax_sys_munlock { Meeting.wired = true }
+        return number == anax_sys_mlock ? Int(-ENOMEM) : anax_system_call(number, a, b, c, d, e, f)
+      }
+      #expect(throws: PageFailure.self) { try PageRequest.wire(page: run.page, lock: true) }
+      anax_state().pointee.fake_kernel = nil
+      #expect(Meeting.wired, "what was locked of it is unlocked")
+      #expect(Run.at(page: run.page).loadAcquire() == before)
+      try PageRequest.release(page: run.page)
+    }
+  }
+
   @Test func aDiscardThatTheKernelRefusesChangesNothing() async {
     await #expect(processExitsWith: .success) {
       Live.start()

@@ -37,7 +37,14 @@ import Testing
   @Test func theLastUnwireUnlocks() throws {
     let wired = Run(word: try Self.changed(Self.live, .wire, .wire).word | Run.locked)
     #expect(try Self.changed(wired, .unwire).isLocked)
-    #expect(try Self.changed(wired, .unwire, .unwire).word == Self.live.word)
+    // Marked until the kernel has unlocked it: nobody wires or frees it meanwhile.
+    let unlocking = try Self.changed(wired, .unwire, .unwire)
+    #expect(unlocking.word == Self.live.word | Run.discarding)
+    for change in [Run.Change.wire, .discard, .release] {
+      #expect(throws: PageFailure.self) { try unlocking.after(change) }
+    }
+    // Never locked: no mark.
+    #expect(try Self.changed(Self.live, .wire, .unwire).word == Self.live.word)
   }
 
   @Test func aDiscardRefusesWhatItCouldHarm() throws {
