@@ -59,13 +59,17 @@ extension Report {
     line.append(key: "returned", entry.pointee.purged_pages &<< shift)
     line.append(key: "chunks", entry.pointee.top)
     line.append(key: "served_elsewhere", entry.pointee.off_node)
+    if let pages = PageCensus.told(node: index) {
+      line.append(key: "pages_here", pages.here)
+      line.append(key: "pages_elsewhere", pages.elsewhere)
+    }
     line.writeObject()
   }
 
   @_noLocks @_noAllocation
   static func zoneJSON(_ id: Int, _ row: ZoneFigures) {
     var line = MessageLine(object: "zone")
-    let name = name(ofZone: id)
+    let name = ZoneName.read(anax_zone_row(id))
     line.append(key: "zone", name: name.text, count: name.count)
     line.append(key: "slabs", row.slabs)
     line.append(key: "used", row.used)

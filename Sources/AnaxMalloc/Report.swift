@@ -79,14 +79,6 @@ enum Report {
   }
 
   @_noLocks @_noAllocation
-  static func name(ofZone id: Int) -> (text: UnsafePointer<CChar>, count: Int) {
-    let text = anax_zone_name(anax_state().pointee.zones! + id)
-    var count = 0
-    while count < 39, text[count] != 0 { count += 1 }
-    return (UnsafePointer(text), count)
-  }
-
-  @_noLocks @_noAllocation
   static func mechanism() {
     let state = anax_state()
     var line = MessageLine()
@@ -141,9 +133,7 @@ enum Report {
     line.append(", chunks opened ", entry.pointee.top)
     line.append(", pages served elsewhere ", entry.pointee.off_node)
     line.write()
-    // The kernel is asked for each page: not where there is nothing to tell.
-    if anax_state().pointee.node_count == 1 { return }
-    guard let pages = PageCensus.pages(node: index) else { return }
+    guard let pages = PageCensus.told(node: index) else { return }
     var second = MessageLine()
     second.append("node ")
     second.append(Int64(index))
@@ -155,9 +145,8 @@ enum Report {
   @_noLocks @_noAllocation
   static func zone(_ id: Int, _ row: ZoneFigures) {
     var line = MessageLine()
-    let name = name(ofZone: id)
     line.append("zone ")
-    line.append(name.text, count: name.count)
+    line.append(nameOf: anax_zone_row(id))
     line.append(": slabs ", row.slabs)
     line.append(", used ", row.used)
     line.append(", cached ", row.cached)

@@ -32,6 +32,17 @@ struct FreeRun {
   @inline(__always) @_noLocks @_noAllocation
   mutating func interrupt() { length = 0 }
 
+  /// Goes on through words `from ..< to` of the bitmap. Where the wanted pages begin, or nil: not found yet.
+  @inline(__always) @_noLocks @_noAllocation
+  mutating func found(from: UInt64, to: UInt64) -> UInt64? {
+    var index = from
+    while index < to {
+      if let page = found(inWord: index) { return page }
+      index &+= 1
+    }
+    return nil
+  }
+
   /// Goes on through a word of the bitmap. Where the wanted pages begin, or nil: not found yet.
   @inline(__always) @_noLocks @_noAllocation
   mutating func found(inWord index: UInt64) -> UInt64? {

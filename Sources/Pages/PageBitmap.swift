@@ -149,16 +149,11 @@ package enum PageBitmap {
     }
   }
 
-  /// The first run of `count` free pages that lies in words `from ..< to`, unclaimed yet; at a multiple of `step` pages.
+  /// The first run of `count` free pages that lies in words `from ..< to`, unclaimed yet.
   @_noLocks @_noAllocation
-  static func findRun(from: UInt64, to: UInt64, count: UInt64, step: UInt64 = 1) -> UInt64? {
-    var run = FreeRun(count: count, step: step)
-    var index = from
-    while index < to {
-      if let page = run.found(inWord: index) { return page }
-      index &+= 1
-    }
-    return nil
+  static func findRun(from: UInt64, to: UInt64, count: UInt64) -> UInt64? {
+    var run = FreeRun(count: count)
+    return run.found(from: from, to: to)
   }
 
   /// How many pages from `page`, which begins a word, are free before the first that is not; at most `count`.

@@ -51,6 +51,12 @@ package enum PageCensus {
     return true
   }
 
+  /// As `pages`, for a summary: the kernel is asked for each page, so not where there is nothing to tell.
+  @_noLocks @_noAllocation
+  package static func told(node: Int) -> (here: UInt64, elsewhere: UInt64)? {
+    anax_state().pointee.node_count == 1 ? nil : pages(node: node)
+  }
+
   /// Resident pages of the node's region: those that lie on the node, and those that lie elsewhere. nil: the kernel does not say.
   @_noLocks @_noAllocation
   package static func pages(node: Int) -> (here: UInt64, elsewhere: UInt64)? {

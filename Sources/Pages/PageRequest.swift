@@ -57,7 +57,9 @@ package enum PageRequest {
   static func take(count: UInt64, alignment: UInt64, node: Int, cpu: Int) -> PageRun? {
     if alignment <= 1 { return Pages.allocate(node: node, cpu: cpu, count: count) }
     // A region begins at a multiple of 2 MiB, no more.
-    if count <= 64, count & (count &- 1) == 0, alignment <= count, alignment &<< Region.pageShift <= 2 << 20 {
+    if count <= 64, count & (count &- 1) == 0, alignment <= count,
+      alignment &<< Region.pageShift <= RegionLayout.hugePage
+    {
       return Pages.allocate(node: node, cpu: cpu, count: count, aligned: true)
     }
     return Pages.allocate(node: node, cpu: cpu, count: count, alignment: alignment)

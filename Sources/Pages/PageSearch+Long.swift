@@ -80,12 +80,8 @@ extension PageSearch {
       if bound(chunk: base &+ chunk).loadRelaxed() & 1023 == 512 {
         run.interrupt()
       } else {
-        var word = (base &+ chunk) &* 8
-        let end = word &+ 8
-        while word < end {
-          if let page = run.found(inWord: word) { return page }
-          word &+= 1
-        }
+        let word = (base &+ chunk) &* 8
+        if let page = run.found(from: word, to: word &+ 8) { return page }
       }
       chunk &+= 1
     }

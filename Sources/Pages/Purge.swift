@@ -127,14 +127,14 @@ package enum Purge {
         AtomicWord(anax_node_purged_pages(node)).add(count)
         returned &+= count
       }
-      if forCap, refused || count > 0, isRefused(node: node, after: refused) { break }
+      if forCap, refused || count > 0, noteAnswer(node: node, refused) { break }
     }
     return returned
   }
 
   /// Notes what the kernel did with a chunk of a sweep for the cap. Whether the sweep ends here.
   @_noLocks @_noAllocation
-  static func isRefused(node: UnsafeMutablePointer<anax_node>, after refused: Bool) -> Bool {
+  static func noteAnswer(node: UnsafeMutablePointer<anax_node>, _ refused: Bool) -> Bool {
     let word = AtomicWord(anax_node_refused(node))
     if refused { return word.add(1) &+ 1 >= mostRefusals }
     if word.loadRelaxed() != 0 { word.storeRelaxed(0) }

@@ -24,7 +24,8 @@
 // | locked 0 → 1 | wire, under its wiring | or, acquire |
 // | live, no wirings → discarding | discard, before the kernel is asked; a second one is refused | CAS, acquire and release |
 // | discarding → live | the same, when the kernel has done it | and, release |
-// A thread that is stopped in a discard, or in the last unwire of a locked run, keeps the run from being wired and discarded, and from being freed by another.
+// A thread that is stopped in a discard, or in the last unwire of a locked run, keeps the run from being wired and discarded, and
+// from being freed by another.
 
 import CAnax
 import LockFree
@@ -41,7 +42,7 @@ package struct Run {
 
   package static var live: UInt64 { @_noLocks @_noAllocation get { 1 &<< 38 } }
   package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
-  /// With `live`: the mark of a discard.
+  /// With `live`: the mark of a discard, and of the last unlocking.
   package static var discarding: UInt64 { @_noLocks @_noAllocation get { freed } }
   package static var oneWiring: UInt64 { @_noLocks @_noAllocation get { 1 &<< 40 } }
   package static var locked: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }

@@ -48,10 +48,7 @@ package enum Stop {
     line.append(hexadecimal: address)
     if let zone {
       line.append(", zone ")
-      let name = anax_zone_name(zone)
-      var count = 0
-      while count < 39, name[count] != 0 { count += 1 }
-      line.append(name, count: count)
+      line.append(nameOf: zone)
     }
     line.write()
     anax_abort()

@@ -67,7 +67,7 @@ package enum ZoneLimit {
   /// machine.
   @_noLocks @_noAllocation
   static func allocate(
-    _ id: Int, _ requestClass: RequestClass, home wanted: Int? = nil, noMemory: inout Bool
+    _ id: Int, _ requestClass: RequestClass, home wanted: Int?, noMemory: inout Bool
   ) -> UInt64 {
     let zone = anax_state().pointee.zones! + id
     let claimed = AtomicWord(anax_zone_claimed(zone))

@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The name in a zone's row, as it is written: at most 39 bytes, a zero behind them. For who makes the zone; others read it when it
-// is live.
+// The name in a zone's row: at most 39 bytes, a zero behind them. Written by who makes the zone; others read it when it is live.
 
 import CAnax
+import Machine
 
-struct ZoneName {
+extension MessageLine {
+  @_noLocks @_noAllocation
+  package mutating func append(nameOf zone: UnsafeMutablePointer<anax_zone>) {
+    let (name, count) = ZoneName.read(zone)
+    append(name, count: count)
+  }
+}
+
+package struct ZoneName {
   private let bytes: UnsafeMutablePointer<CChar>
   private var count = 0
+
+  @_noLocks @_noAllocation
+  package static func read(_ zone: UnsafeMutablePointer<anax_zone>) -> (text: UnsafePointer<CChar>, count: Int) {
+    let text = anax_zone_name(zone)
+    var count = 0
+    while count < 39, text[count] != 0 { count += 1 }
+    return (UnsafePointer(text), count)
+  }
 
   /// Empty.
   @_noLocks @_noAllocation

@@ -29,20 +29,7 @@ package enum ZoneRequest {
     }
     if !counted { count(id) }
     if let ready { return ready }
-    let process = ZoneBusy.enter(id)
-    defer { ZoneBusy.leave(id, process) }
-    if AtomicWord(anax_zone_state(zone)).loadAcquire() != 2 || zone.pointee.generation != generation { throw .ended }
-    var noMemory = true
-    let item: UInt64
-    if zone.pointee.limit == 0 {
-      item = ZoneCache.refill(id, requestClass)
-    } else {
-      noMemory = false
-      item = ZoneLimit.allocate(id, requestClass, noMemory: &noMemory)
-    }
-    if item != 0, let pointer = UnsafeMutableRawPointer(bitPattern: UInt(item)) { return pointer }
-    AtomicWord(anax_zone_failures(zone)).add(1)
-    throw noMemory ? .memory : .limit
+    return try allocateSlowly(id, generation: generation, requestClass, home: nil)
   }
 
   /// An item of a live zone that is ready here; nil: there is none, or the zone is at the class's ceiling, or it is for the slow path
@@ -69,22 +56,31 @@ package enum ZoneRequest {
   package static func allocate(
     _ id: Int, generation: UInt32, _ requestClass: RequestClass, node: Int
   ) throws(Refusal) -> UnsafeMutableRawPointer {
-    let cpu = CPUBlocks.anyCPU()
-    if node == CPUBlocks.node(ofCPU: cpu) {
+    if node == CPUBlocks.node(ofCPU: CPUBlocks.anyCPU()) {
       return try allocate(id, generation: generation, requestClass, counted: false)
     }
     count(id)
+    return try allocateSlowly(id, generation: generation, requestClass, home: node)
+  }
+
+  /// An item, of the named home where there is one; counted among those that keep the zone from being ended.
+  @_noLocks @_noAllocation
+  private static func allocateSlowly(
+    _ id: Int, generation: UInt32, _ requestClass: RequestClass, home: Int?
+  ) throws(Refusal) -> UnsafeMutableRawPointer {
     let zone = anax_state().pointee.zones! + id
     let process = ZoneBusy.enter(id)
     defer { ZoneBusy.leave(id, process) }
     if AtomicWord(anax_zone_state(zone)).loadAcquire() != 2 || zone.pointee.generation != generation { throw .ended }
     var noMemory = true
     let item: UInt64
-    if zone.pointee.limit == 0 {
-      item = ZoneCache.fetch(id, home: node, cpu: cpu, requestClass)
-    } else {
+    if zone.pointee.limit != 0 {
       noMemory = false
-      item = ZoneLimit.allocate(id, requestClass, home: node, noMemory: &noMemory)
+      item = ZoneLimit.allocate(id, requestClass, home: home, noMemory: &noMemory)
+    } else if let home {
+      item = ZoneCache.fetch(id, home: home, cpu: CPUBlocks.anyCPU(), requestClass)
+    } else {
+      item = ZoneCache.refill(id, requestClass)
     }
     if item != 0, let pointer = UnsafeMutableRawPointer(bitPattern: UInt(item)) { return pointer }
     AtomicWord(anax_zone_failures(zone)).add(1)

@@ -40,18 +40,20 @@ struct anax_tunable_values {
 
 extern struct anax_tunable_values anax_tunable_values;
 
+ANAX_INLINE uint64_t anax_tunable_kept(int64_t value) { return (uint64_t)value - (uint64_t)INT64_MIN; }
+
 ANAX_INLINE int64_t anax_tunable_load(uint32_t index) {
   return (int64_t)(__atomic_load_n(&anax_tunable_values.value[index], __ATOMIC_RELAXED) + (uint64_t)INT64_MIN);
 }
 
 ANAX_INLINE void anax_tunable_store(uint32_t index, int64_t value) {
-  __atomic_store_n(&anax_tunable_values.value[index], (uint64_t)value - (uint64_t)INT64_MIN, __ATOMIC_RELAXED);
+  __atomic_store_n(&anax_tunable_values.value[index], anax_tunable_kept(value), __ATOMIC_RELAXED);
 }
 
 /// The start's value, unless the tunable has one already.
 ANAX_INLINE void anax_tunable_begin(uint32_t index, int64_t value) {
   uint64_t unset = 0;
-  __atomic_compare_exchange_n(&anax_tunable_values.value[index], &unset, (uint64_t)value - (uint64_t)INT64_MIN, false,
+  __atomic_compare_exchange_n(&anax_tunable_values.value[index], &unset, anax_tunable_kept(value), false,
                               __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
