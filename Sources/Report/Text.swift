@@ -41,13 +41,6 @@ package enum Text {
     return number(nanoseconds / 1e9) + " s"
   }
 
-  /// Operations a second.
-  package static func rate(_ value: Double) -> String {
-    if value >= 1e6 { return number(value / 1e6) + " M/s" }
-    if value >= 1e3 { return number(value / 1e3) + " k/s" }
-    return number(value) + " /s"
-  }
-
   package static func percent(_ share: Double) -> String { number(share * 100) + " %" }
 
   /// A ratio as a change: `+12 %`.

@@ -1,6 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The value of an option of a measuring program, which has no argument library.
+// The options of the measuring programs, which have no argument library.
+
+/// What a case is given.
+public struct Conditions {
+  public var threads = 1
+  /// How much work, relative to a run of about a tenth of a second.
+  public var scale = 1.0
+  public var seed: UInt64 = 1
+
+  public init() {}
+
+  /// Takes the option's value from `arguments`. False: it is none of these.
+  public mutating func take(_ option: String, _ arguments: inout ArraySlice<String>) -> Bool {
+    switch option {
+    case "--threads": threads = number(option, arguments.popFirst(), 1...1024)
+    case "--scale": scale = number(option, arguments.popFirst(), 0.001...1000)
+    case "--seed": seed = number(option, arguments.popFirst(), 0...UInt64.max)
+    default: return false
+    }
+    return true
+  }
+}
 
 /// Ends the program with a message where it is no number of the range.
 public func number<Value: LosslessStringConvertible & Comparable>(

@@ -229,7 +229,7 @@ struct Session {
       child = try Child.start(tokens.path, arguments, TokenWorkload.environment)
     case .load(let script):
       // The script preloads the library into what it measures, and into nothing else.
-      let library = ["ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")", "ANAX_BENCH_SCALE=\(plan.scale)"]
+      let library = ["ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")"]
       child = try Child.start(
         "/bin/bash", ["\(programs.loads)/\(script).sh"],
         Subject.plain + ["HOME=/tmp", "TMPDIR=/tmp"] + library + subjects[subject].environment)

@@ -7,13 +7,7 @@ import CBench
 import Glibc
 import Instruments
 
-/// What a case is given.
-struct Conditions {
-  var threads = 1
-  /// How much work, relative to a run of about a tenth of a second.
-  var scale = 1.0
-  var seed: UInt64 = 1
-
+extension Conditions {
   /// `count` scaled and divided among the threads, at least 1.
   func scaled(_ count: Int) -> Int { max(Int(Double(count) * scale) / threads, 1) }
 }
@@ -50,10 +44,8 @@ enum Main {
         }
         return
       case "--help", "-h": return print(usage)
-      case "--threads": conditions.threads = number(argument, arguments.popFirst(), 1...1024)
-      case "--scale": conditions.scale = number(argument, arguments.popFirst(), 0.001...1000)
-      case "--seed": conditions.seed = number(argument, arguments.popFirst(), 0...UInt64.max)
       default:
+        if conditions.take(argument, &arguments) { continue }
         if argument.hasPrefix("-") { fail("unknown argument '\(argument)'\n\(usage)") }
         names.append(argument)
       }

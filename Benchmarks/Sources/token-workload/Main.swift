@@ -82,16 +82,6 @@ enum Main {
     }
   }
 
-  private static func number<Value: LosslessStringConvertible & Comparable>(
-    _ option: String, _ text: String?, _ range: ClosedRange<Value>
-  ) -> Value {
-    guard let text else { fail("\(option) needs a value") }
-    guard let value = Value(text), range.contains(value) else {
-      fail("\(option) \(text): must be from \(range.lowerBound) to \(range.upperBound)")
-    }
-    return value
-  }
-
   private static func report(_ metrics: Metrics) {
     print("{\"metrics\":{\(metrics.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ","))}}")
   }
