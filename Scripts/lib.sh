@@ -107,7 +107,7 @@ run_step() {
       if [[ $status == 124 || $status == 137 ]]; then echo "over its limit of $limit s" | tee -a "$log"; fi
       if [[ $loud == 0 ]]; then
         # What a compiler or a test complained about may lie far above the end.
-        grep -nE '(error|warning): |✘|Fatal error' "$log" | cut -c1-300 | head -n 40 | sed 's/^/  | /' || true
+        complaints "$log"
         echo "  the log's end ($log):"
         tail -n 40 "$log" | cut -c1-300 | sed 's/^/  | /'
       fi
@@ -119,13 +119,20 @@ run_step() {
   step_rows+=("$(printf '%-16s %-8s %7s  %s' "$name" "$word" "$(clock $((SECONDS - start)))" "$note")")
 }
 
-# Ends with 1 when a step failed. The last line counts steps. How a failed step's log ended is shown once more, for whoever
-# has only the end of the whole output.
+# complaints LOG: the lines that say what went wrong.
+complaints() {
+  grep -nE '(error|warning): |✘|Fatal error|FAILED' "$1" | cut -c1-300 | head -n 40 | sed 's/^/  | /' || true
+}
+
+# Ends with 1 when a step failed. The last line counts steps. What a failed step's log complains of, and how it ended, is
+# shown once more, for whoever has only the end of the whole output.
 summary() {
   local name
   for name in ${step_failures[@]+"${step_failures[@]}"}; do
     echo
-    echo "== The end of what failed ($name)"
+    echo "== What failed ($name)"
+    complaints "$logs/$name.log"
+    echo "  the log's end:"
     tail -n 25 "$logs/$name.log" | cut -c1-300 | sed 's/^/  | /'
   done
   echo
