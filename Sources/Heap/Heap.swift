@@ -74,11 +74,13 @@ package enum Heap {
     anax_cache_advance(UInt64(number) | UInt64(ANAX_ZONE_STRIP), anax_strip_step(Int(number)))
   }
 
-  /// Rung A: an item of the list at this thread's node and concurrency id.
+  /// Rung A: an item of the list or the strip at this thread's node and concurrency id.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func concurrencyHit(_ size: Int) -> UnsafeMutableRawPointer? {
     if anax_state().pointee.rung != 65 || UInt(bitPattern: size &- 1) >= 32768 { return nil }
-    return anax_concurrency_pop(UInt64(SizeClasses.number(forSize: size)))
+    let number = UInt64(SizeClasses.number(forSize: size))
+    return anax_concurrency_pop(number)
+      ?? anax_concurrency_advance(number | UInt64(ANAX_ZONE_STRIP), anax_strip_step(Int(number)))
   }
 
   @inline(never) @_noLocks @_noAllocation
