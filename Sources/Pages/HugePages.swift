@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Huge pages for large blocks. The heap is mapped without them, so that a small process stays small where the system gives them
-// to everybody; a large block asks for its whole chunks when it is made, and gives the wish back when its pages have gone back to
+// to everybody, and each chunk declines them anew when it is opened, since a program may have asked for them on every mapping of
+// its own; a large block asks for its whole chunks when it is made, and gives the wish back when its pages have gone back to
 // the kernel. A 2 MiB page is faulted in several times faster than its 512 small ones, and costs memory only where a block is
 // sparse: so not for calloc, and not for a block larger than all else that the node holds.
 //
@@ -43,6 +44,12 @@ package enum HugePages {
     }
   }
 
+  /// From now on a chunk is filled in by small pages.
+  @_noLocks @_noAllocation
+  static func decline(page: UInt64) {
+    _ = Kernel.advise(Region.address(ofPage: page), bytes: Region.pagesPerChunk &<< Region.pageShift, MADV_NOHUGEPAGE)
+  }
+
   /// The whole chunks of a claimed run were mapped anew, without the wish.
   @_noLocks @_noAllocation
   static func noteRemapped(page: UInt64, count: UInt64) {
@@ -65,8 +72,6 @@ package enum HugePages {
       word &+= 1
     }
     flag.pointee = 0
-    _ = Kernel.advise(
-      Region.address(ofPage: chunk &* Region.pagesPerChunk), bytes: Region.pagesPerChunk &<< Region.pageShift,
-      MADV_NOHUGEPAGE)
+    decline(page: chunk &* Region.pagesPerChunk)
   }
 }

@@ -155,6 +155,7 @@ package enum PageSearch {
     let limit = (node.pointee.page_limit &- node.pointee.first_page) / Region.pagesPerChunk
     if chunks > limit || top > limit &- chunks { return false }
     if !Region.open(node: node, chunk: top &+ chunks) { return false }
+    if chunks == 1 { HugePages.decline(page: node.pointee.first_page &+ top &* Region.pagesPerChunk) }
     var expected = top
     _ = AtomicWord(anax_node_top(node)).compareExchange(&expected, top &+ chunks)
     return true
