@@ -123,10 +123,11 @@ static inline uint64_t bench_ticks(void) {
 
 /// Starts a program that stops at its exec, so that its memory can be read when it is about to exit. -1 with errno.
 static inline pid_t bench_spawn_traced(
-    const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment) {
+    const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
+    int output) {
   pid_t child = fork();
   if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(126);
+    if (dup2(output, 1) < 0 || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(126);
     execve(path, arguments, environment);
     _exit(127);
   }

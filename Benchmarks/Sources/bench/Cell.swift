@@ -19,8 +19,8 @@ struct Cell: Hashable, Sendable {
     case lock(TokenCell)
     /// A script of real programs.
     case load(String)
-    /// The start of a program that does nothing.
-    case start
+    /// The start of a program that does nothing, or little: a case of `workload`.
+    case start(String?)
   }
 
   var kind: Kind
@@ -48,7 +48,7 @@ struct Cell: Hashable, Sendable {
   }
 
   private static let groups: [(prefix: String, group: String)] = [
-    (prefix: "chase", group: "color"), ("tails", "tails"), ("huge-pages", "start"), ("threads-rss", "memory"),
+    (prefix: "chase", group: "color"), ("tails", "tails"), ("threads-rss", "memory"),
     ("silence", "memory"), ("busy", "memory"), ("fragment", "memory"), ("breathing", "memory"),
   ]
 
@@ -59,7 +59,7 @@ struct Cell: Hashable, Sendable {
       switch kind {
       case .workload(let name), .inside(let name), .load(let name), .service(let name): name
       case .lock(let lock): lock.name
-      case .start: "start"
+      case .start(let name): name ?? "start"
       }
     var parts = [name]
     if threads > 1 { parts.append("x\(threads)") }

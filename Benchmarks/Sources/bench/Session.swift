@@ -135,8 +135,9 @@ struct Session {
   private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
     if cell.warmed { warmHost() }
     do throws(Problem) {
-      if case .start = cell.kind {
-        return Outcome(metrics: try Startup.measure(variables(cell, subject), starts: 20))
+      if case .start(let work) = cell.kind {
+        let command = work.map { [programs.workload, $0] } ?? ["/bin/true"]
+        return Outcome(metrics: try Startup.measure(command, variables(cell, subject), starts: 20))
       }
       let hog = cell.condition == .hog ? try Hog() : nil
       defer { hog?.end() }

@@ -107,17 +107,18 @@ enum Suite {
     }
   }()
 
-  private static let start = [
-    Row(
-      section: "start", title: "start of true, RSS", cell: Cell(kind: .start), metric: "kib", unit: "KiB",
-      goal: Goals.startMemory, isTime: false),
-    Row(
-      section: "start", title: "start of true, time", cell: Cell(kind: .start), metric: "ms", unit: "ms",
-      goal: Goals.startTime, isTime: false),
-    Row(
-      section: "start", title: "huge pages everywhere, RSS", cell: Cell(kind: .workload("huge-pages")), metric: "kib",
-      unit: "KiB", goal: Goals.startMemory, isTime: false),
-  ]
+  private static let start = [("start of true", nil), ("huge pages everywhere", "huge-pages")].flatMap {
+    (title: String, work: String?) in
+    let cell = Cell(kind: .start(work))
+    return [
+      Row(
+        section: "start", title: "\(title), RSS", cell: cell, metric: "kib", unit: "KiB", goal: Goals.startMemory,
+        isTime: false),
+      Row(
+        section: "start", title: "\(title), time", cell: cell, metric: "ms", unit: "ms", goal: Goals.startTime,
+        isTime: false),
+    ]
+  }
 
   private static let tails: [Row] = [1, 2, 8].flatMap { threads in
     ["malloc", "free"].flatMap { call in

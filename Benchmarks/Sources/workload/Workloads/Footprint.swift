@@ -10,7 +10,7 @@ import Instruments
 let footprintCases: [Case] =
   [
     Case(name: "threads-rss", about: "500 threads take and free 64 small blocks each: resident KiB a thread") {
-      threadFootprint($0)
+      _ in threadFootprint()
     },
     Case(name: "fragment-rss", about: "128 B blocks, 63 of 64 freed, then 1 KiB blocks: resident MiB over the start") {
       fragments($0)
@@ -105,8 +105,9 @@ private func visit(_ crowd: UnsafeMutablePointer<Crowd>) -> (before: Int, live: 
 }
 
 /// Bare threads first (the second time counts: stacks are kept by libc), then threads that allocate.
-private func threadFootprint(_ conditions: Conditions) -> [(String, Double)] {
-  let count = conditions.scaled(500)
+/// At every scale as many: what a process needs once is shared by them.
+private func threadFootprint() -> [(String, Double)] {
+  let count = 500
   let words = mapped(16, of: UInt64.self)
   let bare = UnsafeMutablePointer<Crowd>.allocate(capacity: 2)
   bare.initialize(to: Crowd(words: words, count: count, allocating: false))
