@@ -12,7 +12,7 @@ import Topology
   static let initial = Tunables.entry("lwkt.token_spin")!.initial
 
   static func file(_ text: String) throws -> String {
-    let path = NSTemporaryDirectory() + "anax-profile-\(UUID().uuidString).json"
+    let path = ProcessFolder.path("profile.json")
     try text.write(toFile: path, atomically: true, encoding: .utf8)
     return path
   }
@@ -88,7 +88,7 @@ import Topology
     #expect(description("/nonexistent/profile") == "/nonexistent/profile: No such file or directory")
     #expect(description("/tmp") == "/tmp: is not a regular file")
     #expect(description("/dev/zero") == "/dev/zero: is not a regular file")
-    let pipe = NSTemporaryDirectory() + "anax-pipe-\(UUID().uuidString)"
+    let pipe = ProcessFolder.path("pipe")
     #expect(mkfifo(pipe, 0o600) == 0)
     #expect(description(pipe) == "\(pipe): is not a regular file")
     let large = try Self.file(String(repeating: " ", count: 5 << 20))
@@ -112,7 +112,7 @@ import Topology
   }
 
   @Test func fingerprintFromFiles() throws {
-    let root = NSTemporaryDirectory() + "anax-root-\(UUID().uuidString)"
+    let root = ProcessFolder.path("root")
     func write(_ path: String, _ text: String) throws {
       let url = URL(fileURLWithPath: root + "/" + path)
       try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)

@@ -13,6 +13,7 @@ import Testing
   @Test(arguments: [2, 0]) func theProfileIsReadAnew(state: UInt64) async {
     await #expect(processExitsWith: .success) { [state = state as UInt64] in
       let path = NSTemporaryDirectory() + "anax-fork-\(UUID().uuidString).json"
+      defer { unlink(path) }
       let profile = TokenProfile(machine: .current(), isComplete: true, values: ["lwkt.token_spin": 45])
       try profile.text().write(toFile: path, atomically: true, encoding: .utf8)
       setenv("ANAX_PROFILE", path, 1)
