@@ -27,10 +27,14 @@ public struct Serialized<Value: ~Copyable>: ~Copyable {
   ///   - value: What the token guards from now on.
   ///   - name: For statistics and last words.
   ///   - policy: How waiters spin; nil follows the process's tunables.
-  public init(_ value: consuming sending Value, name: String = "", policy: SpinPolicy? = nil) {
+  ///   - readersPerCPU: As for a ``Token``: for a value that is nearly always read, by ``withShared(_:)``.
+  public init(
+    _ value: consuming sending Value, name: String = "", policy: SpinPolicy? = nil, readersPerCPU: Bool = false
+  ) {
     TokenProfile.loadFromEnvironment()
     let memory = TokenMemory.make(
-      name: name, bytes: MemoryLayout<Value>.size, alignment: MemoryLayout<Value>.alignment)
+      name: name, bytes: MemoryLayout<Value>.size, alignment: MemoryLayout<Value>.alignment,
+      countsPerCPU: readersPerCPU)
     state = memory.token
     self.value = memory.body.bindMemory(to: Value.self, capacity: 1)
     self.value.initialize(to: value)

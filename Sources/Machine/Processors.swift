@@ -18,10 +18,8 @@ package enum Processors {
     var buffer = InlineArray<1024, UInt8>(repeating: 0)
     withUnsafeMutableBytes(of: &buffer) { raw in
       let bytes = raw.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      var count = Kernel.readFile("/sys/devices/system/cpu/possible", into: bytes, count: 1023)
-      let highest = count > 0 ? highestOfList(bytes, count) : -1
-      state.pointee.cpu_count = UInt64(highest < 0 || highest >= ANAX_CPUS_MAX ? ANAX_CPUS_MAX : highest + 1)
-      count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: 1023)
+      state.pointee.cpu_count = UInt64(possible(bytes))
+      let count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: 1023)
       let lastNode = count > 0 ? highestOfList(bytes, count) : 0
       state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
       state.pointee.nodes_online = 1
@@ -36,6 +34,20 @@ package enum Processors {
       state.pointee.nodes_online = online
       readNodes(last: lastNode, online: online, bytes)
     }
+  }
+
+  /// One more than the highest CPU id that the machine may come to have.
+  @_noLocks @_noAllocation
+  package static func possible() -> Int {
+    var buffer = InlineArray<1024, UInt8>(repeating: 0)
+    return withUnsafeMutableBytes(of: &buffer) { possible($0.baseAddress!.assumingMemoryBound(to: UInt8.self)) }
+  }
+
+  @_noLocks @_noAllocation
+  static func possible(_ bytes: UnsafeMutablePointer<UInt8>) -> Int {
+    let count = Kernel.readFile("/sys/devices/system/cpu/possible", into: bytes, count: 1023)
+    let highest = count > 0 ? highestOfList(bytes, count) : -1
+    return highest < 0 || highest >= ANAX_CPUS_MAX ? Int(ANAX_CPUS_MAX) : highest + 1
   }
 
   /// The byte of a CPU that no node listed at the start.

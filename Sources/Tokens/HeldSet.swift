@@ -31,8 +31,10 @@ package enum HeldSet {
     var place = Int(thread.pointee.count)
     while place > 0 {
       place -= 1
-      anax_token_hold_set_state(holds + place, holds[place].state &+ Hold.oneLetting)
-      Releasing.letGo(holds[place].token!, shared: Hold.isShared(holds[place].state))
+      let state = holds[place].state
+      // Taken again it is counted in the word.
+      anax_token_hold_set_state(holds + place, (state & ~Hold.perCPU) &+ Hold.oneLetting)
+      Releasing.letGo(holds[place].token!, state)
     }
   }
 
@@ -96,10 +98,10 @@ package enum HeldSet {
   static func giveBack(_ thread: Thread, below place: Int, and had: Int) {
     let holds = anax_token_holds(thread)
     var back = place
-    if had >= place { Releasing.letGo(holds[had].token!, shared: Hold.isShared(holds[had].state)) }
+    if had >= place { Releasing.letGo(holds[had].token!, holds[had].state) }
     while back > 0 {
       back -= 1
-      Releasing.letGo(holds[back].token!, shared: Hold.isShared(holds[back].state))
+      Releasing.letGo(holds[back].token!, holds[back].state)
     }
   }
 
@@ -121,7 +123,7 @@ package enum HeldSet {
         place = 0
         while place < count {
           if taken & 1 &<< UInt32(place) != 0 {
-            Releasing.letGo(holds[place].token!, shared: Hold.isShared(holds[place].state))
+            Releasing.letGo(holds[place].token!, holds[place].state)
           }
           place += 1
         }

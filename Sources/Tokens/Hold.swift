@@ -9,6 +9,7 @@
 // | 32 | shared |
 // | 33 | pinned: an open access to a serialized value; may not be let go |
 // | 34 | taken in a build for the race detector: must be released where that sees it |
+// | 35 | shared, and counted on a CPU's line instead of in the word (Readers.swift) |
 // | 40...63 | how often it was let go at a blocking point and taken again |
 // State 1 is the one that the fast path makes and releases: exclusive, depth 1, never let go.
 
@@ -22,12 +23,15 @@ import CAnaxTokens
 package enum Hold {
   @inlinable package static var shared: UInt64 { @_noLocks @_noAllocation get { 1 << 32 } }
   @inlinable package static var pinned: UInt64 { @_noLocks @_noAllocation get { 1 << 33 } }
+  @inlinable package static var perCPU: UInt64 { @_noLocks @_noAllocation get { 1 << 35 } }
   @inlinable package static var oneLetting: UInt64 { @_noLocks @_noAllocation get { 1 << 40 } }
 
   @_noLocks @_noAllocation
   package static func depth(_ state: UInt64) -> UInt64 { state & 0xffff_ffff }
   @_noLocks @_noAllocation
   package static func isShared(_ state: UInt64) -> Bool { state & shared != 0 }
+  @_noLocks @_noAllocation
+  package static func isPerCPU(_ state: UInt64) -> Bool { state & perCPU != 0 }
   @_noLocks @_noAllocation
   package static func isPinned(_ state: UInt64) -> Bool { state & pinned != 0 }
   @_noLocks @_noAllocation

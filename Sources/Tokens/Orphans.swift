@@ -25,8 +25,8 @@ package enum Orphans {
   @_noLocks @_noAllocation
   static func seemToShare(_ token: TokenState) -> Bool {
     if !arePossible { return false }
-    let word = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire())
-    return word.sharedCount > 0 && word.sharedCount > sharers(of: token)
+    let count = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire()).sharedCount &+ Readers.count(token)
+    return count > 0 && count > sharers(of: token)
   }
 
   /// Whether threads of the parent have it shared: they seem to, and one of their records, which nobody changes here, lists it.

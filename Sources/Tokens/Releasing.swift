@@ -8,10 +8,14 @@ import LockFree
 
 package enum Releasing {
   @_noLocks @_noAllocation
-  static func letGo(_ token: TokenState, shared: Bool) {
-    if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, shared) }
-    change(token) { $0.released() }
+  static func letGo(_ token: TokenState, _ state: UInt64) {
+    if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, Hold.isShared(state)) }
+    if Hold.isPerCPU(state) { Readers.leave(token) } else { letGo(token) }
   }
+
+  /// What the word has of one holder.
+  @_noLocks @_noAllocation
+  static func letGo(_ token: TokenState) { change(token) { $0.released() } }
 
   /// The exclusive holder keeps it shared.
   @_noLocks @_noAllocation

@@ -60,6 +60,13 @@ package enum Requests {
     let count = thread.pointee.count
     if count != 0 || thread.pointee.limit == 0 { return false }
     var old = anax_load_relaxed(anax_token_word(token))
+    if TokenWord(old).countsPerCPU {
+      if !Readers.enter(token) { return false }
+      anax_token_hold_set(anax_token_holds(thread), token, 1 | Hold.shared | Hold.perCPU)
+      anax_token_thread_set_count(thread, 1)
+      Taking.noteShared(token, thread)
+      return true
+    }
     while TokenWord(old).admitsShared(slept: false) {
       if anax_compare_exchange(anax_token_word(token), &old, TokenWord(old).takenShared(slept: false).bits) {
         let hold = anax_token_holds(thread)
@@ -77,7 +84,13 @@ package enum Requests {
   package static func sharedReleaseHit(_ token: TokenState) -> Bool {
     let thread = anax_token_thread()
     let hold = anax_token_holds(thread)
-    if thread.pointee.count != 1 || !anax_token_hold_is(hold, token, 1 | Hold.shared) { return false }
+    if thread.pointee.count != 1 { return false }
+    if anax_token_hold_is(hold, token, 1 | Hold.shared | Hold.perCPU) {
+      anax_token_thread_set_count(thread, 0)
+      Readers.leave(token)
+      return true
+    }
+    if !anax_token_hold_is(hold, token, 1 | Hold.shared) { return false }
     var old = anax_load_relaxed(anax_token_word(token))
     while true {
       let now = TokenWord(old)
@@ -152,6 +165,10 @@ package enum Requests {
     if count >= Int(ANAX_TOKENS_HELD_MAX) { TokenStop.tooMany(token) }
     if Orphans.owner(of: token) != nil { return .orphaned }
     let state = Hold.fresh(shared: shared)
+    if shared, Readers.tryEnter(token, thread) {
+      Hold.append(token, state | Hold.perCPU, to: thread)
+      return .taken
+    }
     if count == 0 {
       if Taking.once(token, shared: shared, thread) {
         Orphans.tidy(token)
@@ -190,6 +207,10 @@ package enum Requests {
     }
     let count = Int(thread.pointee.count)
     if count >= Int(ANAX_TOKENS_HELD_MAX) { TokenStop.tooMany(token) }
+    if shared, Readers.tryEnter(token, thread) {
+      Hold.append(token, Hold.fresh(shared: true) | Hold.perCPU, to: thread)
+      return true
+    }
     if !Taking.once(token, shared: shared, thread) {
       if !Orphans.arePossible { return false }
       Orphans.clean(token)
@@ -240,11 +261,11 @@ package enum Requests {
     let thread = anax_token_thread()
     let place = Hold.place(token, in: thread)
     if place < 0 { TokenStop.notHeld(token) }
-    let shared = Hold.isShared(anax_token_holds(thread)[place].state)
+    let state = anax_token_holds(thread)[place].state
     Hold.remove(place, from: thread)
     thread.pointee.pinned -= 1
     ThreadRecord.openFastPath(thread)
-    Releasing.letGo(token, shared: shared)
+    Releasing.letGo(token, state)
   }
 
   // MARK: Releases and changes of mode
@@ -259,9 +280,9 @@ package enum Requests {
       anax_token_hold_set_state(hold, hold.pointee.state &- 1)
       return
     }
-    let shared = Hold.isShared(hold.pointee.state)
+    let state = hold.pointee.state
     Hold.remove(place, from: thread)
-    Releasing.letGo(token, shared: shared)
+    Releasing.letGo(token, state)
   }
 
   /// The thread's only exclusive hold becomes shared.
@@ -286,12 +307,18 @@ package enum Requests {
     if place < 0 { TokenStop.notHeld(token, "upgrade of") }
     let hold = anax_token_holds(thread) + place
     if !Hold.isShared(hold.pointee.state) { return true }
+    let isPerCPU = Hold.isPerCPU(hold.pointee.state)
     let word = AtomicWord(anax_token_word(token))
     var old = word.loadRelaxed()
-    while TokenWord(old).sharedCount == 1 {
+    while isPerCPU ? TokenWord(old).admitsExclusive(itsTurn: false) : TokenWord(old).sharedCount == 1 {
       if word.compareExchange(&old, TokenWord(old).upgraded(to: thread.pointee.id).bits) {
+        if !Readers.areGone(token, but: isPerCPU ? 1 : 0) {
+          if isPerCPU { Releasing.letGo(token) } else { Releasing.downgrade(token) }
+          return false
+        }
         if anax_token_state().pointee.sanitized != 0 { anax_token_annotate_releasing(token, true) }
-        anax_token_hold_set_state(hold, hold.pointee.state & ~Hold.shared)
+        anax_token_hold_set_state(hold, hold.pointee.state & ~(Hold.shared | Hold.perCPU))
+        if isPerCPU { Readers.leave(token) }
         Taking.noteTaken(token, shared: false, thread)
         return true
       }

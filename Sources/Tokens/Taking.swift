@@ -18,6 +18,10 @@ package enum Taking {
       if shared ? !now.admitsShared(slept: false) : !now.admitsExclusive(itsTurn: false) { return false }
       let new = shared ? now.takenShared(slept: false) : now.takenExclusively(by: thread.pointee.id)
       if word.compareExchange(&old, new.bits) {
+        if !shared, now.countsPerCPU, !Readers.areGone(token) {
+          Releasing.letGo(token)
+          return false
+        }
         if !shared { expect(now, thread) }
         noteTaken(token, shared: shared, thread)
         return true

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A token's memory: its line, aligned to a line; then, for a serialized value, the value; then the name. Made and freed by who owns
-// the token; nobody else may reach it then.
+// A token's memory: its line, aligned to a line; then, for a serialized value, the value; then the name; and apart from it, where
+// sharers are to be counted per CPU, their lines. Made and freed by who owns the token; nobody else may reach it then.
 
 import CAnax
 import CAnaxTokens
@@ -10,7 +10,7 @@ import LockFree
 package enum TokenMemory {
   /// A free token with `bytes` of room at `bodyAt`, aligned as asked.
   package static func make(
-    name: String, bytes: Int, alignment: Int = 16
+    name: String, bytes: Int, alignment: Int = 16, countsPerCPU: Bool = false
   ) -> (token: UnsafeMutablePointer<anax_token>, body: UnsafeMutableRawPointer) {
     let alignment = max(alignment, 64)
     let body = (MemoryLayout<anax_token>.size + alignment - 1) & -alignment
@@ -22,6 +22,10 @@ package enum TokenMemory {
     name.withUTF8 { for at in 0..<count { text[at] = CChar(bitPattern: $0[at]) } }
     text[count] = 0
     token.pointee.name = UnsafePointer(text)
+    if countsPerCPU {
+      token.pointee.readers = Readers.make()
+      token.pointee.word = TokenWord.countsPerCPU
+    }
     anax_token_annotate_create(token)
     return (token, memory + body)
   }
@@ -31,9 +35,12 @@ package enum TokenMemory {
   /// nobody reaches the token any more is its owner's to see to.
   package static func end(_ token: UnsafeMutablePointer<anax_token>) {
     let word = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire())
-    if !word.isFree || word.waiting != 0, !Orphans.areAll(token) { TokenStop.destroyedWhileHeld(token) }
+    if !word.isFree || word.waiting != 0 || !Readers.areGone(token), !Orphans.areAll(token) {
+      TokenStop.destroyedWhileHeld(token)
+    }
     ContentionCounters.give(token)
     anax_token_annotate_destroy(token)
+    Readers.end(token.pointee.readers)
     UnsafeMutableRawPointer(token).deallocate()
   }
 

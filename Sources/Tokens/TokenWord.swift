@@ -11,11 +11,12 @@
 // | 4 | sharedParked | shared waiters may be asleep |
 // | 5 | shared | threads have it shared; `holder` says how many |
 // | 6 | front | an exclusive waiter that was woken and passed may sleep again: it is woken before the others |
-// | 7...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
+// | 7 | countsPerCPU | for life: sharers may also be counted beside the word, a line a CPU (Readers.swift) |
+// | 8...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
-// Zero is free without waiters. The exclusive fast paths change a word that they expect, which is `steady`: 0, or free with no turn
-// owed and some waiter awake. Each thread expects what it last saw where it took a token or let one go on a slow path, but for what a
+// Zero, but for bit 7, is free without waiters. The exclusive fast paths change a word that they expect, which is `steady`: 0, or free with no turn
+// owed and some waiter awake, and never a word with bit 7. Each thread expects what it last saw where it took a token or let one go on a slow path, but for what a
 // waiter took after its sleep (Taking.swift): while one waiter is awake and others sleep, nobody else looks at anything.
 //
 // The order is what is needed; each compare-and-swap acquires and releases. `taken` is also a word that is free but does not admit who
@@ -52,7 +53,7 @@
 // release sets it and wakes. If it saw `awake` set, either a waiter that is awake stands behind it, which takes the token or clears
 // `awake` before it sleeps, and either way a later release wakes; or a release has set it and found nobody asleep: then `wakes` is
 // another than any that a waiter had seen before, and a waiter that sees that, at a look or because its sleep is refused, takes over
-// `awake`. `wakes` comes round after 2^25 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
+// `awake`. `wakes` comes round after 2^24 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
 // Only releases set `awake`, and none while there is an exclusive turn, which would exclude the one it stands for.
 // A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up. Under an exclusive turn
 // a free token stays free until the one whose turn it is takes it: so the half that it has noted cannot come back behind a release,
@@ -88,8 +89,9 @@ package struct TokenWord: Equatable {
   @inlinable package static var sharedParked: UInt64 { @_noLocks @_noAllocation get { 16 } }
   @inlinable package static var shared: UInt64 { @_noLocks @_noAllocation get { 32 } }
   @inlinable package static var front: UInt64 { @_noLocks @_noAllocation get { 64 } }
-  @inlinable package static var oneWake: UInt64 { @_noLocks @_noAllocation get { 1 << 7 } }
-  @inlinable package static var wakesMask: UInt64 { @_noLocks @_noAllocation get { 0xffff_ff80 } }
+  @inlinable package static var countsPerCPU: UInt64 { @_noLocks @_noAllocation get { 1 << 7 } }
+  @inlinable package static var oneWake: UInt64 { @_noLocks @_noAllocation get { 1 << 8 } }
+  @inlinable package static var wakesMask: UInt64 { @_noLocks @_noAllocation get { 0xffff_ff00 } }
   @inlinable package static var oneHolder: UInt64 { @_noLocks @_noAllocation get { 1 << 32 } }
   @inlinable package static var holderMask: UInt64 { @_noLocks @_noAllocation get { 0xffff << 32 } }
   @inlinable package static var oneWaiting: UInt64 { @_noLocks @_noAllocation get { 1 << 48 } }
@@ -99,6 +101,7 @@ package struct TokenWord: Equatable {
   package static func held(by id: UInt32) -> UInt64 { UInt64(id) << 32 | exclusive }
 
   @inlinable package var isExclusive: Bool { @_noLocks @_noAllocation get { bits & Self.exclusive != 0 } }
+  @inlinable package var countsPerCPU: Bool { @_noLocks @_noAllocation get { bits & Self.countsPerCPU != 0 } }
   @inlinable package var isAwake: Bool { @_noLocks @_noAllocation get { bits & Self.awake != 0 } }
   @inlinable package var sharedCount: UInt64 {
     @_noLocks @_noAllocation get { bits & Self.shared == 0 ? 0 : bits >> 32 & 0xffff }
@@ -132,7 +135,7 @@ package struct TokenWord: Equatable {
   /// Anybody may take it exclusively and leave it so again, and nobody need be woken: it is free, no turn is owed, and where some
   /// wait exclusively one is awake.
   package var isSteady: Bool {
-    @_noLocks @_noAllocation get { bits == 0 || waiting > 0 && isAwake && isFree && !hasTurn }
+    @_noLocks @_noAllocation get { bits == 0 || waiting > 0 && isAwake && isFree && !hasTurn && !countsPerCPU }
   }
 
   /// The word when a request of thread `id` that did not wait takes it exclusively.

@@ -68,7 +68,7 @@ package struct Waiting {
       if now.admitsExclusive(itsTurn: false) {
         if word.compareExchange(&old, now.takenExclusively(by: thread.pointee.id).bits) {
           Taking.expect(now, thread)
-          return true
+          return !now.countsPerCPU || drain(&spin)
         }
         continue
       }
@@ -90,7 +90,7 @@ package struct Waiting {
       if now.admitsExclusive(itsTurn: asked) {
         if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) {
           wasServedNext = asked
-          return true
+          return !now.countsPerCPU || drain(&spin)
         }
         continue
       }

@@ -68,21 +68,21 @@ private func use(_ token: Token) -> Bool {
 }
 
 @Suite struct ForkTests {
-  @Test func theForkingThreadGoesOnHolding() async {
-    await #expect(processExitsWith: .success) {
+  @Test(arguments: [false, true]) func theForkingThreadGoesOnHolding(perCPU: Bool) async {
+    await #expect(processExitsWith: .success) { [perCPU = perCPU as Bool] in
       let a = Token("a")
-      let b = Token("b")
+      let b = Token("b", readersPerCPU: perCPU)
       let value = Serialized(1)
       a.acquire()
       b.acquireShared()
       let status = inChild {
-        guard a.isHeld, b.isHeld, a.word.isExclusive, b.word.sharedCount == 1 else { return 1 }
+        guard a.isHeld, b.isHeld, a.word.isExclusive, b.sharers == 1 else { return 1 }
         nonisolated(unsafe) var blocked = true
         Worker { blocked = a.tryWithToken { true } != nil }.join()
         if blocked { return 2 }
         a.release()
         b.release()
-        guard a.word.bits == 0, b.word.bits == 0, use(a), use(b) else { return 3 }
+        guard a.isUntouched, b.isUntouched, use(a), use(b) else { return 3 }
         return value.withValue { $0 } == 1 ? 0 : 4
       }
       #expect(status == 0)
@@ -118,10 +118,10 @@ private func use(_ token: Token) -> Bool {
     }
   }
 
-  @Test func whatAnotherThreadSharedIsNotHadExclusively() async {
-    await #expect(processExitsWith: .success) {
-      let token = Token("shared")
-      let other = Token("shared here")
+  @Test(arguments: [false, true]) func whatAnotherThreadSharedIsNotHadExclusively(perCPU: Bool) async {
+    await #expect(processExitsWith: .success) { [perCPU = perCPU as Bool] in
+      let token = Token("shared", readersPerCPU: perCPU)
+      let other = Token("shared here", readersPerCPU: perCPU)
       let holder = Holder({ token.acquireShared() }, { token.release() })
       let status = inChild {
         guard token.tryWithShared({ true }) == true, token.withShared({ true }) else { return 1 }

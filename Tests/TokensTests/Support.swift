@@ -68,6 +68,12 @@ final class Guarded: @unchecked Sendable {
 extension Token {
   var word: TokenWord { TokenWord(AtomicWord(anax_token_word(state)).loadAcquire()) }
 
+  /// How many share it, counted in the word or beside it.
+  var sharers: UInt64 { word.sharedCount + Readers.count(state) }
+
+  /// As it was made: nobody has it, nobody waits.
+  var isUntouched: Bool { word.bits & ~TokenWord.countsPerCPU == 0 && sharers == 0 }
+
   /// Whether so many exclusive requests wait, and so many sleeps have begun.
   func hasWaiting(_ count: UInt64, parked: Int) -> Bool {
     word.waiting == count && statistics.parked >= parked

@@ -72,8 +72,8 @@ private struct Unique: ~Copyable {
     #expect(tokens.allSatisfy { !$0.isHeld })
   }
 
-  @Test func triesFailWhileOthersHold() {
-    let token = Token()
+  @Test(arguments: [false, true]) func triesFailWhileOthersHold(perCPU: Bool) {
+    let token = Token(readersPerCPU: perCPU)
     token.withToken {
       Worker {
         #expect(!token.tryAcquire() && !token.tryAcquireShared() && token.tryWithToken { 1 } == nil)
@@ -84,29 +84,29 @@ private struct Unique: ~Copyable {
       Worker {
         #expect(!token.tryAcquire())
         #expect(token.tryAcquireShared())
-        #expect(token.word.sharedCount == 2)
+        #expect(token.sharers == 2)
         token.release()
       }.join()
     }
-    #expect(token.word.bits == 0)
+    #expect(token.isUntouched)
   }
 
-  @Test func downgradeAndUpgrade() {
-    let token = Token()
+  @Test(arguments: [false, true]) func downgradeAndUpgrade(perCPU: Bool) {
+    let token = Token(readersPerCPU: perCPU)
     token.acquire()
     token.downgrade()
-    #expect(token.word.sharedCount == 1 && !token.word.isExclusive && token.isHeld)
+    #expect(token.sharers == 1 && !token.word.isExclusive && token.isHeld)
     Worker { #expect(token.tryWithShared { !token.tryUpgrade() } == true) }.join()
-    #expect(token.tryUpgrade() && token.word.isExclusive && token.word.sharedCount == 0)
+    #expect(token.tryUpgrade() && token.word.isExclusive && token.sharers == 0)
     // It is exclusive already.
     #expect(token.tryUpgrade())
     token.release()
-    #expect(token.word.bits == 0)
+    #expect(token.isUntouched)
   }
 
   /// Sharers that sleep go on when the holder downgrades.
-  @Test func downgradeWakesSharers() {
-    let token = Token(policy: .fixed(tries: 0))
+  @Test(arguments: [false, true]) func downgradeWakesSharers(perCPU: Bool) {
+    let token = Token(policy: .fixed(tries: 0), readersPerCPU: perCPU)
     token.acquire()
     let entered = Tally()
     let sharer = Worker { token.withShared { entered.add() } }
@@ -115,11 +115,11 @@ private struct Unique: ~Copyable {
     #expect(eventually { entered.value == 1 })
     sharer.join()
     token.release()
-    #expect(token.word.bits == 0)
+    #expect(token.isUntouched)
   }
 
-  @Test func excludesAndShares() {
-    let token = Token()
+  @Test(arguments: [false, true]) func excludesAndShares(perCPU: Bool) {
+    let token = Token(readersPerCPU: perCPU)
     let guarded = Guarded()
     onThreads(4) { index in
       for round in 0..<20_000 {
@@ -131,9 +131,9 @@ private struct Unique: ~Copyable {
       }
     }
     #expect(guarded.value == 3 * 20_000 + 15_000)
-    #expect(token.word.bits == 0)
+    #expect(token.isUntouched)
     let inside = Tally()
-    let both = Token()
+    let both = Token(readersPerCPU: perCPU)
     onThreads(2) { _ in
       both.withShared {
         inside.add()
@@ -178,8 +178,8 @@ private struct Unique: ~Copyable {
     #expect(took.value == 1 && held.word.bits == 0 && wanted.word.bits == 0)
   }
 
-  @Test func generationTellsWhetherOthersHadIt() {
-    let token = Token()
+  @Test(arguments: [false, true]) func generationTellsWhetherOthersHadIt(perCPU: Bool) {
+    let token = Token(readersPerCPU: perCPU)
     token.acquire()
     var seen = token.generation
     Token.blocking {}
@@ -202,8 +202,8 @@ private struct Unique: ~Copyable {
   }
 
   /// What only this thread did with the token is no other thread's doing.
-  @Test func changesOfModeAloneLeaveTheGeneration() {
-    let token = Token()
+  @Test(arguments: [false, true]) func changesOfModeAloneLeaveTheGeneration(perCPU: Bool) {
+    let token = Token(readersPerCPU: perCPU)
     token.acquire()
     let seen = token.generation
     token.downgrade()

@@ -20,7 +20,7 @@ private let waiting = Word.oneWaiting
 
 @Suite struct TokenWordTests {
   @Test func fieldsDoNotOverlap() {
-    let bits = [exclusive, awake, exclusiveTurn, sharedTurn, parked, front, Word.shared]
+    let bits = [exclusive, awake, exclusiveTurn, sharedTurn, parked, front, Word.shared, Word.countsPerCPU]
     #expect(Set(bits).count == bits.count && bits.allSatisfy { $0.nonzeroBitCount == 1 && $0 < wake })
     let all = bits.reduce(0, |)
     #expect(all & Word.wakesMask == 0 && all | Word.wakesMask == 0xffff_ffff && Word.holderMask == 0xffff << 32)
@@ -71,6 +71,24 @@ private let waiting = Word.oneWaiting
     #expect(Word(one).takenShared(slept: false) == Word(two))
     #expect(Word(parked).takenShared(slept: false) == Word(parked | one))
     #expect(Word(one | waiting | awake).upgraded(to: 4) == Word(Word.held(by: 4) | waiting | awake))
+  }
+
+  /// A token that counts per CPU stays one, and is never what a fast path expects.
+  @Test func howSharersAreCountedIsForLife() {
+    let kind = Word.countsPerCPU
+    let others = [
+      0, waiting | awake, parked, exclusiveTurn | waiting, sharedTurn | parked, 3 * wake | front | 2 * waiting,
+    ]
+    for bits in others {
+      let word = Word(kind | bits)
+      #expect(!word.isSteady && word.isFree)
+      #expect(word.admitsExclusive(itsTurn: false) == Word(bits).admitsExclusive(itsTurn: false))
+      #expect(word.settled().word.countsPerCPU && word.settled().wake == Word(bits).settled().wake)
+      let taken = word.takenExclusively(by: 9)
+      #expect(taken.owner == 9 && taken.countsPerCPU && taken.released().word == word.settled().word)
+      #expect(taken.downgraded().word.countsPerCPU && word.takenShared(slept: true).released().word.countsPerCPU)
+      #expect(bits < waiting || word.takenByWaiter(9).countsPerCPU)
+    }
   }
 
   @Test func standing() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The torture in a process of its own. Short by default; ANAX_TORTURE_SECONDS, or TEST_FULL=1, makes it longer, and ANAX_TORTURE_SEED
-// repeats a run's dice (the threads' order is the machine's). Two faults are planted to see that they are found.
+// repeats a run's dice (the threads' order is the machine's). Faults are planted to see that they are found.
 
 import Foundation
 import Testing
@@ -24,6 +24,7 @@ import Testing
   @Test(arguments: [
     (TorturePlan.Fault.entersWithoutTaking, ["at once", "torn", "beside", "lost additions"]),
     (.wakesNobody, ["no progress", "do not end"]),
+    (.forgetsWaiters, ["no progress", "do not end", "is left as"]),
   ])
   func aBrokenLockIsFound(_ fault: TorturePlan.Fault, _ words: [String]) async throws {
     let plan = Self.plan(fault)

@@ -82,7 +82,8 @@ struct Subject: Sendable {
 
   static func lock(_ lock: TokenWorkload.Lock) -> Subject {
     Subject(
-      name: lock.name, about: lock.about, families: [.tokens], parts: lock.parts, isCandidate: lock.name == "token")
+      name: lock.name, about: lock.about, families: [.tokens], parts: lock.parts, isCandidate: lock.name == "token",
+      isVariant: lock.name.hasPrefix("token-"))
   }
 
   static let plain = ["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"]

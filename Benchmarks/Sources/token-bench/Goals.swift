@@ -20,8 +20,8 @@ struct Goal: Sendable {
     case spread([TokenCell])
     /// A metric of the token alone, in a cell.
     case own(TokenCell, String, unit: String, scale: Double)
-    /// Throughput over cells, to the named peer's; geometric means.
-    case cells([TokenCell], to: String)
+    /// Throughput over cells, to the named peer's; geometric means. `of`: of another subject than the candidate.
+    case cells([TokenCell], to: String, of: String = Subject.candidate)
     /// Rounds of two tokens in opposite orders, without a deadlock.
     case rounds
   }
@@ -69,6 +69,11 @@ enum Goals {
       Goal(
         title: "99% shared, \($0) threads, to rwlock", measure: .cells(TokenCells.mostlyShared($0), to: "rwlock"),
         bound: .atLeast(1.2))
+    }
+    + [2, 4].map {
+      Goal(
+        title: "the same with readers per CPU, \($0) threads",
+        measure: .cells(TokenCells.mostlyShared($0), to: "rwlock", of: "token-percpu"), bound: .atLeast(2))
     }
     + [2, 4].map {
       Goal(

@@ -55,17 +55,17 @@ struct Judge {
   /// nil where none of its cells was run.
   private func judgement(_ goal: Goal) -> Judgement? {
     let cells = cells(goal)
-    guard let candidate, cells.contains(where: { samples.rounds[$0] != nil }) else { return nil }
+    guard let candidate = subject(goal), cells.contains(where: { samples.rounds[$0] != nil }) else { return nil }
     var judgement = Judgement(goal: goal)
     if let cell = cells.first(where: { samples.failure($0, candidate) != nil }) {
       judgement.fail("\(cell.name): \(samples.failure(cell, candidate) ?? "")")
       return judgement
     }
     switch goal.measure {
-    case .uncontended(let peer): compare(&judgement, cells, "ns", peer: index(peer))
-    case .cell(_, let peer), .cells(_, let peer): compare(&judgement, cells, "kops", peer: index(peer))
-    case .throughput: compare(&judgement, cells, "kops", peer: best)
-    case .processorTime: compare(&judgement, cells, "cpu_ns", peer: best)
+    case .uncontended(let peer): compare(&judgement, cells, "ns", candidate, peer: index(peer))
+    case .cell(_, let peer), .cells(_, let peer, _): compare(&judgement, cells, "kops", candidate, peer: index(peer))
+    case .throughput: compare(&judgement, cells, "kops", candidate, peer: best)
+    case .processorTime: compare(&judgement, cells, "cpu_ns", candidate, peer: best)
     case .everyCell: everyCell(&judgement)
     case .spread: spread(&judgement, cells, candidate)
     case .own(let cell, let metric, let unit, let scale):
@@ -78,12 +78,17 @@ struct Judge {
 
   private func index(_ name: String) -> Int? { samples.subjects.firstIndex { $0.name == name } }
 
+  /// Who must reach the goal.
+  private func subject(_ goal: Goal) -> Int? {
+    if case .cells(_, _, let name) = goal.measure { index(name) } else { candidate }
+  }
+
   private func cells(_ goal: Goal) -> [TokenCell] {
     switch goal.measure {
     case .uncontended: [TokenCell(kind: .pair)]
     case .throughput, .everyCell, .processorTime: judged
     case .cell(let cell, _), .own(let cell, _, _, _): [cell]
-    case .cells(let cells, _), .spread(let cells): cells.filter { samples.rounds[$0] != nil }
+    case .cells(let cells, _, _), .spread(let cells): cells.filter { samples.rounds[$0] != nil }
     case .rounds:
       samples.rounds.keys.filter { cell in
         if case .two(let rounds) = cell.kind { rounds > 0 } else { false }
@@ -92,15 +97,17 @@ struct Judge {
   }
 
   /// Ratios of a metric to a peer's, a list of rounds; nil where one of the two lacks it.
-  private func ratios(_ cell: TokenCell, _ metric: String, _ peer: Int) -> [Double]? {
+  private func ratios(_ cell: TokenCell, _ metric: String, _ subject: Int, _ peer: Int) -> [Double]? {
     let values = samples.values(cell, metric)
-    guard let candidate, let own = values[candidate], let other = values[peer] else { return nil }
+    guard let own = values[subject], let other = values[peer] else { return nil }
     return zip(own, other).map { $0 / $1 }
   }
 
-  private func compare(_ judgement: inout Judgement, _ cells: [TokenCell], _ metric: String, peer: Int?) {
+  private func compare(
+    _ judgement: inout Judgement, _ cells: [TokenCell], _ metric: String, _ subject: Int, peer: Int?
+  ) {
     guard let peer else { return judgement.explain("no peer ran all of it") }
-    let lists = cells.compactMap { ratios($0, metric, peer) }
+    let lists = cells.compactMap { ratios($0, metric, subject, peer) }
     guard let rounds = lists.map(\.count).min(), lists.count == cells.count else {
       return judgement.explain("\(samples.subjects[peer].name) did not run all of it")
     }
@@ -112,9 +119,9 @@ struct Judge {
 
   /// The judged cells beside the best peer, lowest ratio first.
   func comparisons() -> [Comparison] {
-    guard let best else { return [] }
+    guard let best, let candidate else { return [] }
     return judged.compactMap { cell -> Comparison? in
-      guard let ratios = ratios(cell, "kops", best) else { return nil }
+      guard let ratios = ratios(cell, "kops", candidate, best) else { return nil }
       let probability = Significance.below(log(Judge.leastRatio), ratios.map { log(max($0, 1e-9)) })
       return Comparison(cell: cell, ratio: Statistics.median(ratios), probability: probability)
     }.sorted { $0.ratio < $1.ratio }

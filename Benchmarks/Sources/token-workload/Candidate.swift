@@ -18,3 +18,15 @@ struct AnaxToken: PairLock {
     withTokens(first.token, second.token, body: body)
   }
 }
+
+/// The token that is made for readers.
+struct AnaxReaderToken: Lock {
+  private let token: Token
+
+  init(at memory: UnsafeMutableRawPointer) { token = Heap.apart { Token(readersPerCPU: true) } }
+
+  @inline(__always) func withExclusive<Value>(_ body: () -> Value) -> Value { token.withToken(body) }
+
+  static var canShare: Bool { true }
+  @inline(__always) func withShared<Value>(_ body: () -> Value) -> Value { token.withShared(body) }
+}

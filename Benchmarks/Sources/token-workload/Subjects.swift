@@ -39,6 +39,7 @@ struct Subject {
   static var all: [Subject] {
     [
       Subject(pair: "token", "Token of Anax", AnaxToken.self, [.exclusive, .shared, .two]),
+      Subject("token-percpu", "Token of Anax with reader counts per CPU", AnaxReaderToken.self, [.shared]),
       Subject("swift", "Mutex of Swift's Synchronization", SwiftMutex.self, [.exclusive]),
       Subject("pthread", "pthread_mutex_t, normal", PthreadMutex<Normal>.self, [.exclusive]),
       Subject("adaptive", "pthread_mutex_t, adaptive", PthreadMutex<Adaptive>.self, [.exclusive]),

@@ -20,6 +20,14 @@ ANAX_INLINE uint64_t anax_exchange(uint64_t *_Nonnull word, uint64_t value) {
 ANAX_INLINE uint64_t anax_fetch_add(uint64_t *_Nonnull word, uint64_t value) {
   return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
 }
+/// In one order with all other sequentially consistent ones, and with fences.
+ANAX_INLINE uint64_t anax_fetch_add_sequential(uint64_t *_Nonnull word, uint64_t value) {
+  return __atomic_fetch_add(word, value, __ATOMIC_SEQ_CST);
+}
+ANAX_INLINE uint64_t anax_load_sequential(const uint64_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
+ANAX_INLINE uint32_t anax_load32_sequential(const uint32_t *_Nonnull word) {
+  return __atomic_load_n(word, __ATOMIC_SEQ_CST);
+}
 ANAX_INLINE uint64_t anax_fetch_or(uint64_t *_Nonnull word, uint64_t bits) {
   return __atomic_fetch_or(word, bits, __ATOMIC_ACQUIRE);
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
-#include "anax_attributes.h"
+#include "CAnax.h"
 #include "anax_token_face.h"
 
 enum {
@@ -48,7 +48,21 @@ struct anax_token {
   uint32_t unused32;
   uint32_t statistics;  // number of a statistics record, 0 while there is none
   const char *_Nullable name;
-  uint64_t unused;
+  struct anax_token_readers *_Nullable readers;  // where sharers are counted per CPU; set once, before others know the token
+};
+
+/// How many have a token shared, a pair of lines a CPU, so that two of them never write to one: Tokens/Readers.swift.
+struct anax_token_reader_line {
+  uint64_t count;
+  uint64_t unused[15];
+};
+
+struct anax_token_readers {
+  uint64_t mask;      // lines, less one: a power of two
+  uint32_t draining;  // 1: who has the token exclusively sleeps until a reader leaves
+  uint32_t unused32;
+  uint64_t unused[14];
+  struct anax_token_reader_line lines[];
 };
 
 /// A line for a count of spinners.
@@ -162,6 +176,18 @@ ANAX_INLINE bool anax_token_hold_is(
     const struct anax_token_hold *_Nonnull hold, const struct anax_token *_Nonnull token, uint64_t state) {
   return hold->token == token && hold->state == state;
 }
+/// The line of the CPU that the thread runs on, or of the thread where the C library does not tell the CPU. It may be another's by
+/// the time it is used: lines are for speed.
+ANAX_INLINE uint64_t *_Nonnull anax_token_reader_line(
+    struct anax_token_readers *_Nonnull readers, const struct anax_token_thread *_Nonnull thread) {
+  uint64_t line = anax_rseq_bytes() != 0 ? anax_rseq_read_cpu(anax_rseq_area_offset()) : thread->id;
+  return &readers->lines[line & readers->mask].count;
+}
+ANAX_INLINE uint64_t *_Nonnull anax_token_reader_line_at(
+    struct anax_token_readers *_Nonnull readers, uint64_t line) {
+  return &readers->lines[line].count;
+}
+ANAX_INLINE uint32_t *_Nonnull anax_token_draining(struct anax_token_readers *_Nonnull readers) { return &readers->draining; }
 ANAX_INLINE uint64_t *_Nonnull anax_token_word(struct anax_token *_Nonnull token) { return &token->word; }
 ANAX_INLINE uint32_t *_Nonnull anax_token_condition(struct anax_token *_Nonnull token) { return &token->condition; }
 ANAX_INLINE uint64_t *_Nonnull anax_token_policy(struct anax_token *_Nonnull token) { return &token->policy; }
