@@ -182,6 +182,10 @@ extension Suite {
       isTime: false)
   }
 
+  private static let served = [
+    ("us", "us"), ("p50_ms", "ms"), ("p99_ms", "ms"), ("p999_ms", "ms"), ("rss_mib", "MiB"), ("idle_mib", "MiB"),
+  ]
+
   private static let loads: [Row] =
     services
     + [
@@ -189,11 +193,12 @@ extension Suite {
       ("sqlite", "sqlite: inserts and an index", [("ms", "ms"), ("peak_mib", "MiB")]),
       ("gcc", "gcc -O2 of a C file", [("ms", "ms"), ("peak_mib", "MiB")]),
       ("redis", "redis-benchmark", [("us", "us"), ("p99_ms", "ms"), ("rss_mib", "MiB"), ("idle_mib", "MiB")]),
+      ("http", "JSON service", served), ("http-linked", "JSON service, Anax linked", served),
     ].flatMap { (script: String, title: String, metrics: [(String, String)]) in
       metrics.map { metric, unit in
         let words = [
           "peak_mib": ", peak memory", "p99_ms": ", p99", "rss_mib": ", RSS at the end", "idle_mib": ", RSS idle",
-          "us": ", a request",
+          "us": ", a request", "p50_ms": ", p50", "p999_ms": ", p99.9",
         ]
         return Row(
           section: "loads", title: title + (words[metric] ?? ""), cell: Cell(kind: .load(script)), metric: metric,

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# As http.sh, but Anax is linked into the service as the product AnaxMalloc; the others are preloaded all the same.
+source "$(dirname "$0")/lib.sh"
+need wrk
+if [[ $(basename "$ANAX_BENCH_LIBRARY") == libanax.so ]]; then
+  ANAX_BENCH_LIBRARY=
+  serve_json ServiceOnAnax
+else
+  serve_json Service
+fi
