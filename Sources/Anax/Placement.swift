@@ -14,7 +14,8 @@ public enum Placement: Sendable, Hashable {
   /// That of the CPU this runs on. No system call is made: where a page lies is decided when it is first touched, by the memory policy
   /// of the thread that touches it (numactl, `set_mempolicy`).
   case local
-  /// That of the node, 0 to ``Memory/nodes`` - 1, which must exist.
+  /// That of the node, 0 to ``Memory/nodes`` - 1, which must exist. An item of a zone for the node of the CPU this runs on is as
+  /// ``local``: there a memory policy of the user's comes first.
   case node(Int)
   /// All the process may use in turns: page by page in a run, item by item in a zone.
   case interleaved

@@ -21,8 +21,8 @@ struct TopologyCommand: ParsableCommand {
   func run() {
     Tunable.start()
     let report = TopologyReport(
-      topology: .current(), limits: Limits(), support: .current(), rung: .current())
-    let drawing = TopologyDrawing(topology: report.topology, heap: .current())
+      topology: .current(), limits: Limits(), support: .current(), rung: .current(), heap: .current())
+    let drawing = TopologyDrawing(topology: report.topology, heap: report.heap)
     switch format {
     case .text: print(report.text + "\n" + drawing.text, terminator: "")
     case .json: print(report.json.text())

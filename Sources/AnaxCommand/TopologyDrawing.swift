@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages lie, and the
-// distances. As lines of text, and as an SVG that needs nothing else. All text in it is made of numbers and of words of this file.
+// The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages lie, the
+// distances, and in the SVG the caches, which the text form has above its drawing. As lines of text, and as an SVG that needs nothing else. All text in it is made of numbers and of words of this file.
 import Anax
 import Topology
 
@@ -13,16 +13,17 @@ struct HeapPicture {
   var pages: [[Int]]
 
   static func current() -> HeapPicture { HeapPicture(regions: Memory.regions, pages: Memory.placement()) }
+
+  /// Pages of a home's region that are in memory, by the node they lie on.
+  func pages(home: Int) -> [(node: Int, count: Int)] {
+    guard home < pages.count else { return [] }
+    return pages[home].enumerated().filter { $0.element > 0 }.map { ($0.offset, $0.element) }
+  }
 }
 
 struct TopologyDrawing {
   let topology: Topology
   let heap: HeapPicture
-
-  private func pages(home: Int) -> [(node: Int, count: Int)] {
-    guard home < heap.pages.count else { return [] }
-    return heap.pages[home].enumerated().filter { $0.element > 0 }.map { ($0.offset, $0.element) }
-  }
 
   // MARK: Text
 
@@ -37,7 +38,7 @@ struct TopologyDrawing {
         rows.append(
           "region \(TopologyReport.bytes(UInt64(region.count))) from 0x\(String(region.lowerBound, radix: 16))")
       }
-      rows += pages(home: node.id).map { "pages  \($0.count) on node \($0.node)" }
+      rows += heap.pages(home: node.id).map { "pages  \($0.count) on node \($0.node)" }
       let width = max(28, rows.map(\.count).max() ?? 0)
       lines.append("+- \(title) " + String(repeating: "-", count: width - title.count - 1) + "+")
       lines += rows.map { "| \($0)" + String(repeating: " ", count: width - $0.count) + " |" }
@@ -72,16 +73,24 @@ struct TopologyDrawing {
     let columns = min(4, topology.nodes.count)
     let rows = (topology.nodes.count + columns - 1) / columns
     let matrix = topology.nodes.count > 1 ? 50 + (topology.nodes.count + 1) * Self.cell : 0
-    let width = max(columns * (Self.box + Self.gap) + Self.gap, 90 + (topology.nodes.count + 1) * Self.cell)
+    let caches = topology.cacheLines
+    let longest = caches.map { $0.label.count + $0.value.count + 2 }.max() ?? 0
+    let width = max(
+      columns * (Self.box + Self.gap) + Self.gap, 90 + (topology.nodes.count + 1) * Self.cell,
+      2 * Self.gap + longest * 8)
     let bottom = rows * (height + Self.gap) + Self.gap
+    let end = bottom + matrix + (caches.isEmpty ? 0 : caches.count * 20 + Self.gap)
     var parts: [String] = []
     for (index, node) in topology.nodes.enumerated() {
       let x = Self.gap + index % columns * (Self.box + Self.gap)
       parts += draw(node, x: x, y: Self.gap + index / columns * (height + Self.gap), height: height)
     }
     if matrix > 0 { parts += distances(x: Self.gap, y: bottom) }
+    for (index, cache) in caches.enumerated() {
+      parts.append(label("", Self.gap, bottom + matrix + 14 + index * 20, "\(cache.label): \(cache.value)"))
+    }
     return """
-      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(bottom + matrix)" role="img" aria-label="nodes of the machine">
+      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(end)" role="img" aria-label="nodes of the machine">
       <style>\(Self.style)</style>
       <rect width="100%" height="100%" fill="#fff"/>
       \(parts.joined(separator: "\n"))
@@ -111,7 +120,7 @@ struct TopologyDrawing {
           "", x + 10, low,
           "region \(TopologyReport.bytes(UInt64(region.count))), 0x\(String(region.lowerBound, radix: 16))"))
     }
-    let pages = pages(home: node.id)
+    let pages = heap.pages(home: node.id)
     let all = pages.map(\.count).reduce(0, +)
     if all > 0 {
       var left = Double(x + 10)

@@ -9,6 +9,7 @@ struct TopologyReport {
   let limits: Limits
   let support: PerCPUSupport
   let rung: RungInForce
+  let heap: HeapPicture
 
   private var warnings: [String] { topology.warnings + limits.warnings }
 
@@ -26,7 +27,7 @@ struct TopologyReport {
       let allowed = topology.allowedNodes.contains(node.id) ? "" : ", not allowed"
       line("node \(node.id)", "\(cpus)\(memory)\(allowed), distances \(Self.list(node.distances))")
     }
-    for (label, value) in caches { line(label, value) }
+    for (label, value) in topology.cacheLines { line(label, value) }
     let colors = topology.colors(pageSize: limits.pageSize)
     if let way = topology.coloringCache(pageSize: limits.pageSize)?.waySize {
       line("colors", "\(colors) (a way of the L2 cache is \(Self.bytes(UInt64(way))))")
@@ -47,28 +48,6 @@ struct TopologyReport {
     line("membarrier rseq", Self.word(support.canStopSections))
     for warning in warnings { line("warning", warning) }
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// One line for all caches of equal level, kind and geometry.
-  private var caches: [(label: String, value: String)] {
-    var lines: [(label: String, value: String)] = []
-    var rest = topology.caches
-    while let first = rest.first {
-      func isAlike(_ other: Topology.Cache) -> Bool {
-        var other = other
-        other.sharedBy = first.sharedBy
-        return other == first
-      }
-      let shares = rest.filter(isAlike).map(\.sharedBy)
-      rest.removeAll(where: isAlike)
-      let owners =
-        shares.allSatisfy { $0.count == 1 }
-        ? "one for each CPU" : "shared by CPUs " + shares.map(\.description).joined(separator: " | ")
-      let geometry = "\(first.ways) ways of \(first.sets) sets of \(first.line) B"
-      lines.append(
-        ("L\(first.level) \(first.kind)", "\(Self.bytes(UInt64(first.size))), \(geometry), \(owners)"))
-    }
-    return lines
   }
 
   private static func list(_ numbers: [Int]) -> String { numbers.map { "\($0)" }.joined(separator: " ") }
@@ -103,6 +82,7 @@ struct TopologyReport {
       ]),
       "nodes": .array(topology.nodes.map(json)),
       "caches": .array(topology.caches.map(json)),
+      "regions": .array(heap.regions.indices.map(region)),
       "colors": .integer(Int64(topology.colors(pageSize: limits.pageSize))),
       "limits": .object([
         "page_bytes": .integer(Int64(limits.pageSize)),
@@ -143,6 +123,18 @@ struct TopologyReport {
     ])
   }
 
+  private func region(home: Int) -> JSON {
+    let pages = heap.pages(home: home).map {
+      JSON.object(["node": .integer(Int64($0.node)), "count": .integer(Int64($0.count))])
+    }
+    return .object([
+      "home": .integer(Int64(home)),
+      "start": .string("0x" + String(heap.regions[home].lowerBound, radix: 16)),
+      "bytes": .integer(Int64(heap.regions[home].count)),
+      "pages": .array(pages),
+    ])
+  }
+
   private func json(_ cache: Topology.Cache) -> JSON {
     .object([
       "level": .integer(Int64(cache.level)),
@@ -153,5 +145,29 @@ struct TopologyReport {
       "line_bytes": .integer(Int64(cache.line)),
       "shared_by": .string(cache.sharedBy.description),
     ])
+  }
+}
+
+extension Topology {
+  /// One line for all caches of equal level, kind and geometry.
+  var cacheLines: [(label: String, value: String)] {
+    var lines: [(label: String, value: String)] = []
+    var rest = caches
+    while let first = rest.first {
+      func isAlike(_ other: Cache) -> Bool {
+        var other = other
+        other.sharedBy = first.sharedBy
+        return other == first
+      }
+      let shares = rest.filter(isAlike).map(\.sharedBy)
+      rest.removeAll(where: isAlike)
+      let owners =
+        shares.allSatisfy { $0.count == 1 }
+        ? "one for each CPU" : "shared by CPUs " + shares.map(\.description).joined(separator: " | ")
+      let geometry = "\(first.ways) ways of \(first.sets) sets of \(first.line) B"
+      lines.append(
+        ("L\(first.level) \(first.kind)", "\(TopologyReport.bytes(UInt64(first.size))), \(geometry), \(owners)"))
+    }
+    return lines
   }
 }

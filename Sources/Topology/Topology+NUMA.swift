@@ -9,6 +9,9 @@ extension Topology {
   public static func current() -> Topology {
     var topology = Topology()
     guard numa_available() >= 0 else { return topology }
+    // What a thread is pinned to, the main one too, says nothing of where others may be.
+    let began = CPUSet(topology.online.ids.filter { anax_numa_began_on(UInt32($0)) != 0 })
+    if !began.isEmpty { topology.allowed = began }
     if let mask = numa_get_mems_allowed() {
       defer { numa_free_nodemask(mask) }
       let ids = topology.nodes.map(\.id)

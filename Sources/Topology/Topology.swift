@@ -34,7 +34,7 @@ public struct Topology: Hashable, Sendable {
   public var possible: CPUSet
   /// CPUs that run now.
   public var online: CPUSet
-  /// Online CPUs that this process may run on.
+  /// Online CPUs that this process may run on: those that it might when it began, whatever its threads were pinned to since.
   public var allowed: CPUSet
   /// Nodes whose memory this process may use.
   public var allowedNodes: CPUSet

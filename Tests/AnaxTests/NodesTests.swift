@@ -5,6 +5,7 @@
 import Anax
 import CAnax
 import Glibc
+import Machine
 import Testing
 
 extension AnaxTests {
@@ -29,6 +30,25 @@ extension AnaxTests {
         struct Mine: Error {}
         #expect(throws: Mine.self) { try withNode(node.id, of: topology) { throw Mine() } }
         #expect(CurrentThread.pinnedCPUIDs == before)
+      }
+    }
+
+    /// A thread's CPUs are not the process's: not the main thread's either, on which work on one node may ask for another.
+    @Test func pinnedThreadsDoNotBoundTheProcess() async {
+      await #expect(processExitsWith: .success) {
+        let before = Topology.current().allowed
+        var one = CPUMask()
+        one.insert(before.ids[0])
+        // Of the main thread, whatever thread this is.
+        let result = withUnsafeMutablePointer(to: &one.words) {
+          Kernel.call(anax_sys_sched_setaffinity, Int(getpid()), 1024, Int(bitPattern: $0))
+        }
+        #expect(result == 0)
+        let topology = Topology.current()
+        #expect(topology.allowed == before)
+        for node in topology.nodes where !node.cpus.intersection(before).isEmpty {
+          try withNode(node.id) { #expect(CurrentThread.pinnedCPUIDs == node.cpus.intersection(before).ids) }
+        }
       }
     }
 

@@ -21,7 +21,9 @@ import Topology
         .init(id: 2, cpus: CPUSet(), memory: nil, distances: [41, 51, 10]),
       ],
       possible: CPUSet(0...10), online: CPUSet(0...10), allowed: CPUSet(0...9), allowedNodes: CPUSet([0, 2]),
-      caches: [],
+      caches: (0...10).map {
+        .init(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: CPUSet([$0]))
+      },
       warnings: []),
     heap: HeapPicture(
       regions: [0x1000_0000..<0x2000_0000, 0x2000_0000..<0x3000_0000, 0x3000_0000..<0x4000_0000],
@@ -52,7 +54,7 @@ import Topology
     #expect(parser.parse(), "\(String(describing: parser.parserError))")
     #expect(counter.classes["node"] == 3 && counter.classes["cpu"] == 10 && counter.classes["idle"] == 1)
     #expect(counter.classes["here"] == 2 && counter.classes["away"] == 1)
-    for text in ["pages: 120 here, 7 on node 2", "node 1, not allowed", ">51<", "no CPU"] {
+    for text in ["pages: 120 here, 7 on node 2", "node 1, not allowed", ">51<", "no CPU", "L2 unified: 1 MiB, 8 ways"] {
       #expect(svg.contains(text))
     }
   }

@@ -24,7 +24,8 @@ import Topology
     limits: Limits(
       root: "/nonexistent", process: .init(addressSpace: 64 << 20, pageSize: 4096, addressBits: 47)),
     support: PerCPUSupport(areaBytes: 20, featureBytes: 28, canStopSections: true),
-    rung: RungInForce(letter: "B", reason: "because"))
+    rung: RungInForce(letter: "B", reason: "because"),
+    heap: HeapPicture(regions: [0x1000..<0x3000, 0x3000..<0x5000], pages: [[0, 0, 0, 0, 7], [3, 0, 0, 0, 0]]))
 
   @Test func topologyTextSaysWhatThereIs() {
     let text = Self.report.text
@@ -45,6 +46,10 @@ import Topology
     #expect(members["colors"] as? Int == 32)
     #expect(members["warnings"] as? [String] == ["/sys/\"x\"\u{1}: odd"])
     #expect((members["nodes"] as? [[String: Any]])?.map { $0["id"] as? Int } == [0, 4])
+    let regions = try #require(members["regions"] as? [[String: Any]])
+    #expect(regions.map { $0["start"] as? String } == ["0x1000", "0x3000"])
+    #expect(regions.allSatisfy { $0["bytes"] as? Int == 0x2000 })
+    #expect(regions[0]["pages"] as? [[String: Int]] == [["node": 4, "count": 7]])
     let limits = try #require(members["limits"] as? [String: Any])
     #expect(limits["cpu_quota"] is NSNull)
     #expect((limits["address_space_bytes"] as? [String: Any])?["value"] as? Int == 64 << 20)
