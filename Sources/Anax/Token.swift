@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The token as a program uses it. The hit paths are inlined from Tokens; all else is there. A token's memory is one line, made
-// and ended here.
+// The token as a program uses it. The hit paths are inlined from Tokens; all else is there. A token's memory is one line, and
+// where it counts its sharers per CPU their lines; made and ended here.
 
 import CAnax
 import CAnaxTokens
@@ -35,8 +35,8 @@ public final class Token: ExclusiveToken {
   ///   - name: For statistics and last words; need not be unique.
   ///   - policy: How its waiters spin; nil follows the process's tunables, whatever they are at the time.
   ///   - readersPerCPU: Threads that share the token are counted on a line of their CPU instead of in one place, so that they do not
-  ///     slow each other down. For what is read nearly always: taking the token exclusively looks at all lines and is slower, and
-  ///     the lines take 128 bytes for each CPU that the machine may have, 64 at most.
+  ///     slow each other down. For what is read nearly always: taking the token exclusively looks at all lines and is slower, by a
+  ///     try as well; and the lines take 128 bytes for each CPU, rounded up to a power of two, 64 at most.
   public init(_ name: String = "", policy: SpinPolicy? = nil, readersPerCPU: Bool = false) {
     TokenProfile.loadFromEnvironment()
     state = TokenMemory.make(name: name, bytes: 0, countsPerCPU: readersPerCPU).token
@@ -128,7 +128,8 @@ public final class Token: ExclusiveToken {
   public func downgrade() { Requests.downgrade(state) }
 
   /// The shared hold becomes exclusive if no other thread shares it. False: it stays shared; waiting here could be for ever, since
-  /// two sharers would wait for each other.
+  /// two sharers would wait for each other. Where readers are counted per CPU it is also false while another thread waits to have
+  /// the token alone.
   public func tryUpgrade() -> Bool { Requests.tryUpgrade(state) }
 
   // MARK: Condition

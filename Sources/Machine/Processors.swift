@@ -18,7 +18,7 @@ package enum Processors {
     var buffer = InlineArray<1024, UInt8>(repeating: 0)
     withUnsafeMutableBytes(of: &buffer) { raw in
       let bytes = raw.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      state.pointee.cpu_count = UInt64(possible(bytes))
+      state.pointee.cpu_count = UInt64(beyondHighest("/sys/devices/system/cpu/possible", bytes))
       let count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: 1023)
       let lastNode = count > 0 ? highestOfList(bytes, count) : 0
       state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
@@ -36,16 +36,18 @@ package enum Processors {
     }
   }
 
-  /// One more than the highest CPU id that the machine may come to have.
+  /// One more than the highest id of the CPUs that are online.
   @_noLocks @_noAllocation
-  package static func possible() -> Int {
+  package static func online() -> Int {
     var buffer = InlineArray<1024, UInt8>(repeating: 0)
-    return withUnsafeMutableBytes(of: &buffer) { possible($0.baseAddress!.assumingMemoryBound(to: UInt8.self)) }
+    return withUnsafeMutableBytes(of: &buffer) {
+      beyondHighest("/sys/devices/system/cpu/online", $0.baseAddress!.assumingMemoryBound(to: UInt8.self))
+    }
   }
 
   @_noLocks @_noAllocation
-  static func possible(_ bytes: UnsafeMutablePointer<UInt8>) -> Int {
-    let count = Kernel.readFile("/sys/devices/system/cpu/possible", into: bytes, count: 1023)
+  static func beyondHighest(_ path: StaticString, _ bytes: UnsafeMutablePointer<UInt8>) -> Int {
+    let count = Kernel.readFile(path, into: bytes, count: 1023)
     let highest = count > 0 ? highestOfList(bytes, count) : -1
     return highest < 0 || highest >= ANAX_CPUS_MAX ? Int(ANAX_CPUS_MAX) : highest + 1
   }

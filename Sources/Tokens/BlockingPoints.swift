@@ -4,7 +4,7 @@
 //
 // | word `condition` | by | order |
 // |---|---|---|
-// | read | a sleeper, while it holds the token | relaxed: the token's word orders it |
+// | read | a sleeper, while it holds the token | relaxed: the token's word, or a sharer's line, orders it |
 // | + 1, then sleepers are woken | anybody | release |
 // A wake-up between the sleeper's release of the token and its sleep changes the word, so that it does not sleep.
 

@@ -5,7 +5,7 @@
 // holding nothing, then tries the others. After `lwkt.spin_loops` such passes it takes them in the order of their addresses, and waits
 // for each while it holds those before it.
 //
-// No deadlock: a thread that waits for a token holds none, or only tokens at lower addresses than the one it waits for. In a cycle
+// No deadlock: a thread that waits for a token holds none (of its word, while it waits for sharers: Readers.swift), or only tokens at lower addresses than the one it waits for. In a cycle
 // of waiting threads each would have to hold a token that the one before waits for, so each one's addresses would be higher than
 // the next one's. Threads that run let their tokens go in the end: at a release, or at their next blocking point.
 // No livelock: passes are bounded; in the order of addresses each wait ends by the bound on fairness (Waiting.swift). So n tokens are had

@@ -5,13 +5,14 @@
 //
 // | what | by | order |
 // |---|---|---|
-// | a line + 1 | who would share, before it looks at the word | sequential |
-// | the word is read: it admits a sharer, and this one shares from now on | the same | sequential |
+// | a line + 1 | who would share and has seen that the word admits it | sequential |
+// | the word is read again: it admits a sharer, and this one shares from now on | the same | sequential |
 // | the word does not admit: the line − 1, as at a leave; then it asks as all do, and is counted in the word | the same | sequential |
 // | the word → + exclusive, holder | who wants it alone; nobody else enters from now on | acquire, release; then a fence |
-// | all lines are read: the sum is 0, and it has the token | the same | acquire |
-// | the sum is not 0: the word is let go as by a holder | one that may not wait here: it tries, or holds others | |
-// | the sum is not 0: draining → 1, the lines are read again, and it sleeps while draining is 1 | one that holds nothing else | store, then a fence |
+// | all lines are read: the sum is 0, and it has the token; 1, its own, at an upgrade: then its line − 1 | the same | acquire |
+// | the sum is more: the word is let go as by a holder, or by a downgrade where it was counted in the word | one that does not wait: a try, an upgrade, a thread that holds others | release |
+// | the sum is more: draining → 1, the lines are read again, and it sleeps while draining is 1 | one that waits for this token (Waiting) | store, then a fence |
+// | the word is let go as by a holder | the same, when its deadline has passed | release |
 // | a line − 1, then draining is read; where it is 1: → 0, and the sleeper is woken | a sharer that leaves | sequential |
 //
 // Nobody is alone beside a sharer. The line and the word are a store-buffering pair: either the sharer sees `exclusive` in the word,
@@ -19,8 +20,12 @@
 // is only a bound; but it is not 0 while a sharer is there: its + 1 was before the word became exclusive and is seen, its − 1 has not
 // been made, and those that come later and go at once take away only from the line to which they added.
 // No wake-up is lost: `draining` and the lines are such a pair too.
-// No deadlock: who sleeps here holds no other token, but for those at lower addresses (HeldSet.swift), and the sharers that it waits
-// for let theirs go where they block. While it waits newcomers do too, so it waits for sections that had begun before.
+// No deadlock: who sleeps here holds no other token, but for those at lower addresses (HeldSet.swift), and nobody blocks while counted on
+// a line: sharers let theirs go there, and are counted in the word when they have it again. While it waits newcomers do too, so it
+// waits for sections that had begun before.
+// A try may fail at a token that nobody has, where another comes to share it at the same moment.
+// A sharer reads `draining` after its − 1: here, and only here, the token must live until its release has returned. It does: who releases
+// a `Token` has a reference to it, and a `Serialized` value is borrowed.
 
 import CAnax
 import CAnaxTokens
@@ -34,6 +39,8 @@ package enum Readers {
   /// Shares the token, which counts per CPU. False: others have it exclusively, or come first.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func enter(_ token: TokenState) -> Bool {
+    // Under a word that does not admit it would disturb who waits for the lines.
+    if !TokenWord(anax_load_relaxed(anax_token_word(token))).admitsShared(slept: false) { return false }
     let readers = token.pointee.readers.unsafelyUnwrapped
     let line = anax_token_reader_line(readers, anax_token_thread())
     _ = anax_fetch_add_sequential(line, 1)
@@ -61,8 +68,6 @@ package enum Readers {
     if anax_compare_exchange32(draining, 1, 0) { Futex.wake(draining, .exclusive, count: 1) }
   }
 
-  // MARK: Who wants it alone
-
   /// As `enter`, for a token of either kind, with what a holder notes.
   @_noLocks @_noAllocation
   static func tryEnter(_ token: TokenState, _ thread: Thread) -> Bool {
@@ -71,7 +76,9 @@ package enum Readers {
     return true
   }
 
-  /// Sharers that are counted here.
+  // MARK: Who wants it alone
+
+  /// Sharers that are counted here: not fewer than there are, where the word keeps others from entering.
   @_noLocks @_noAllocation
   package static func count(_ token: TokenState) -> UInt64 {
     guard let readers = token.pointee.readers else { return 0 }
@@ -94,10 +101,14 @@ package enum Readers {
 
   // MARK: Memory
 
-  /// Lines for as many CPUs as the machine may have, 64 at most.
+  /// Lines for as many CPUs as the machine has, 64 at most: those beyond, and those that come later, share lines.
   static func make() -> UnsafeMutablePointer<anax_token_readers> {
-    let processors = min(Processors.possible(), 64)
-    let lines = 1 << (Int.bitWidth - (processors - 1).leadingZeroBitCount)
+    let known = AtomicWord(anax_token_state_reader_lines_word(anax_token_state()))
+    if known.loadRelaxed() == 0 {
+      let processors = min(Processors.online(), 64)
+      known.storeRelaxed(1 << UInt64(Int.bitWidth - (processors - 1).leadingZeroBitCount))
+    }
+    let lines = Int(known.loadRelaxed())
     let bytes = MemoryLayout<anax_token_readers>.size + lines * MemoryLayout<anax_token_reader_line>.stride
     let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
@@ -116,9 +127,9 @@ extension Waiting {
   /// let go.
   @_noLocks @_noAllocation
   mutating func drain(_ spin: inout Spin) -> Bool {
-    let readers = token.pointee.readers.unsafelyUnwrapped
-    let draining = anax_token_draining(readers)
+    let draining = anax_token_draining(token.pointee.readers.unsafelyUnwrapped)
     var seen: UInt64 = 0
+    var look = UInt64.max
     while !Readers.areGone(token) {
       if spin.wait(word, &seen) { continue }
       spin.end()
@@ -127,13 +138,19 @@ extension Waiting {
         Releasing.letGo(token)
         return false
       }
+      if Orphans.arePossible, now >= look || look == .max {
+        if look != .max { lookForOrphanReaders() }
+        look = now &+ 10_000_000
+      }
+      TokenEngine.lookAtProcessors(now)
       if asleepSince == 0 { asleepSince = now }
       anax_store32_relaxed(draining, 1)
       if !Readers.areGone(token) {
         ContentionCounters.count(.parked, token, thread)
         thread.pointee.pauses = 0
-        let until = Orphans.arePossible ? min(deadline, now &+ 10_000_000) : deadline
-        if case .timedOut = Futex.wait(draining, 1, .exclusive, until: until) { lookForOrphanReaders() }
+        let result = Futex.wait(draining, 1, .exclusive, until: Orphans.arePossible ? min(deadline, look) : deadline)
+        // One has left, and others may follow.
+        if case .woken = result { spin = Spin(token, thread, until: deadline) }
       }
       anax_store32_relaxed(draining, 0)
     }
@@ -143,8 +160,7 @@ extension Waiting {
   /// In the child of a fork, sharers that do not exist here stay counted.
   @_noLocks @_noAllocation
   mutating func lookForOrphanReaders() {
-    if !Orphans.arePossible || deadline != .max { return }
     orphanSightings = Orphans.seemToShare(token) ? orphanSightings + 1 : 0
-    if orphanSightings == 10 { TokenStop.orphan(token, owner: 0) }
+    if orphanSightings >= 10, deadline == .max { TokenStop.orphan(token, owner: 0) }
   }
 }

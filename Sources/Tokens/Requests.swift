@@ -309,6 +309,7 @@ package enum Requests {
     if !Hold.isShared(hold.pointee.state) { return true }
     let isPerCPU = Hold.isPerCPU(hold.pointee.state)
     let word = AtomicWord(anax_token_word(token))
+    if Readers.count(token) != (isPerCPU ? 1 : 0) { return false }
     var old = word.loadRelaxed()
     while isPerCPU ? TokenWord(old).admitsExclusive(itsTurn: false) : TokenWord(old).sharedCount == 1 {
       if word.compareExchange(&old, TokenWord(old).upgraded(to: thread.pointee.id).bits) {

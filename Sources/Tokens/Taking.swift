@@ -16,6 +16,8 @@ package enum Taking {
     while true {
       let now = TokenWord(old)
       if shared ? !now.admitsShared(slept: false) : !now.admitsExclusive(itsTurn: false) { return false }
+      // A look in time spares newcomers a word that is taken in vain.
+      if !shared, now.countsPerCPU, Readers.count(token) != 0 { return false }
       let new = shared ? now.takenShared(slept: false) : now.takenExclusively(by: thread.pointee.id)
       if word.compareExchange(&old, new.bits) {
         if !shared, now.countsPerCPU, !Readers.areGone(token) {

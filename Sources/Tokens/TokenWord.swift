@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A token's state: one 64-bit word, changed by compare-and-swap alone, from any thread. Waiters sleep on its lower
-// half, so everything that ends a wait is there; the upper half is bookkeeping whose changes wake nobody.
+// half, so everything that ends a wait is there; the upper half is bookkeeping whose changes wake nobody. What is said here of sharers,
+// and of free and taken, is what the word knows: of a token that counts per CPU there may be sharers beside it, for whom whoever has
+// taken the word waits, or lets it go again, before the token is its own (Readers.swift).
 //
 // | bits | name | means |
 // |---|---|---|
@@ -15,9 +17,10 @@
 // | 8...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
-// Zero, but for bit 7, is free without waiters. The exclusive fast paths change a word that they expect, which is `steady`: 0, or free with no turn
-// owed and some waiter awake, and never a word with bit 7. Each thread expects what it last saw where it took a token or let one go on a slow path, but for what a
-// waiter took after its sleep (Taking.swift): while one waiter is awake and others sleep, nobody else looks at anything.
+// Zero, but for bit 7, is free without waiters. The exclusive fast paths change a word that they expect, which is `steady`: 0, or free
+// with no turn owed and some waiter awake, and never one with bit 7. Each thread expects what it last saw where it took a token or let
+// one go on a slow path, but for what a waiter took after its sleep (Taking.swift): while one waiter is awake and others sleep, nobody
+// else looks at anything.
 //
 // The order is what is needed; each compare-and-swap acquires and releases. `taken` is also a word that is free but does not admit who
 // does this.
@@ -43,6 +46,7 @@
 // | exclusive → shared, 1, and as a release for those that may share | the holder: downgrade | release |
 // | shared, 1 → exclusive, holder | the only sharer: upgrade | acquire |
 // | → − awake, − turns, waiting no more than wait in this process | in the child of a fork, a waiter or who has just taken it (Orphans.swift) | relaxed |
+// | exclusive → free | in the child of a fork, who finds that its holder was still waiting (Orphans.swift) | relaxed |
 // After the releasing change no memory of the token is touched: waking needs only its address, and a wake-up that comes to an
 // address that is something else by now is one that every sleeper must bear anyway.
 //

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting for one token until it can be taken, or until a deadline: spin, then sleep. The thread holds nothing meanwhile, but for the
-// tokens that it takes in the order of their addresses (HeldSet). TokenWord.swift has the transitions.
+// tokens that it takes in the order of their addresses (HeldSet), and the word of a token whose sharers it waits for (Readers).
+// TokenWord.swift has the transitions.
 //
 // Newcomers may take a free token before those who wait (a lock handed to a sleeper is a convoy), but for turns: at most once per
 // `lwkt.token_fair` and token. TokenWord.swift has who is served when, and the bound.
@@ -49,6 +50,8 @@ package struct Waiting {
     note.storeRelaxed(UInt64(UInt(bitPattern: token)) | (shared ? 0 : 1))
     let taken = shared ? sharedly() : exclusively()
     note.storeRelaxed(0)
+    // In the child of a fork a note says that the section had not begun (Orphans).
+    anax_fence_release()
     if taken { Taking.noteTaken(token, shared: shared, thread) }
     if wasServedNext { ContentionCounters.count(.turn, token, thread) }
     ContentionCounters.waited(
@@ -89,8 +92,9 @@ package struct Waiting {
       if asked, old & TokenWord.exclusiveTurn == 0 { asked = false }
       if now.admitsExclusive(itsTurn: asked) {
         if word.compareExchange(&old, now.takenByWaiter(thread.pointee.id).bits) {
+          if now.countsPerCPU, !drain(&spin) { return false }
           wasServedNext = asked
-          return !now.countsPerCPU || drain(&spin)
+          return true
         }
         continue
       }

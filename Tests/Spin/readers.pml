@@ -4,7 +4,9 @@
 // and is counted in the word; it leaves by any line. A writer takes the word, reads the lines one after the other, and sleeps until
 // their sum is 0. Nobody is alone beside a sharer; a writer that nobody will wake is an invalid end state.
 //
-// UPGRADE: a sharer that was counted on a line tries to become the writer. BROKEN_…: what the model must find.
+// UPGRADE: a sharer that was counted on a line tries to become the writer. GIVES_UP: a writer may let the word go instead of waiting: a
+// try, or a deadline. BROKEN_…: what the model must find. A wake-up is one step here; the code changes `draining`, and then wakes,
+// which is a wake-up of who sleeps there next at worst.
 
 #ifndef SHARERS
 #define SHARERS 2
@@ -120,11 +122,15 @@ proctype Sharer() {
 
 proctype Writer() {
   byte round, sum;
+  bit left;
   do
   :: round == ROUNDS -> break
   :: else ->
     atomic { exclusive == 0 && shared == 0 -> exclusive = _pid }
     do
+#ifdef GIVES_UP
+    :: true -> atomic { exclusive = 0; left = 1 }; break
+#endif
     :: true ->
       count(sum);
       if
@@ -148,9 +154,14 @@ proctype Writer() {
       asleep == 0;
       draining = 0
     od;
-    atomic { writing = 1; assert(inside == 0) }
-    writing = 0;
-    atomic { exclusive = 0; sum = 0; round++ }
+    if
+    :: left
+    :: else ->
+      atomic { writing = 1; assert(inside == 0) }
+      writing = 0;
+      exclusive = 0
+    fi;
+    atomic { left = 0; sum = 0; round++ }
   od
 }
 

@@ -242,6 +242,64 @@ private func use(_ token: Token) -> Bool {
     }
   }
 
+  /// One that has taken the word and waits for the sharers, one of which forks, is a waiter and no holder.
+  @Test func whoWaitedForSharersIsForgotten() async {
+    await #expect(processExitsWith: .success) {
+      let token = Token("shared", policy: .fixed(tries: 0), readersPerCPU: true)
+      token.acquireShared()
+      let writer = Worker { token.withToken {} }
+      #expect(eventually { token.word.isExclusive && token.statistics.parked > 0 })
+      let status = inChild {
+        nonisolated(unsafe) var shared = false
+        Worker { shared = token.withShared { true } }.join()
+        if !shared { return 1 }
+        Token.blocking {}
+        guard token.isHeld, token.sharers == 1 else { return 2 }
+        token.release()
+        return use(token) ? 0 : 3
+      }
+      #expect(status == 0)
+      token.release()
+      writer.join()
+      #expect(token.isUntouched)
+    }
+  }
+
+  /// A sharer that the child does not have is told of, whatever others that come to share it do meanwhile.
+  @Test func anOrphanedSharerIsFoundAmongLivingOnes() async {
+    await #expect(processExitsWith: .success) {
+      let token = Token("shared", readersPerCPU: true)
+      let holder = Holder({ token.acquireShared() }, { token.release() })
+      let status = inChild {
+        let over = Tally()
+        let other = Token("other")
+        let busy = (0..<2).map { index in
+          Worker {
+            while over.value == 0 {
+              if index == 0 {
+                _ = token.tryWithShared {}
+              } else {
+                other.withToken { if (try? token.acquireShared(timeout: .milliseconds(30))) != nil { token.release() } }
+              }
+            }
+          }
+        }
+        var orphaned = false
+        for _ in 0..<20 where !orphaned {
+          do throws(TokenError) {
+            try token.acquire(timeout: .milliseconds(100))
+            return 1
+          } catch { orphaned = error == .orphaned("shared") }
+        }
+        over.add()
+        for worker in busy { worker.join() }
+        return orphaned ? 0 : 2
+      }
+      #expect(status == 0)
+      holder.end()
+    }
+  }
+
   /// A thread that had holds in hand in mid-request does not come to life as another thread's record.
   @Test func recordsAreNotTakenOver() async {
     await #expect(processExitsWith: .success) {

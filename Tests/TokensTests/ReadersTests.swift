@@ -81,6 +81,27 @@ import Tokens
     #expect(token.isUntouched)
   }
 
+  /// A hold that is counted on a line becomes exclusive where it is the only one.
+  @Test func anUpgradeFromALine() {
+    let token = Token(readersPerCPU: true)
+    token.acquireShared()
+    let other = Sharer(token)
+    #expect(!token.tryUpgrade() && token.sharers == 2 && token.word.bits == TokenWord.countsPerCPU)
+    other.leave()
+    #expect(token.tryUpgrade() && token.word.isExclusive && token.sharers == 0)
+    Worker { #expect(token.tryWithShared { true } == nil) }.join()
+    token.release()
+    #expect(token.isUntouched)
+    // Another that waits to have it comes first.
+    token.acquireShared()
+    let writer = Worker { token.withToken {} }
+    #expect(eventually { token.word.isExclusive })
+    #expect(!token.tryUpgrade() && token.sharers == 1)
+    token.release()
+    writer.join()
+    #expect(token.isUntouched)
+  }
+
   /// Let go while its thread blocks, and taken again in the word.
   @Test func aBlockingPointLetsItGo() {
     let token = Token(readersPerCPU: true)

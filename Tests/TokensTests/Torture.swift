@@ -116,6 +116,7 @@ final class Torture: @unchecked Sendable {
       read(place)
       if token.tryUpgrade() { write(place) } else { read(place) }
       token.release()
+      token.withShared { if token.tryUpgrade() { write(place) } else { read(place) } }
     case 9, 10: several(&dice)
     case 11:
       token.withToken {
@@ -256,8 +257,8 @@ final class Torture: @unchecked Sendable {
   }
 
   private func check() {
-    for (place, token) in tokens.enumerated() where token.word.bits & ~TokenWord.countsPerCPU != 0 {
-      Self.fail("token \(place) is left as \(String(token.word.bits, radix: 16))")
+    for (place, token) in tokens.enumerated() where !token.isUntouched {
+      Self.fail("token \(place) is left as \(String(token.word.bits, radix: 16)), shared by \(token.sharers)")
     }
     if value.withValue({ $0 }) != Int(added[0].value) || other.withValue({ $0 }) != Int(added[1].value) {
       Self.fail("a value lost additions")

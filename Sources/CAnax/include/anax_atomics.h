@@ -59,6 +59,8 @@ ANAX_INLINE bool anax_compare_exchange32(uint32_t *_Nonnull word, uint32_t expec
 ANAX_INLINE uint32_t anax_fetch_add32_release(uint32_t *_Nonnull word, uint32_t value) {
   return __atomic_fetch_add(word, value, __ATOMIC_RELEASE);
 }
+/// What was stored before is seen before what is stored after it.
+ANAX_INLINE void anax_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 ANAX_INLINE void anax_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 ANAX_INLINE void anax_pause(void) {

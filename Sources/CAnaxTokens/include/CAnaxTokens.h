@@ -37,7 +37,7 @@ struct anax_token_statistics {
   uint64_t buckets[ANAX_TOKEN_BUCKETS];  // [i]: waits of 2^i ..< 2^(i+1) ticks
 };
 
-/// A token's line. Beyond it lies nothing that a holder or waiter writes.
+/// A token's line. Beyond it lies nothing that a holder or waiter writes, but for `readers`.
 struct anax_token {
   uint64_t word;        // Tokens/TokenWord.swift
   uint64_t generation;  // holders only: one more whenever another thread had it in between
@@ -118,6 +118,7 @@ struct anax_token_state {
   uint64_t ticks_then;  // cycle counter and clock at one moment: the counter's speed is the quotient of differences
   uint64_t clock_then;
   uint64_t sanitized;   // 1: built for the race detector
+  uint64_t reader_lines;  // of a token that counts its sharers per CPU: a power of two; 0: not yet known
   anax_token_hook _Nullable hook;  // called after every wait
   void *_Nullable hook_context;
   struct anax_token_statistics total;
@@ -236,6 +237,7 @@ ANAX_TOKEN_FIELD(token_state, uint64_t, processors_due)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pause_picoseconds)
 ANAX_TOKEN_FIELD(token_state, uint64_t, pauses_per_nanosecond)
 ANAX_TOKEN_FIELD(token_state, uint64_t, gap_pauses)
+ANAX_TOKEN_FIELD(token_state, uint64_t, reader_lines)
 #undef ANAX_TOKEN_FIELD
 
 ANAX_INLINE void anax_token_set_hook(anax_token_hook _Nullable hook, void *_Nullable context) {
