@@ -14,12 +14,13 @@ struct Figure {
 
   static func coordinate(_ value: Double) -> String { Text.number(value, digits: 5, sign: "-") }
 
-  /// How wide a text is at most, with the widest of the fonts that the style may get.
-  static func width(of text: String, size: Double) -> Double { Double(text.count) * size * 0.6 }
+  /// How wide a text is about, with the widest of the fonts that the style may get.
+  static func width(of text: String, size: Double) -> Double { Double(text.count) * size * share }
+  private static let share = 0.56
 
   /// A text in lines that fit, broken between words; within one only where it alone is too long.
   static func wrapped(_ text: String, width: Double, size: Double) -> [String] {
-    let most = max(Int(width / (size * 0.6)), 8)
+    let most = max(Int(width / (size * share)), 8)
     var lines = [""]
     for word in text.split(separator: " ", omittingEmptySubsequences: false) {
       var rest = word

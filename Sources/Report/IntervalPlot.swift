@@ -53,7 +53,7 @@ package struct IntervalPlot {
   private func lines(_ row: Row) -> (label: [String], isNoteBelow: Bool) {
     let room = Self.width - 8
     let label = Figure.wrapped(row.label, width: room, size: 13)
-    let used = Figure.width(of: label.last ?? "", size: 13) + 10 + Figure.width(of: row.note, size: 13)
+    let used = Figure.width(of: label.last ?? "", size: 13) + 6 + Figure.width(of: row.note, size: 13)
     return (label, !row.note.isEmpty && used > room)
   }
 

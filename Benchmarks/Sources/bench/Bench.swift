@@ -111,6 +111,8 @@ struct Bench: ParsableCommand {
     var cells: [Cell] = []
     for row in rows where !cells.contains(row.cell) { cells.append(row.cell) }
     Child.blockInterrupt()
+    // Before the measurement: once interrupted, no program is waited for.
+    let commit = programs.commit
     var session = Session(subjects: subjects, cells: cells, plan: plan(), programs: programs)
     session.run()
     for note in notes { print(note) }
@@ -125,7 +127,7 @@ struct Bench: ParsableCommand {
     let results = BenchmarkResults(
       session.samples, rows,
       (
-        CommandLine.arguments.dropFirst().reduce("bench") { "\($0) \($1)" }, programs.commit, seed, plan.scale,
+        CommandLine.arguments.dropFirst().reduce("bench") { "\($0) \($1)" }, commit, seed, plan.scale,
         session.elapsed
       ),
       interrupted: session.interrupted, notes: notes)
