@@ -107,6 +107,19 @@ import Testing
     #expect(page.contains("One round tells next to nothing for sure."))
   }
 
+  @Test func tildeCountsTheRunsOfAllSubjects() {
+    func row(_ disturbed: [Int]) -> BenchmarkRow {
+      let records = disturbed.map { count in
+        BenchmarkRecord(
+          group: "malloc", name: "a", title: "a", subject: "s", metric: "ns", unit: "ns", samples: [1, 1, 1, 1, 1],
+          disturbed: count)
+      }
+      return BenchmarkRow(record: records[0], peers: Array(records.dropFirst()))
+    }
+    // Two of ten are a fifth, three are more.
+    #expect(!row([2, 0]).isDisturbed && row([0, 3]).isDisturbed && row([2, 1]).isDisturbed)
+  }
+
   @Test func processorTimeIsATableOfItsOwn() {
     let page = BenchmarkPage(Sample.results()).html
     #expect(page.contains("Processor time of the runs of this group, 1: median"))

@@ -40,8 +40,6 @@ import Testing
     #expect(rows["pair-16"]?.standing == .worse && rows["8 threads"]?.standing == .better)
     #expect(abs((rows["pair-16"]?.ratio.middle ?? 0) - 1.2) < 0.02)
     #expect(slower.text.contains("worse  malloc/pair-16, anax, ns: 8 ns → 8.64 ns, 1.2×") && slower.isWorse)
-    #expect(
-      !ResultsComparison(Sample.results(change: 1.2), Sample.results(change: 0.9)).newFailures.contains { _ in true })
   }
 
   @Test func whatFailsAnewIsToldAndCounts() {
@@ -79,6 +77,24 @@ import Testing
       ])
     #expect(comparison.rows.map(\.record.name) == ["both"] && !comparison.isWorse)
     #expect(comparison.text.contains("4 figures cannot be judged:\n  malloc/once"))
+  }
+
+  @Test func manyFiguresOfACaseAreOneLine() {
+    let metrics = (0..<5).map { index in
+      BenchmarkRecord(
+        group: "malloc", name: "many", title: "", subject: "anax", metric: "m\(index)", unit: "ns",
+        samples: [Double(index + 1)])
+    }
+    let comparison = ResultsComparison(results(metrics), results(metrics))
+    #expect(comparison.unjudged == ["malloc/many, anax: one round in the earlier and the later run (5 figures)"])
+    #expect(comparison.text.contains("5 figures cannot be judged:"))
+  }
+
+  /// They would be a hundred tests of one thing; their mean is a figure of its own.
+  @Test func pointsOverTimeAreNotTested() {
+    let comparison = ResultsComparison(Sample.results(), Sample.results(change: 2))
+    #expect(!comparison.rows.isEmpty && !comparison.rows.contains { $0.record.place?.figure == .time })
+    #expect(!comparison.unjudged.contains { $0.contains("breathing") })
   }
 
   @Test func whatIsNotAlikeIsSaidFirst() {

@@ -45,9 +45,9 @@ package struct Samples<Cell: Hashable & Sendable, Subject: Sendable>: Sendable {
     (rounds[cell] ?? []).compactMap { $0[subject].notRun }.first
   }
 
-  /// The share of runs of a cell that foreign load disturbed.
+  /// The share of runs of a cell that foreign load disturbed, of those that gave figures.
   package func disturbed(_ cell: Cell) -> Double {
-    let all = (rounds[cell] ?? []).flatMap { $0 }
+    let all = (rounds[cell] ?? []).flatMap { $0 }.filter { !$0.metrics.isEmpty }
     return all.isEmpty ? 0 : Double(all.filter(\.disturbed).count) / Double(all.count)
   }
 }
