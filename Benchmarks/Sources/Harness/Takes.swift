@@ -25,8 +25,11 @@ package struct Takes {
     takeTogether { [body(&$0)] }[0]
   }
 
-  /// The same of runs that go side by side, and are taken again together. A failure is kept, from whichever take.
-  package mutating func takeTogether(_ body: (inout Takes) -> [Outcome]) -> [Outcome] {
+  /// The same of runs that go side by side, and are taken again together where `isTimeLeft` says so, of the seconds elapsed and of
+  /// those that a take costs. A failure is kept, from whichever take.
+  package mutating func takeTogether(
+    isTimeLeft: (Double, Double) -> Bool = { _, _ in true }, _ body: (inout Takes) -> [Outcome]
+  ) -> [Outcome] {
     var outcomes: [Outcome] = []
     for attempt in 0..<3 {
       let before = Load.now()
@@ -40,7 +43,8 @@ package struct Takes {
         return outcome
       }
       if interrupted { break }
-      let mayRepeat = attempt < 2 && elapsed < limit && repeated < 5 + elapsed / 5
+      let mayRepeat =
+        attempt < 2 && elapsed < limit && repeated < 5 + elapsed / 5 && isTimeLeft(elapsed, elapsed - from)
       if outcomes.allSatisfy({ $0.failure != nil }) || !disturbed || !mayRepeat { break }
       repeated += elapsed - from
     }

@@ -29,10 +29,15 @@ extension Session {
       }
     }
     let session = self
+    let all = waiting.count
     while !waiting.isEmpty && !interrupted {
       let batch = Array(waiting.prefix(Session.sleepersAtOnce()))
       waiting.removeFirst(batch.count)
-      let taken = takes.takeTogether { session.runTogether(batch, cells, round, &$0) }
+      // All rounds once come before any twice.
+      let left = Double(waiting.count + (plan.sleepingRounds - round - 1) * all) / Double(batch.count)
+      let taken = takes.takeTogether(
+        isTimeLeft: { now, cost in now + cost * (1 + left) < session.sleepingLimit },
+        { session.runTogether(batch, cells, round, &$0) })
       for (run, outcome) in zip(batch, taken) { outcomes[run.cell][run.subject] = outcome }
     }
     guard !interrupted else { return }
@@ -43,6 +48,9 @@ extension Session {
       samples.add(outcomes[cell], of: cells[cell])
     }
   }
+
+  /// Seconds after which no more of these rounds begins: the others must have their time too.
+  var sleepingLimit: Double { plan.limit / 3 }
 
   private func runTogether(_ batch: [Run], _ cells: [Cell], _ round: Int, _ takes: inout Takes) -> [Outcome] {
     // Started one after the other, all before the first is waited for.

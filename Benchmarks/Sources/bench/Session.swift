@@ -64,14 +64,10 @@ struct Session {
     let sleeping = cells.filter(\.sleeping)
     total = plan.rounds * awake.count
     checkSubjects()
-    var night = 0.0
     for round in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
-      let begun = elapsed
-      // With little memory they take turns; the others must have their time too.
-      if round > 0, begun + night > plan.limit / 3 { break }
+      if round > 0, elapsed > sleepingLimit { break }
       progress.announce("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)")
       runSleeping(sleeping, round: round)
-      night = max(night, elapsed - begun)
     }
     let started = elapsed
     var longest = 0.0
