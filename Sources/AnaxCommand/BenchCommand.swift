@@ -51,7 +51,8 @@ struct BenchCompareCommand: ParsableCommand {
     abstract: "Tell what changed significantly between two results.",
     discussion: """
       Figures are first divided by those of the peers that both results have, round by round: a machine that was slower is no \
-      change. Ends with 1 when something became worse, 2 when a file is no result.
+      change. What is not alike in the two runs (machine, scale, seed, versions of peers) is said first. Ends with 1 when something \
+      became worse or fails that did not, 2 when a file is no result.
       """)
 
   @Argument(help: ArgumentHelp("results.json of the earlier run.", valueName: "a.json"))
@@ -68,7 +69,7 @@ struct BenchCompareCommand: ParsableCommand {
       try Results.read(earlier), try Results.read(later),
       subjects: Set((subjects ?? "").split(separator: ",").map(String.init)))
     print(comparison.text, terminator: "")
-    if comparison.significant.contains(where: { $0.standing == .worse }) { throw ExitCode(1) }
+    if comparison.isWorse { throw ExitCode(1) }
   }
 }
 

@@ -14,17 +14,21 @@ struct BenchmarkGroupSection {
     let records = records
     guard !records.isEmpty else { return "" }
     let rows = BenchmarkRow.lossesFirst(BenchmarkRow.all(results, group: group))
+    let figures = records.filter { $0.metric != BenchmarkResults.processorTime }
     let parts = [
       Self.explanations[group].map { Markup.paragraph($0) } ?? "",
-      rows.isEmpty ? "" : Markup.paragraph(BenchmarkRow.sentence(rows)), failures(rows), bars(rows), incomparable(rows),
-      figures(records), table(records), samples(records),
+      rows.isEmpty ? "" : Markup.paragraph(BenchmarkRow.sentence(rows)), failures, notRun, bars(rows),
+      incomparable(rows), drawn(records),
+      table("All figures of this group", figures),
+      table("Processor time of the runs of this group", records.filter { $0.metric == BenchmarkResults.processorTime }),
+      samples(records),
     ]
     return Markup.section(Self.titles[group] ?? group, parts.filter { !$0.isEmpty }.joined(separator: "\n"))
   }
 
   private static let titles = [
     "malloc": "malloc: speed", "pages": "Pages and runs of pages", "zones": "Zones: items of one type",
-    "tokens": "Tokens: locks", "memory": "Memory", "color": "Color: where blocks lie",
+    "tokens": "Tokens: locks", "memory": "Memory", "peak": "Peak memory", "color": "Color: where blocks lie",
     "tails": "Tails of malloc and free",
     "start": "Start of a program", "loads": "Real loads",
   ]
@@ -44,7 +48,15 @@ struct BenchmarkGroupSection {
     Time of one operation, of all threads together. A token is recursive and is let go where its thread blocks; the others do \
     less.
     """,
-    "memory": "Resident memory as the kernel counts it page by page, less what the process had at its start.",
+    "memory": """
+    Resident memory as the kernel counts it page by page, less what the process had at its start; of threads, less what threads \
+    without an allocator take. The helper thread, which gives memory back in a silent process, is off in the preloaded library \
+    unless ANAX_HELPER=1 asks for it: rows say so, and the figure draws Anax both ways.
+    """,
+    "peak": """
+    The most that was ever resident in a run of a case of another group, as the kernel keeps it (VmHWM): the program and its \
+    own tables are in it, so the allocators differ by more than the ratio says.
+    """,
     "color": """
     Time of one step from the first word of a block to that of another. Where all blocks start at the same offset in their pages, \
     they fight for a few sets of the cache.
@@ -54,17 +66,25 @@ struct BenchmarkGroupSection {
     the scheduler as much as the allocator.
     """,
     "start": "What a process pays before it does anything.",
-    "loads": "Programs as they are installed, each with its allocator preloaded.",
+    "loads": """
+    Real programs, as the system installs them but for python, which is told to take every object from malloc; and small Swift \
+    services that this package builds. Each has its allocator preloaded. Peak memory is of the whole program.
+    """,
   ]
 
   // MARK: - Bars
 
-  private func failures(_ rows: [BenchmarkRow]) -> String {
-    let all = rows.flatMap { [$0.record] + $0.peers }.filter { $0.failure != nil }
+  private var failures: String {
+    let all = results.failures.filter { $0.record.group == group }
     guard !all.isEmpty else { return "" }
-    return Markup.element(
-      "ul", ["class": "warning"],
-      all.map { Markup.text("li", [:], "\($0.subject), \($0.title): \($0.failure!)") }.joined())
+    return Markup.element("ul", ["class": "warning"], all.map { Markup.text("li", [:], $0.text) }.joined())
+  }
+
+  private var notRun: String {
+    results.notRun.map { reason, cases in
+      let own = cases.filter { $0.hasPrefix("\(group)/") }
+      return own.isEmpty ? "" : Markup.paragraph("Not run, \(reason): \(own.joined(separator: ", ")).", "warning")
+    }.joined()
   }
 
   /// A figure each for what is worse, level and better, all on one scale.
@@ -72,7 +92,7 @@ struct BenchmarkGroupSection {
     let bars = rows.compactMap { row -> (standing: Standing?, bar: IntervalPlot.Row)? in
       guard let best = row.record.toBest, let own = Peers.reference(row, best.peer) else { return nil }
       var bar = IntervalPlot.Row(
-        label: (row.record.disturbed * 5 > row.record.count ? "~ " : "") + row.record.title, interval: best.ratio)
+        label: (row.isDisturbed ? "~ " : "") + row.record.title, interval: best.ratio)
       bar.note = "\(row.value(row.record)) · \(Text.number(best.ratio.middle))× \(best.peer)"
       bar.verdict = row.standing == .worse || row.standing == .better ? row.standing?.rawValue : "neutral"
       bar.marks = row.peers.filter { $0.subject != best.peer && !$0.samples.isEmpty && $0.median > 0 }.map {
@@ -108,7 +128,9 @@ struct BenchmarkGroupSection {
 
   /// Rows that have no ratio, since something in them is zero or nobody is beside them.
   private func incomparable(_ rows: [BenchmarkRow]) -> String {
-    let list = rows.filter { $0.record.toBest == nil && $0.record.failure == nil && $0.record.direction != .neither }
+    let list = rows.filter { row in
+      row.record.toBest == nil && !row.record.samples.isEmpty && row.record.direction != .neither
+    }
     guard !list.isEmpty else { return "" }
     return Markup.paragraph("Without a ratio, which needs a peer and figures above zero:")
       + Markup.element(
@@ -120,93 +142,11 @@ struct BenchmarkGroupSection {
         }.joined())
   }
 
-  // MARK: - Figures
-
-  private func figures(_ records: [BenchmarkRecord]) -> String {
-    var names: [BenchmarkRecord.Place] = []
-    for case let place? in records.map(\.place)
-    where !names.contains(where: { $0.name == place.name && $0.figure == place.figure }) { names.append(place) }
-    guard !names.isEmpty else { return "" }
-    let drawn = names.map { place in
-      figure(
-        place,
-        records.filter { $0.place?.name == place.name && $0.place?.figure == place.figure && !$0.samples.isEmpty })
-    }
-    return Markup.element("div", ["class": "maps"], drawn.joined(separator: "\n"))
-  }
-
-  private func figure(_ place: BenchmarkRecord.Place, _ records: [BenchmarkRecord]) -> String {
-    guard let first = records.first else { return "" }
-    if place.figure == .map { return map(place, records) }
-    let unit = first.unit
-    let series = results.subjects.enumerated().compactMap { index, subject -> LinePlot.Series? in
-      let points = records.filter { $0.subject == subject.name }
-      guard !points.isEmpty else { return nil }
-      return LinePlot.Series(
-        name: subject.name, style: style(index),
-        points: points.map { .init(at: $0.place!.at, middle: $0.median, low: $0.minimum, high: $0.maximum) })
-    }
-    var plot = LinePlot(
-      title: place.name, horizontal: .linear, vertical: .logarithmic, horizontalTitle: "", verticalTitle: unit,
-      series: series.sorted { $0.style == "own" && $1.style != "own" })
-    switch place.figure {
-    case .threads:
-      plot.horizontal = .logarithmic
-      plot.horizontalTitle = "threads for each CPU"
-    case .time:
-      plot.vertical = .linear
-      plot.horizontalTitle = "seconds"
-    case .share, .map:
-      plot.horizontal = .nines
-      plot.horizontalTitle = "share of the calls that took no longer"
-    }
-    if place.figure != .time {
-      for record in records { plot.labels[record.place!.at] = record.place!.label }
-    }
-    if ["ns", "us", "ms"].contains(unit) {
-      plot.verticalTitle = first.direction == .higher ? unit : "time, lower is better"
-      plot.format = { BenchmarkRow.value($0, unit) }
-    } else {
-      plot.verticalTitle = unit + (first.direction == .higher ? ", higher is better" : ", lower is better")
-    }
-    return plot.svg
-  }
-
-  private func style(_ index: Int) -> String {
-    let subject = results.subjects[index]
-    if subject.isCandidate { return "own" }
-    return "s\(results.subjects[..<index].filter { !$0.isCandidate }.count % 8 + 1)"
-  }
-
-  private func map(_ place: BenchmarkRecord.Place, _ records: [BenchmarkRecord]) -> String {
-    let columns = Array(Set(records.map { $0.place!.at })).sorted()
-    let subjects = results.subjects.filter { subject in records.contains { $0.subject == subject.name } }
-      .sorted { $0.isCandidate && !$1.isCandidate }
-    let cells = records.compactMap { record -> HeatMap.Cell? in
-      guard let row = subjects.firstIndex(where: { $0.name == record.subject }) else { return nil }
-      let column = columns.firstIndex(of: record.place!.at)!
-      let others = records.filter { $0.place!.at == record.place!.at }.map(\.median)
-      // The best of the column is level; what is behind it has color.
-      let standard = record.direction == .higher ? others.max()! : others.min()!
-      let better = record.direction == .higher ? record.median / standard : standard / record.median
-      return HeatMap.Cell(
-        column: column, row: row, text: Text.number(record.median, digits: 2), better: better,
-        title: "\(record.subject), \(record.place!.label): \(BenchmarkRow.value(record.median, record.unit))",
-        isDefault: false, isChosen: better == 1)
-    }
-    var map = HeatMap(
-      title:
-        "\(place.name), \(records[0].unit); a frame marks the best of a column, color how far the others are behind",
-      columnAxis: "", rowAxis: "", columns: columns.map { at in records.first { $0.place!.at == at }!.place!.label },
-      rows: subjects.map(\.name), cells: cells)
-    map.left = 72
-    return map.svg
-  }
-
   // MARK: - Tables
 
   /// Every case a line, every subject a column.
-  private func table(_ records: [BenchmarkRecord]) -> String {
+  private func table(_ title: String, _ records: [BenchmarkRecord]) -> String {
+    guard !records.isEmpty else { return "" }
     let names = results.subjects.map(\.name).filter { name in records.contains { $0.subject == name } }
     var order: [BenchmarkRecord.Key] = []
     var cases: [BenchmarkRecord.Key: [String: BenchmarkRecord]] = [:]
@@ -221,8 +161,10 @@ struct BenchmarkGroupSection {
       let own = members.values.first { candidates.contains($0.subject) }
       let figures = names.map { name -> String in
         guard let record = members[name] else { return "" }
-        if let failure = record.failure { return failure }
-        return "\(Text.number(record.median)) (\(Text.number(record.minimum))–\(Text.number(record.maximum)))"
+        if record.samples.isEmpty { return record.failure ?? record.notRun.map { "not run: \($0)" } ?? "–" }
+        let spread =
+          record.count == 1 ? "one round" : "\(Text.number(record.minimum))–\(Text.number(record.maximum))"
+        return "\(Text.number(record.median)) (\(spread))"
       }
       let ratios = [own?.toBest, own?.toUsual].map { ratio -> String in
         ratio.map { "\(Text.number($0.ratio.middle))× \($0.peer), \(BenchmarkRow.text($0.ratio))" } ?? "–"
@@ -230,7 +172,7 @@ struct BenchmarkGroupSection {
       return [first.title, first.unit] + figures + ratios
     }
     return Markup.details(
-      "All \(order.count) figures of this group: median (lowest–highest round)",
+      "\(title), \(order.count): median (lowest–highest round)",
       Markup.table(["Case", "Unit"] + names + ["To the best peer, 95%", "To the usual choice, 95%"], lines))
   }
 
@@ -240,7 +182,8 @@ struct BenchmarkGroupSection {
       [
         "\(record.name), \(record.metric)", record.subject, record.unit, "\(record.threads)", "\(record.count)",
         "\(record.disturbed)",
-        record.failure ?? record.samples.map { Text.number($0, digits: 4) }.joined(separator: " "),
+        record.failure ?? record.notRun.map { "not run: \($0)" }
+          ?? record.samples.map { Text.number($0, digits: 4) }.joined(separator: " "),
       ]
     }
     return Markup.details(

@@ -13,7 +13,7 @@ package struct BenchmarkPage {
   package var html: String {
     Markup.page(
       title: "Anax benchmark, \(results.date)",
-      [header, Markup.section("Where it loses", losses), overview]
+      [header, Markup.section("Where it loses", losses), overview, Markup.section("Anax against itself", control)]
         + results.groups.map { BenchmarkGroupSection(results, $0).markup }
         + [
           Markup.section("Machine and subjects", machine), Markup.section("How this was measured", method),
@@ -22,11 +22,14 @@ package struct BenchmarkPage {
 
   // MARK: - The start
 
-  private var rows: [BenchmarkRow] { results.groups.flatMap { BenchmarkRow.all(results, group: $0) } }
+  private var rows: [BenchmarkRow] { results.rows }
 
   private var header: String {
     let rows = rows
-    let counts = BenchmarkRow.counts(rows)
+    let control =
+      results.control == nil
+      ? "Whether two runs of the same library stay within that was not measured in this run (--control does)."
+      : "What two runs of the same library differ by stands below."
     var parts = [
       Markup.paragraph("Anax benchmark · \(results.date)", "eyebrow"),
       Markup.text("h1", [:], rows.isEmpty ? "Nothing was compared" : BenchmarkRow.sentence(rows)),
@@ -34,7 +37,7 @@ package struct BenchmarkPage {
         """
         Each row is compared with the peer that is best in it: a different one from row to row. A row is better or worse where \
         the 95% interval of the ratio leaves no doubt and the difference is above \
-        \(Text.percent(Standing.worthwhile)); else it is level.
+        \(Text.percent(Standing.worthwhile)); else it is level. \(control)
         """),
     ]
     if results.isInterrupted {
@@ -44,11 +47,14 @@ package struct BenchmarkPage {
       parts.append(
         Markup.paragraph("\(rounds == 1 ? "One round tells" : "Two rounds tell") next to nothing for sure.", "warning"))
     }
-    let failed = rows.filter { $0.record.failure != nil }
+    let failed = results.failures
     if !failed.isEmpty {
       parts.append(
-        Markup.paragraph(
-          "Failed: " + failed.map { "\($0.record.title) (\($0.record.failure!))" }.joined(separator: ", "), "warning"))
+        Markup.element(
+          "ul", ["class": "warning"], failed.map { Markup.text("li", [:], "Failed: \($0.text)") }.joined()))
+    }
+    for (reason, cases) in results.notRun {
+      parts.append(Markup.paragraph("Not run, \(reason): \(cases.joined(separator: ", ")).", "warning"))
     }
     if let dirty = disturbance { parts.append(Markup.paragraph(dirty, "warning")) }
     parts.append(
@@ -63,7 +69,7 @@ package struct BenchmarkPage {
         ("Commit", results.commit ?? "unknown"),
       ]))
     return Markup.element(
-      "header", ["class": results.isInterrupted || counts.failed > 0 ? "unfinished" : "chosen"],
+      "header", ["class": results.isInterrupted || !failed.isEmpty ? "unfinished" : "chosen"],
       parts.joined(separator: "\n"))
   }
 
@@ -77,7 +83,7 @@ package struct BenchmarkPage {
   }
 
   private var losses: String {
-    let worse = rows.filter { $0.standing == .worse }.sorted { $0.loss > $1.loss }
+    let worse = BenchmarkRow.lossesFirst(rows).filter { $0.standing == .worse }
     guard !worse.isEmpty else {
       return rows.isEmpty ? "" : Markup.paragraph("In no row of this run is the best peer better beyond doubt.")
     }
@@ -117,6 +123,22 @@ package struct BenchmarkPage {
           """))
   }
 
+  private var control: String {
+    guard let control = results.control else { return "" }
+    let lines = results.rows.compactMap { row -> [String]? in
+      guard let own = row.record.toControl else { return nil }
+      let standing = own.ratio.high.isFinite ? Standing(own.ratio, row.record.direction).rawValue : "one round"
+      return [
+        row.record.title, Text.number(own.ratio.middle, digits: 4) + "×", BenchmarkRow.text(own.ratio), standing,
+        row.record.group,
+      ]
+    }
+    return Markup.paragraph(control.text)
+      + Markup.details(
+        "Its ratio to itself in every row",
+        Markup.table(["Row", "Ratio", "95%", "Would be called", "Group"], lines))
+  }
+
   // MARK: - The end
 
   private var machine: String {
@@ -134,10 +156,11 @@ package struct BenchmarkPage {
       + Markup.paragraph(
         """
         Every run of a case is a process of its own. In a round every case comes once, and in it every subject, another one first \
-        each time. Figures are medians over the rounds, with the lowest and the highest round. A ratio is of two runs of the same \
-        round; shown is the geometric mean of the rounds' ratios with Student's 95% interval of their logarithms. Of a hundred \
-        rows without any difference, two or three would be called better and as many worse. A run that other programs or the \
-        hypervisor disturbed is taken again, at most twice, then kept and marked (~).
+        each time; cases that sleep run side by side. Figures are medians over the rounds, with the lowest and the highest round. A \
+        ratio is of two runs of the same round, and the best peer of a round is the one that is best in all others; shown is the \
+        geometric mean of the rounds' ratios with Student's 95% interval of their logarithms. Intervals are not corrected for their \
+        number: of a hundred rows without any difference about five leave out 1. A run that other programs or the hypervisor \
+        disturbed is taken again, at most twice, then kept; ~ marks rows in which more than a fifth of all subjects' runs were.
         """) + notes
   }
 }

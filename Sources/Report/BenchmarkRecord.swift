@@ -32,9 +32,11 @@ public struct BenchmarkRecord: Sendable, Hashable {
     public var at: Double
     /// What a map's column is called.
     public var label: String
+    /// What its line is called beside the subject's name, where a subject has several in the figure.
+    public var series: String
 
-    public init(_ figure: Figure, _ name: String, at: Double, label: String = "") {
-      (self.figure, self.name, self.at, self.label) = (figure, name, at, label)
+    public init(_ figure: Figure, _ name: String, at: Double, label: String = "", series: String = "") {
+      (self.figure, self.name, self.at, self.label, self.series) = (figure, name, at, label, series)
     }
   }
 
@@ -56,22 +58,26 @@ public struct BenchmarkRecord: Sendable, Hashable {
   public var place: Place?
   /// What went wrong, in a few words; then there are no samples.
   public var failure: String?
+  /// Why it was not run at all, in a few words; then there are neither samples nor a failure.
+  public var notRun: String?
   /// Runs that others on the machine disturbed, and that were kept.
   public var disturbed: Int
   /// To the best peer of the case, and to the group's usual choice (glibc where allocators are compared); nil where there is
   /// nothing to compare.
   public internal(set) var toBest: PeerRatio?
   public internal(set) var toUsual: PeerRatio?
+  /// Of a candidate: to the same run once more under another name.
+  public internal(set) var toControl: PeerRatio?
 
   public init(
     group: String, name: String, title: String, subject: String, metric: String, unit: String,
     direction: Direction = .lower, samples: [Double], threads: Int = 1, isRow: Bool = true, place: Place? = nil,
-    failure: String? = nil, disturbed: Int = 0
+    failure: String? = nil, notRun: String? = nil, disturbed: Int = 0
   ) {
     (self.group, self.name, self.title, self.subject) = (group, name, title, subject)
     (self.metric, self.unit, self.direction, self.samples) = (metric, unit, direction, samples)
     (self.threads, self.isRow, self.place) = (threads, isRow, place)
-    (self.failure, self.disturbed) = (failure, disturbed)
+    (self.failure, self.notRun, self.disturbed) = (failure, notRun, disturbed)
   }
 
   public var count: Int { samples.count }
@@ -89,7 +95,8 @@ public struct BenchmarkRecord: Sendable, Hashable {
   var key: Key { Key(group: group, name: name, metric: metric) }
 }
 
-/// A ratio to a peer, of runs of the same rounds.
+/// A ratio to a peer, of runs of the same rounds. To the best peer: its name is that of the best over all rounds, and each
+/// round's ratio is to the best of the others.
 public struct PeerRatio: Sendable, Hashable {
   public var peer: String
   public var ratio: Interval

@@ -47,14 +47,16 @@ extension BenchmarkResults {
       list.append(
         Subject(
           name: try reader.string("name"), about: try reader.string("about"),
-          isCandidate: try reader.boolean("candidate"), isVariant: try reader.boolean("variant")))
+          isCandidate: try reader.boolean("candidate"), isVariant: try reader.boolean("variant"),
+          isControl: try reader.has("control") ? reader.boolean("control") : false))
     }
     var records: [BenchmarkRecord] = []
     for reader in try reader.objects("records") { records.append(try BenchmarkRecord(reader)) }
     self.init(
       date: try reader.string("date"), command: try reader.string("command"),
       commit: try reader.isNull("commit") ? nil : reader.string("commit"), seed: seed,
-      duration: try reader.number("seconds"), isInterrupted: try reader.boolean("interrupted"),
+      scale: try reader.has("scale") ? reader.number("scale") : nil, duration: try reader.number("seconds"),
+      isInterrupted: try reader.boolean("interrupted"),
       machine: try MachineDescription(reader.object("machine")), subjects: list, groups: try reader.strings("groups"),
       notes: try reader.strings("notes"), records: records)
   }
@@ -64,17 +66,18 @@ extension BenchmarkResults {
       "format": .string(Self.format), "version": .integer(Int64(Self.version)), "date": .string(date),
       "command": .string(command), "commit": .optional(commit, JSON.string),
       // Not every reader of JSON keeps 64 bits of a number.
-      "seed": .string("\(seed)"), "seconds": .number(duration), "interrupted": .boolean(isInterrupted),
+      "seed": .string("\(seed)"), "scale": .optional(scale, JSON.number), "seconds": .number(duration),
+      "interrupted": .boolean(isInterrupted),
       "machine": machine.json,
       "subjects": .array(
         subjects.map {
           .object([
             "name": .string($0.name), "about": .string($0.about), "candidate": .boolean($0.isCandidate),
-            "variant": .boolean($0.isVariant),
+            "variant": .boolean($0.isVariant), "control": .boolean($0.isControl),
           ])
         }),
       "groups": .array(groups.map(JSON.string)), "notes": .array(notes.map(JSON.string)),
-      "records": .array(records.map(\.json)),
+      "control": .optional(control, \.json), "records": .array(records.map(\.json)),
     ]).text() + "\n"
   }
 }
@@ -88,12 +91,14 @@ extension BenchmarkRecord {
       "place": .optional(place) {
         .object([
           "figure": .string($0.figure.rawValue), "name": .string($0.name), "at": .number($0.at),
-          "label": .string($0.label),
+          "label": .string($0.label), "series": .string($0.series),
         ])
       },
-      "failure": .optional(failure, JSON.string), "disturbed": .integer(Int64(disturbed)),
+      "failure": .optional(failure, JSON.string), "not_run": .optional(notRun, JSON.string),
+      "disturbed": .integer(Int64(disturbed)),
       "n": .integer(Int64(count)), "minimum": .number(minimum), "median": .number(median), "maximum": .number(maximum),
       "to_best": .optional(toBest, \.json), "to_usual": .optional(toUsual, \.json),
+      "to_control": .optional(toControl, \.json),
       "samples": .array(samples.map(JSON.number)),
     ])
   }
@@ -110,6 +115,7 @@ extension BenchmarkRecord {
       threads: try reader.integer("threads"), isRow: try reader.boolean("row"),
       place: try reader.isNull("place") ? nil : Place(reader.object("place")),
       failure: try reader.isNull("failure") ? nil : reader.string("failure"),
+      notRun: try reader.has("not_run") ? reader.string("not_run") : nil,
       disturbed: try reader.integer("disturbed"))
   }
 }
@@ -118,7 +124,18 @@ extension BenchmarkRecord.Place {
   fileprivate init(_ reader: JSONReading) throws(JSONMismatch) {
     self.init(
       try reader.choice("figure"), try reader.string("name"), at: try reader.number("at"),
-      label: try reader.string("label"))
+      label: try reader.string("label"), series: try reader.has("series") ? reader.string("series") : "")
+  }
+}
+
+extension ControlSummary {
+  fileprivate var json: JSON {
+    .object([
+      "subject": .string(subject), "rows": .integer(Int64(rows)), "ratio": .number(ratio.middle),
+      "low": .number(ratio.low), "high": .number(ratio.high), "within": .number(within),
+      "farthest": .object(["title": .string(farthest.title), "ratio": .number(farthest.ratio)]),
+      "better": .integer(Int64(better)), "worse": .integer(Int64(worse)), "sure": .integer(Int64(sure)),
+    ])
   }
 }
 
@@ -132,6 +149,14 @@ extension PeerRatio {
 }
 
 extension JSONReading {
+  /// Whether a member is there and not null, for what files of before lack.
+  fileprivate func has(_ name: String) -> Bool {
+    switch members[name] {
+    case nil, .null?: false
+    default: true
+    }
+  }
+
   fileprivate func choice<Value: RawRepresentable<String> & CaseIterable>(_ name: String) throws(JSONMismatch) -> Value
   {
     let text = try string(name)

@@ -14,9 +14,14 @@ public struct BenchmarkResults: Sendable, Hashable {
     public var isCandidate: Bool
     /// A candidate with other settings: neither judged nor a peer.
     public var isVariant: Bool
+    /// The candidate once more, for its ratio to itself: neither judged nor a peer.
+    public var isControl: Bool
 
-    public init(name: String, about: String, isCandidate: Bool = false, isVariant: Bool = false) {
-      (self.name, self.about, self.isCandidate, self.isVariant) = (name, about, isCandidate, isVariant)
+    public init(
+      name: String, about: String, isCandidate: Bool = false, isVariant: Bool = false, isControl: Bool = false
+    ) {
+      (self.name, self.about) = (name, about)
+      (self.isCandidate, self.isVariant, self.isControl) = (isCandidate, isVariant, isControl)
     }
   }
 
@@ -27,6 +32,8 @@ public struct BenchmarkResults: Sendable, Hashable {
   /// Of the measured source, where it is known.
   public var commit: String?
   public var seed: UInt64
+  /// How much work a run does, relative to the workloads' own measure; nil where it was not written down.
+  public var scale: Double?
   /// Seconds.
   public var duration: Double
   public var isInterrupted: Bool
@@ -38,33 +45,46 @@ public struct BenchmarkResults: Sendable, Hashable {
   public var notes: [String]
   public private(set) var records: [BenchmarkRecord]
 
+  /// The metric of a run's processor time, which every case has beside what it is about.
+  public static let processorTime = "cpu_ms"
+
   /// The usual choice, of which there is at most one in a case.
   static let usual = ["glibc", "mmap", "malloc", "pthread"]
 
   public init(
-    date: String, command: String, commit: String?, seed: UInt64, duration: Double, isInterrupted: Bool,
-    machine: MachineDescription, subjects: [Subject], groups: [String], notes: [String], records: [BenchmarkRecord]
+    date: String, command: String, commit: String?, seed: UInt64, scale: Double? = nil, duration: Double,
+    isInterrupted: Bool, machine: MachineDescription, subjects: [Subject], groups: [String], notes: [String],
+    records: [BenchmarkRecord]
   ) {
-    (self.date, self.command, self.commit, self.seed) = (date, command, commit, seed)
+    (self.date, self.command, self.commit, self.seed, self.scale) = (date, command, commit, seed, scale)
     (self.duration, self.isInterrupted, self.machine, self.subjects) = (duration, isInterrupted, machine, subjects)
     (self.groups, self.notes, self.records) = (groups, notes, records)
     compare()
   }
 
-  /// Finds the best peer of every case, and everyone's ratios to it and to the usual choice.
+  /// Finds the best peer of every case, and everyone's ratios to it, to the usual choice and to the control.
   private mutating func compare() {
     let cases = Dictionary(grouping: records.indices) { records[$0].key }
-    let peers = Set(subjects.lazy.filter { !$0.isCandidate && !$0.isVariant }.map(\.name))
-    for members in cases.values {
+    let peers = peers
+    let controls = Set(subjects.lazy.filter(\.isControl).map(\.name))
+    for members in cases.values where records[members[0]].direction != .neither {
       let measured = members.filter { !records[$0].samples.isEmpty }
-      let best = Peers.best(
-        measured.map { records[$0].samples }, isPeer: measured.map { peers.contains(records[$0].subject) },
-        isLowerBetter: records[members[0]].direction != .higher
-      ).map { measured[$0] }
+      let values = measured.map { records[$0].samples }
+      let isPeer = measured.map { peers.contains(records[$0].subject) }
+      let isLowerBetter = records[members[0]].direction == .lower
+      let best = Peers.best(values, isPeer: isPeer, isLowerBetter: isLowerBetter).map { measured[$0] }
+      let ratios = Peers.ratiosToBest(values, isPeer: isPeer, isLowerBetter: isLowerBetter)
       let usual = measured.first { BenchmarkResults.usual.contains(records[$0].subject) }
-      for index in measured where records[index].direction != .neither {
-        records[index].toBest = best.flatMap { ratio(index, to: $0) }
+      let control = measured.first { controls.contains(records[$0].subject) }
+      for (place, index) in measured.enumerated() {
+        if let best, index != best, let list = ratios?[place] {
+          records[index].toBest = PeerRatio(
+            peer: records[best].subject, ratio: Statistics.interval(ofRatios: list))
+        }
         records[index].toUsual = usual.flatMap { ratio(index, to: $0) }
+        if candidates.contains(records[index].subject) {
+          records[index].toControl = control.flatMap { ratio(index, to: $0) }
+        }
       }
     }
   }
@@ -78,26 +98,9 @@ public struct BenchmarkResults: Sendable, Hashable {
 
   /// The candidates' names.
   var candidates: Set<String> { Set(subjects.lazy.filter(\.isCandidate).map(\.name)) }
-}
 
-/// Peers of one case: which is the best, and paired ratios.
-public enum Peers {
-  /// The best by the median, after every round is divided by its geometric mean, so that a slow round weighs no more than
-  /// another. `values`: of each subject, one a round. nil where there is no peer, or where the rounds are not the same.
-  public static func best(_ values: [[Double]], isPeer: [Bool], isLowerBetter: Bool) -> Int? {
-    guard let rounds = values.first?.count, values.allSatisfy({ $0.count == rounds }), rounds > 0 else { return nil }
-    let means = (0..<rounds).map { round in Statistics.geometricMean(values.map { $0[round] }) }
-    let middles = values.map { list in Statistics.median((0..<rounds).map { list[$0] / means[$0] }) }
-    let peers = values.indices.filter { isPeer[$0] }
-    return isLowerBetter
-      ? peers.min { middles[$0] < middles[$1] } : peers.max { middles[$0] < middles[$1] }
-  }
-
-  /// A ratio a round; nil where the two have not the same rounds, or a figure is not above zero.
-  public static func ratios(_ own: [Double], to other: [Double]) -> [Double]? {
-    guard own.count == other.count, !own.isEmpty, own.allSatisfy({ $0 > 0 }), other.allSatisfy({ $0 > 0 }) else {
-      return nil
-    }
-    return zip(own, other).map { $0 / $1 }
+  /// The names of those that a candidate is compared with.
+  var peers: Set<String> {
+    Set(subjects.lazy.filter { !$0.isCandidate && !$0.isVariant && !$0.isControl }.map(\.name))
   }
 }

@@ -14,6 +14,31 @@ struct Figure {
 
   static func coordinate(_ value: Double) -> String { Text.number(value, digits: 5, sign: "-") }
 
+  /// How wide a text is about, with the widest of the fonts that the style may get.
+  static func width(of text: String, size: Double) -> Double { Double(text.count) * size * share }
+  private static let share = 0.56
+
+  /// A text in lines that fit, broken between words; within one only where it alone is too long.
+  static func wrapped(_ text: String, width: Double, size: Double) -> [String] {
+    let most = max(Int(width / (size * share)), 8)
+    var lines = [""]
+    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+      var rest = word
+      if !lines[lines.count - 1].isEmpty, lines[lines.count - 1].count + 1 + rest.count <= most {
+        lines[lines.count - 1] += " " + rest
+        continue
+      }
+      if !lines[lines.count - 1].isEmpty { lines.append("") }
+      while rest.count > most {
+        lines[lines.count - 1] = String(rest.prefix(most))
+        rest = rest.dropFirst(most)
+        lines.append("")
+      }
+      lines[lines.count - 1] = String(rest)
+    }
+    return lines
+  }
+
   static func line(_ name: String, _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double) -> String {
     Markup.element(
       "line",

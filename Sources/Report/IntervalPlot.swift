@@ -45,7 +45,22 @@ package struct IntervalPlot {
   }
 
   private static let width = Figure.width
+  /// Of a row whose label and note stand on one line.
   private var rowHeight: Double { isBars ? 40 : 42 }
+  private static let lineHeight = 16.0
+
+  /// The lines above a row's bar: the label, wrapped where it is long, and the note at the end of the last one or below it.
+  private func lines(_ row: Row) -> (label: [String], isNoteBelow: Bool) {
+    let room = Self.width - 8
+    let label = Figure.wrapped(row.label, width: room, size: 13)
+    let used = Figure.width(of: label.last ?? "", size: 13) + 6 + Figure.width(of: row.note, size: 13)
+    return (label, !row.note.isEmpty && used > room)
+  }
+
+  private func extra(_ row: Row) -> Double {
+    let lines = lines(row)
+    return Self.lineHeight * Double(lines.label.count - 1 + (lines.isNoteBelow ? 1 : 0))
+  }
 
   /// What fits the rows. A wild interval is cut at the edge rather than pressing all others flat.
   package static func reach(_ rows: [Row], isBars: Bool) -> Double? {
@@ -68,15 +83,17 @@ package struct IntervalPlot {
     }
     // Bars are many: the scale stands above them too.
     let top = isBars ? 24.0 : 0
-    let height = Double(rows.count) * rowHeight + 26 + top
+    let height = rows.reduce(26 + top) { $0 + rowHeight + extra($1) }
     var parts: [String] = []
-    for ratio in ticks(reach) {
+    for ratio in Self.apart(ticks(reach), x, text) {
       parts.append(Figure.line(ratio == 1 ? "zero" : "grid", x(ratio), top, x(ratio), height - 20))
       if isBars { parts.append(Figure.label(text(ratio), x: x(ratio), y: 15, "tick")) }
       parts.append(Figure.label(text(ratio), x: x(ratio), y: height - 5, "tick"))
     }
-    for (index, row) in rows.enumerated() {
-      parts += drawing(row, y: Double(index) * rowHeight + top + (isBars ? 30 : 33), x)
+    var above = top
+    for row in rows {
+      above += rowHeight + extra(row)
+      parts += drawing(row, y: above - (isBars ? 10 : 9), x)
     }
     return Figure(title: title, classes: "wide", height: height, parts: parts)
   }
@@ -101,11 +118,16 @@ package struct IntervalPlot {
       parts.append(
         Figure.circle("middle \(name)", x: x(interval.middle), y: y, radius: row.isSummary ? 6 : 4.5))
     }
-    let y = y - (isBars ? 11 : 14)
-    // Where both do not fit at the usual size.
-    let size = row.label.count + row.note.count > 58 ? "row tight" : "row"
-    parts.append(Figure.label(row.label, x: 4, y: y, row.isSummary ? "\(size) summary" : size))
-    if !row.note.isEmpty { parts.append(Figure.label(row.note, x: Self.width - 4, y: y, "\(size) note \(name)")) }
+    let (label, isNoteBelow) = lines(row)
+    let bottom = y - (isBars ? 11 : 14)
+    let last = bottom - (isNoteBelow ? Self.lineHeight : 0)
+    for (index, line) in label.enumerated() {
+      parts.append(
+        Figure.label(
+          line, x: 4, y: last - Double(label.count - 1 - index) * Self.lineHeight, row.isSummary ? "row summary" : "row"
+        ))
+    }
+    if !row.note.isEmpty { parts.append(Figure.label(row.note, x: Self.width - 4, y: bottom, "row note \(name)")) }
     return parts
   }
 
@@ -116,7 +138,22 @@ package struct IntervalPlot {
     }
   }
 
-  /// Few enough to be read.
+  /// Those whose labels do not touch, the middle's first and then outwards, inside of the figure.
+  static func apart(_ ticks: [Double], _ x: (Double) -> Double, _ text: (Double) -> String) -> [Double] {
+    var taken: [ClosedRange<Double>] = []
+    return ticks.sorted { abs(log($0)) < abs(log($1)) }.filter { ratio in
+      let half = Figure.width(of: text(ratio), size: 13) / 2
+      let span = x(ratio) - half...x(ratio) + half
+      guard span.lowerBound >= 0, span.upperBound <= width else { return false }
+      guard taken.allSatisfy({ $0.upperBound + 6 < span.lowerBound || span.upperBound + 6 < $0.lowerBound }) else {
+        return false
+      }
+      taken.append(span)
+      return true
+    }
+  }
+
+  /// Round ones.
   private func ticks(_ reach: Double) -> [Double] {
     let all: [Double]
     switch scale {

@@ -21,7 +21,7 @@ package enum PageStyle {
     h1{font-size:1.7rem;line-height:1.25;margin:.1rem 0 .5rem;text-wrap:balance}
     h2{font-size:1.25rem;margin:2.2rem 0 .6rem;padding-bottom:.3rem;border-bottom:1px solid var(--line)}
     h3{font-size:1rem;margin:1.4rem 0 .2rem}
-    p{max-width:46rem;margin:.5rem 0}
+    p{max-width:46rem;margin:.5rem 0}h1,h2,h3,p,li,dd,figcaption,.facts td{overflow-wrap:anywhere}
     .warning{color:var(--bad);font-weight:600}
     .eyebrow{color:var(--soft);font-size:.9rem;margin:0}
     pre{background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:.6rem .8rem;overflow-x:auto;font-size:.85rem}
@@ -53,16 +53,17 @@ package enum PageStyle {
     .legend .better1{background:var(--b1)}.legend .better2{background:var(--b2)}.legend .better3{background:var(--b3)}
     .legend .better4{background:var(--b4);color:var(--on4)}.legend .worse1{background:var(--w1)}.legend .worse2{background:var(--w2)}
     .legend .worse3{background:var(--w3)}.legend .worse4{background:var(--w4);color:var(--on4)}
-    svg .start{text-anchor:start}svg .tight{font-size:11px}svg .note{text-anchor:end;font-variant-numeric:tabular-nums}
+    svg .start{text-anchor:start}svg .note{text-anchor:end;font-variant-numeric:tabular-nums}
     svg .note.worse{fill:var(--bad)}svg .note.better{fill:var(--good)}
     .bar.better{fill:var(--good)}.bar.worse{fill:var(--bad)}.bar.neutral{fill:var(--level)}
     .whisker{stroke:var(--ink);stroke-width:1.5}.peer{fill:var(--paper);stroke:var(--soft);stroke-width:1.3}
     .series{fill:currentColor;stroke:currentColor;stroke-width:1.6}.series polyline{fill:none}.series .point{stroke:none}
-    .series.own{stroke-width:3}.series .spread{stroke-width:1;opacity:.7}
+    .series.own{stroke-width:3}.series.dashed polyline{stroke-dasharray:7 4}.series .spread{stroke-width:1;opacity:.7}
     .own{color:var(--good)}.s1{color:var(--s1)}.s2{color:var(--s2)}.s3{color:var(--s3)}.s4{color:var(--s4)}
     .s5{color:var(--s5)}.s6{color:var(--s6)}.s7{color:var(--s7)}.s8{color:var(--s8)}
     .key{display:flex;flex-wrap:wrap;gap:.1rem .9rem;font-size:.82rem;margin:.1rem 0 .3rem}
     .key span::before{content:"";display:inline-block;width:1.1em;height:.28em;margin-right:.35em;vertical-align:.25em;background:currentColor;border-radius:2px}
+    .key .dashed::before{background:repeating-linear-gradient(90deg,currentColor 0 .35em,transparent .35em .5em)}
     .key .own{font-weight:700}ul{padding-left:1.2rem;max-width:46rem}
     details{margin:.5rem 0}summary{cursor:pointer;color:var(--accent)}
     @media (max-width:40rem){main{padding:.6rem}th,td{padding:.3rem .45rem}tbody th{white-space:normal;min-width:7rem}header{padding:1rem}h1{font-size:1.35rem}.legend span{padding:.15rem .3rem}}

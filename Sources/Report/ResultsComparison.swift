@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Two runs of the benchmark, one after a change: what became significantly faster or slower. The machine may have been at
-// another pace, so a subject's figures are first divided, round by round, by those of the peers that both runs have.
+// another pace, so a subject's figures are first divided, round by round, by those of the peers that both runs have. Whatever is
+// not judged is listed.
 
 import Anax
 import Glibc
@@ -22,47 +23,91 @@ public struct ResultsComparison: Sendable {
   }
 
   public private(set) var rows: [Row] = []
-  /// Cases that only one of the runs has, or in which a run failed, a line each.
-  public private(set) var unmatched: [String] = []
+  /// What failed in the later run and did not in the earlier one, a line each.
+  public private(set) var newFailures: [String] = []
+  /// What cannot be judged: cases that only one of the runs has, that failed or were not run, or whose figures give no ratio or no
+  /// interval; a line each, with the reason.
+  public var unjudged: [String] { Unjudged.lines(left) }
+  private var left: [Unjudged] = []
   /// What speaks against comparing the two, a line each.
   public private(set) var doubts: [String] = []
 
   /// `subjects`: those to compare; empty is the candidates.
   public init(_ earlier: BenchmarkResults, _ later: BenchmarkResults, subjects: Set<String> = []) {
-    doubts = later.machine.fingerprint.differences(from: earlier.machine.fingerprint)
-    if earlier.machine.libc != later.machine.libc {
-      doubts.append("C library \(earlier.machine.libc), then \(later.machine.libc)")
-    }
-    for run in [earlier, later] where run.isInterrupted { doubts.append("the run of \(run.date) was interrupted") }
+    doubts = Self.doubts(earlier, later)
     let wanted = subjects.isEmpty ? earlier.candidates.union(later.candidates) : subjects
     let before = Normalized(earlier)
     let after = Normalized(later)
-    for record in later.records where wanted.contains(record.subject) && record.direction != .neither {
-      guard let old = before.record(like: record) else {
-        unmatched.append("\(record.group)/\(record.name), \(record.metric): only in the later run")
-        continue
-      }
-      guard record.failure == nil, old.failure == nil else {
-        unmatched.append(
-          "\(record.group)/\(record.name): \(old.failure ?? "well") before, \(record.failure ?? "well") after")
-        continue
-      }
-      let peers = before.peers(of: record).intersection(after.peers(of: record))
-      guard let left = before.logarithms(old, peers), let right = after.logarithms(record, peers) else { continue }
-      guard let test = Significance.difference(left, right) else { continue }
-      rows.append(
-        Row(
-          record: record,
-          ratio: Interval(middle: exp(test.middle), low: exp(test.low), high: exp(test.high)),
-          probability: test.probability, earlier: old.median, later: record.median))
+    // Points over time are told by their mean, which is a figure of its own.
+    func isCompared(_ record: BenchmarkRecord) -> Bool {
+      wanted.contains(record.subject) && record.direction != .neither && record.place?.figure != .time
     }
-    for record in earlier.records where wanted.contains(record.subject) && record.direction != .neither {
-      if after.record(like: record) == nil {
-        unmatched.append("\(record.group)/\(record.name), \(record.metric): only in the earlier run")
+    for record in later.records where isCompared(record) {
+      let old = before.record(like: record)
+      if let failure = record.failure, old?.failure == nil {
+        // Once for all that a failed run would have told.
+        let words = old == nil ? "not in the earlier run" : old?.notRun == nil ? "well before" : "not run before"
+        let line = "\(record.group)/\(record.name), \(record.subject): \(failure), \(words)"
+        if !newFailures.contains(line) { newFailures.append(line) }
+      } else if let old, let row = Self.row(old, record, before, after) {
+        rows.append(row)
+      } else {
+        left.append(Unjudged(old, record))
       }
+    }
+    for record in earlier.records where isCompared(record) && after.record(like: record) == nil {
+      left.append(Unjudged(record, nil))
     }
     for index in Significance.holm(rows.map(\.probability)) { rows[index].isSignificant = true }
   }
+
+  /// What is not alike in the two runs beside the candidates, whose change is the question.
+  private static func doubts(_ earlier: BenchmarkResults, _ later: BenchmarkResults) -> [String] {
+    var doubts = later.machine.fingerprint.differences(from: earlier.machine.fingerprint)
+    func compare<Value: Equatable>(_ what: String, _ left: Value, _ right: Value, _ text: (Value) -> String) {
+      if left != right { doubts.append("\(what) \(text(left)), then \(text(right))") }
+    }
+    compare("kernel", earlier.machine.fingerprint.kernel, later.machine.fingerprint.kernel) { $0 }
+    compare("C library", earlier.machine.libc, later.machine.libc) { $0 }
+    compare("huge pages", earlier.machine.hugePages, later.machine.hugePages) { $0 }
+    compare("frequency governor", earlier.machine.governor, later.machine.governor) { $0 }
+    compare("MiB of memory", earlier.machine.memory, later.machine.memory) { "\($0)" }
+    compare("NUMA nodes", earlier.machine.nodes, later.machine.nodes) { "\($0)" }
+    compare("scale", earlier.scale, later.scale) { $0.map { Text.number($0) } ?? "unknown" }
+    compare("seed", earlier.seed, later.seed) { "\($0)" }
+    let judged = earlier.candidates.union(later.candidates)
+    let ours = earlier.subjects.filter { !judged.contains($0.name) && !$0.isControl && !$0.isVariant }
+    let theirs = later.subjects.filter { !judged.contains($0.name) && !$0.isControl && !$0.isVariant }
+    for subject in ours {
+      guard let other = theirs.first(where: { $0.name == subject.name }) else {
+        doubts.append("the peer \(subject.name) is in the earlier run only")
+        continue
+      }
+      compare("the peer \(subject.name):", subject.about, other.about) { $0 }
+    }
+    for subject in theirs where !ours.contains(where: { $0.name == subject.name }) {
+      doubts.append("the peer \(subject.name) is in the later run only")
+    }
+    for run in [earlier, later] where run.isInterrupted { doubts.append("the run of \(run.date) was interrupted") }
+    return doubts
+  }
+
+  /// nil where it cannot be judged.
+  private static func row(
+    _ old: BenchmarkRecord, _ record: BenchmarkRecord, _ before: Normalized, _ after: Normalized
+  ) -> Row? {
+    let peers = before.peers(of: record).intersection(after.peers(of: record))
+    guard !old.samples.isEmpty, !record.samples.isEmpty, let left = before.logarithms(old, peers),
+      let right = after.logarithms(record, peers), let test = Significance.difference(left, right)
+    else { return nil }
+    return Row(
+      record: record,
+      ratio: Interval(middle: exp(test.middle), low: exp(test.low), high: exp(test.high)),
+      probability: test.probability, earlier: old.median, later: record.median)
+  }
+
+  /// Whether something became worse, or fails that did not.
+  public var isWorse: Bool { !newFailures.isEmpty || significant.contains { $0.standing == .worse } }
 
   public var significant: [Row] {
     rows.filter { $0.isSignificant && $0.standing != .level }.sorted { $0.probability < $1.probability }
@@ -70,6 +115,7 @@ public struct ResultsComparison: Sendable {
 
   public var text: String {
     var lines = doubts.map { "not alike: \($0)" }
+    lines += newFailures.map { "FAILS  \($0)" }
     let changed = significant
     for row in changed {
       let value = { BenchmarkRow.value($0, row.record.unit) }
@@ -83,10 +129,62 @@ public struct ResultsComparison: Sendable {
         + "better, \(changed.filter { $0.standing == .worse }.count) worse (Holm's correction, 95% for all together)")
     let few = rows.isEmpty ? nil : rows.map(\.record.count).min()
     if let few, few < 5 { lines.append("\(few) rounds tell large changes only; --rounds 15 tells small ones") }
-    if !unmatched.isEmpty { lines.append("\(unmatched.count) figures are not in both:") }
-    lines += unmatched.prefix(20).map { "  " + $0 }
-    if unmatched.count > 20 { lines.append("  and \(unmatched.count - 20) more") }
+    if !newFailures.isEmpty {
+      lines.append("\(newFailures.count) \(newFailures.count == 1 ? "case fails" : "cases fail") that did not")
+    }
+    if !left.isEmpty {
+      lines.append("\(left.count) \(left.count == 1 ? "figure" : "figures") cannot be judged:")
+    }
+    lines += unjudged.map { "  " + $0 }
     return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+/// A figure that cannot be compared.
+private struct Unjudged {
+  let record: BenchmarkRecord
+  let reason: String
+  /// What the two runs have.
+  var values = ""
+
+  /// One of the two may be missing.
+  init(_ old: BenchmarkRecord?, _ new: BenchmarkRecord?) {
+    record = new ?? old!
+    guard let old, let new else {
+      reason = old == nil ? "only in the later run" : "only in the earlier run"
+      return
+    }
+    func state(_ record: BenchmarkRecord) -> String {
+      record.failure ?? record.notRun.map { "not run (\($0))" } ?? BenchmarkRow.value(record.median, record.unit)
+    }
+    let both = "\(state(old)) before, \(state(new)) after"
+    if old.samples.isEmpty || new.samples.isEmpty {
+      reason = both
+    } else if !(old.samples + new.samples).allSatisfy({ $0 > 0 }) {
+      (reason, values) = ("a figure that is not above zero has no ratio", both)
+    } else {
+      let once = [(old, "earlier"), (new, "later")].filter { $0.0.count < 2 }.map(\.1)
+      (reason, values) = ("one round in the \(once.joined(separator: " and the ")) run", both)
+    }
+  }
+
+  /// A line each, and one for all figures of a case that there is the same to say of, where they are many.
+  static func lines(_ list: [Unjudged]) -> [String] {
+    var order: [String] = []
+    var cases: [String: [Unjudged]] = [:]
+    for one in list {
+      let key = "\(one.record.group)/\(one.record.name), \(one.record.subject): \(one.reason)"
+      if cases[key] == nil { order.append(key) }
+      cases[key, default: []].append(one)
+    }
+    return order.flatMap { key -> [String] in
+      let members = cases[key]!
+      if members.count > 3 { return ["\(key) (\(members.count) figures)"] }
+      return members.map { one in
+        "\(one.record.group)/\(one.record.name), \(one.record.subject), \(one.record.metric): \(one.reason)"
+          + (one.values.isEmpty ? "" : "; \(one.values)")
+      }
+    }
   }
 }
 
@@ -101,10 +199,10 @@ private struct Normalized {
   private var subjects: [BenchmarkRecord.Key: Set<String>] = [:]
 
   init(_ results: BenchmarkResults) {
-    let peers = Set(results.subjects.lazy.filter { !$0.isCandidate && !$0.isVariant }.map(\.name))
+    let peers = results.peers
     for record in results.records {
       records[Key(key: record.key, subject: record.subject)] = record
-      if peers.contains(record.subject), record.failure == nil, record.samples.allSatisfy({ $0 > 0 }) {
+      if peers.contains(record.subject), !record.samples.isEmpty, record.samples.allSatisfy({ $0 > 0 }) {
         subjects[record.key, default: []].insert(record.subject)
       }
     }

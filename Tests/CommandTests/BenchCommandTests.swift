@@ -58,17 +58,28 @@ import Testing
     #expect(foreign.code == 2 && foreign.errors.contains("\(folder)/foreign.json: is not a result of the benchmark"))
   }
 
-  private static func results(_ change: Double) -> BenchmarkResults {
+  @Test func newFailureEndsWithOne() throws {
+    let folder = NSTemporaryDirectory() + "anax-bench-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Self.results(1).write(to: folder + "/well")
+    try Self.results(1, failure: "signal 11").write(to: folder + "/bad")
+    let fails = try bench(["compare", folder + "/well/results.json", folder + "/bad/results.json"])
+    #expect(fails.code == 1 && fails.output.contains("FAILS  malloc/pair-16, anax: signal 11, well before"))
+    let mended = try bench(["compare", folder + "/bad/results.json", folder + "/well/results.json"])
+    #expect(mended.code == 0 && mended.output.contains("malloc/pair-16, anax, ns: signal 11 before, 8 ns after"))
+  }
+
+  private static func results(_ change: Double, failure: String? = nil) -> BenchmarkResults {
     let machine = MachineDescription.current()
-    func record(_ subject: String, _ value: Double) -> BenchmarkRecord {
+    func record(_ subject: String, _ value: Double, failure: String? = nil) -> BenchmarkRecord {
       BenchmarkRecord(
         group: "malloc", name: "pair-16", title: "malloc+free 16 B", subject: subject, metric: "ns", unit: "ns",
-        samples: [0.99, 1, 1, 1, 1.01].map { $0 * value })
+        samples: failure == nil ? [0.99, 1, 1, 1, 1.01].map { $0 * value } : [], failure: failure)
     }
     return BenchmarkResults(
       date: "2026-11-25 04:00 UTC", command: "bench", commit: nil, seed: 1, duration: 1, isInterrupted: false,
       machine: machine,
       subjects: [.init(name: "glibc", about: ""), .init(name: "anax", about: "", isCandidate: true)],
-      groups: ["malloc"], notes: [], records: [record("glibc", 20), record("anax", 8 * change)])
+      groups: ["malloc"], notes: [], records: [record("glibc", 20), record("anax", 8 * change, failure: failure)])
   }
 }

@@ -14,23 +14,27 @@ enum Sample {
       kernel: "6.18"),
     libc: "glibc 2.36", nodes: 1, memory: 24_000, page: 4, hugePages: "madvise", governor: "none")
 
-  /// `scale` is how much slower the machine was; `change` what became of the candidate beside it.
-  static func results(scale: Double = 1, change: Double = 1, interrupted: Bool = false) -> BenchmarkResults {
+  /// `scale` is how much slower the machine was; `change` what became of the candidate beside it; `isControlled`: it ran twice.
+  static func results(
+    scale: Double = 1, change: Double = 1, interrupted: Bool = false, isControlled: Bool = false
+  ) -> BenchmarkResults {
     var records: [BenchmarkRecord] = []
     func add(
       _ group: String, _ name: String, _ values: [(String, Double)], unit: String = "ns",
       direction: BenchmarkRecord.Direction = .lower, isRow: Bool = true, threads: Int = 1,
-      place: BenchmarkRecord.Place? = nil
+      place: BenchmarkRecord.Place? = nil, metric: String? = nil
     ) {
-      for (index, (subject, value)) in values.enumerated() {
-        let own = subject == "anax" || subject == "token" ? change : 1
+      let candidate = values.first { $0.0 == "anax" || $0.0 == "token" }
+      let control = isControlled ? candidate.map { [("control", $0.1)] } ?? [] : []
+      for (index, (subject, value)) in (values + control).enumerated() {
+        let own = ["anax", "token", "control"].contains(subject) ? change : 1
         let samples = (0..<5).map { (round: Int) -> Double in
           let noise = (round * 7 + index * 3 + name.utf8.count) % 5 - 2
           return value * own * scale * (1 + 0.01 * Double(noise))
         }
         records.append(
           BenchmarkRecord(
-            group: group, name: name, title: "\(name), in words", subject: subject, metric: unit, unit: unit,
+            group: group, name: name, title: "\(name), in words", subject: subject, metric: metric ?? unit, unit: unit,
             direction: direction, samples: samples, threads: threads, isRow: isRow, place: place,
             disturbed: name == "pair-64" && index == 0 ? 2 : 0))
       }
@@ -48,6 +52,18 @@ enum Sample {
       add(
         "memory", "breathing@\(second)", [("glibc", 200), ("mimalloc", 210), ("anax", Double(100 - second))],
         unit: "MiB", isRow: false, place: .init(.time, "A service that breathes", at: Double(second)))
+      add(
+        "memory", "breathing@\(second) (ANAX_HELPER=1)", [("anax", Double(60 - second))], unit: "MiB", isRow: false,
+        place: .init(.time, "A service that breathes", at: Double(second), series: "helper thread"))
+    }
+    add(
+      "malloc", "pair-16", [("glibc", 90), ("mimalloc", 80), ("anax", 70)], unit: "ms", direction: .neither,
+      isRow: false, metric: BenchmarkResults.processorTime)
+    for subject in ["glibc", "anax"] {
+      records.append(
+        BenchmarkRecord(
+          group: "malloc", name: "handover x4 (quota)", title: "hand-over, quota", subject: subject, metric: "ns",
+          unit: "ns", samples: [], notRun: "no quota: cpu.max: Permission denied"))
     }
     for share in [0.5, 0.99, 0.999, 1] {
       add(
@@ -65,12 +81,14 @@ enum Sample {
         group: "malloc", name: "server", title: "server, threads die", subject: "mimalloc", metric: "ns", unit: "ns",
         samples: [], failure: "signal 11"))
     return BenchmarkResults(
-      date: "2026-11-25 04:00 UTC", command: "bench --quick", commit: "abc1234", seed: .max, duration: 271,
+      date: "2026-11-25 04:00 UTC", command: "bench --quick", commit: "abc1234", seed: .max, scale: 0.5,
+      duration: 271,
       isInterrupted: interrupted, machine: machine,
       subjects: [
         .init(name: "glibc", about: "2.36"), .init(name: "mimalloc", about: "/usr/lib/libmimalloc.so <2>"),
         .init(name: "anax", about: "libanax.so", isCandidate: true), .init(name: "pthread", about: "normal"),
         .init(name: "swift", about: "Mutex"), .init(name: "token", about: "Token", isCandidate: true),
-      ], groups: ["malloc", "tokens", "memory", "color", "tails"], notes: ["not measured: tbbmalloc"], records: records)
+      ] + (isControlled ? [.init(name: "control", about: "the same as anax", isControl: true)] : []),
+      groups: ["malloc", "tokens", "memory", "color", "tails"], notes: ["not measured: tbbmalloc"], records: records)
   }
 }

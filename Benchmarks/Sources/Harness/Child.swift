@@ -103,6 +103,14 @@ package struct Child {
       errors: String(decoding: texts[1], as: UTF8.self), processorTime: seconds(usage), wall: wall)
   }
 
+  /// Kills it, and all that it started in its group, and waits for it.
+  package func end() {
+    kill(-process, SIGKILL)
+    for file in outputs { close(file) }
+    var status: CInt = 0
+    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+  }
+
   // MARK: - SIGINT
 
   package static func blockInterrupt() {

@@ -7,14 +7,13 @@ package struct Outcome: Sendable {
   package var metrics: [String: Double] = [:]
   /// What went wrong, in a few words; nil where the run ended well.
   package var failure: String?
+  /// Why it was not run at all; then it has neither metrics nor a failure.
+  package var notRun: String?
   /// Foreign load disturbed it, and it could not be taken again.
   package var disturbed = false
-  /// Processor seconds and wall seconds of the process.
-  package var processorTime = 0.0
-  package var wall = 0.0
 
-  package init(metrics: [String: Double] = [:], failure: String? = nil) {
-    (self.metrics, self.failure) = (metrics, failure)
+  package init(metrics: [String: Double] = [:], failure: String? = nil, notRun: String? = nil) {
+    (self.metrics, self.failure, self.notRun) = (metrics, failure, notRun)
   }
 }
 
@@ -31,23 +30,24 @@ package struct Samples<Cell: Hashable & Sendable, Subject: Sendable>: Sendable {
   package func values(_ cell: Cell, _ metric: String) -> [[Double]?] {
     let rounds = rounds[cell] ?? []
     return subjects.indices.map { subject in
-      let values = rounds.compactMap { $0[subject].failure == nil ? $0[subject].metrics[metric] : nil }
+      let values = rounds.compactMap {
+        $0[subject].failure == nil && $0[subject].notRun == nil ? $0[subject].metrics[metric] : nil
+      }
       return values.count == rounds.count && !values.isEmpty ? values : nil
     }
-  }
-
-  /// Processor seconds of each run, a list a subject.
-  package func processorTimes(_ cell: Cell) -> [[Double]?] {
-    subjects.indices.map { subject in (rounds[cell] ?? []).map { $0[subject].processorTime } }
   }
 
   package func failure(_ cell: Cell, _ subject: Int) -> String? {
     (rounds[cell] ?? []).compactMap { $0[subject].failure }.first
   }
 
-  /// The share of runs of a cell that foreign load disturbed.
+  package func notRun(_ cell: Cell, _ subject: Int) -> String? {
+    (rounds[cell] ?? []).compactMap { $0[subject].notRun }.first
+  }
+
+  /// The share of runs of a cell that foreign load disturbed, of those that gave figures.
   package func disturbed(_ cell: Cell) -> Double {
-    let all = (rounds[cell] ?? []).flatMap { $0 }
+    let all = (rounds[cell] ?? []).flatMap { $0 }.filter { !$0.metrics.isEmpty }
     return all.isEmpty ? 0 : Double(all.filter(\.disturbed).count) / Double(all.count)
   }
 }

@@ -22,19 +22,33 @@ package struct Takes {
 
   /// Runs `body` until a run is undisturbed or no more may be taken. Ends at once where it was interrupted.
   package mutating func take(_ body: (inout Takes) -> Outcome) -> Outcome {
-    var outcome = Outcome()
+    takeTogether { [body(&$0)] }[0]
+  }
+
+  /// The same of runs that go side by side, and are taken again together where `isTimeLeft` says so, of the seconds elapsed and of
+  /// those that a take costs. A failure is kept, from whichever take.
+  package mutating func takeTogether(
+    isTimeLeft: (Double, Double) -> Bool = { _, _ in true }, _ body: (inout Takes) -> [Outcome]
+  ) -> [Outcome] {
+    var outcomes: [Outcome] = []
     for attempt in 0..<3 {
       let before = Load.now()
       let from = elapsed
-      outcome = body(&self)
-      let foreign = Load.now().foreign(since: before)
-      outcome.disturbed = Load.disturbs(foreign, wall: elapsed - from)
+      let taken = body(&self)
+      let disturbed = Load.disturbs(Load.now().foreign(since: before), wall: elapsed - from)
+      let failed = outcomes.map { $0.failure == nil ? nil : $0 }
+      outcomes = taken.indices.map { index in
+        var outcome = failed.isEmpty ? taken[index] : failed[index] ?? taken[index]
+        outcome.disturbed = disturbed
+        return outcome
+      }
       if interrupted { break }
-      let mayRepeat = attempt < 2 && elapsed < limit && repeated < 5 + elapsed / 5
-      if outcome.failure != nil || !outcome.disturbed || !mayRepeat { break }
+      let mayRepeat =
+        attempt < 2 && elapsed < limit && repeated < 5 + elapsed / 5 && isTimeLeft(elapsed, elapsed - from)
+      if outcomes.allSatisfy({ $0.failure != nil }) || !disturbed || !mayRepeat { break }
       repeated += elapsed - from
     }
-    return outcome
+    return outcomes
   }
 
   private struct Line: Decodable { let metrics: [String: Double] }
@@ -42,7 +56,6 @@ package struct Takes {
   /// What a child's end and its line of JSON say.
   package mutating func outcome(_ result: Child.Result) -> Outcome {
     var outcome = Outcome()
-    (outcome.processorTime, outcome.wall) = (result.processorTime, result.wall)
     switch result.end {
     case .interrupted: interrupted = true
     case .timedOut: outcome.failure = "timed out"
@@ -50,6 +63,8 @@ package struct Takes {
     case .exited(0):
       if let line = try? JSONDecoder().decode(Line.self, from: Data(result.output.utf8)) {
         outcome.metrics = line.metrics
+        // Of the process and of what it waited for.
+        outcome.metrics["cpu_ms"] = result.processorTime * 1e3
       } else {
         outcome.failure = "no result"
       }

@@ -55,6 +55,9 @@ struct Bench: ParsableCommand {
   @Option(help: ArgumentHelp("Where results.json and index.html go.", valueName: "folder"))
   var output = ".build/report"
 
+  @Flag(help: "Measure the candidate twice under two names, to see what it differs by from itself; --full always does.")
+  var control = false
+
   @Flag(help: "Show the lowest and highest round beside each median, however wide the table gets.")
   var spread = false
 
@@ -68,6 +71,8 @@ struct Bench: ParsableCommand {
     for entry in peer where !entry.contains("=") { throw ValidationError("--peer \(entry): must be NAME=PATH") }
     for entry in env where !entry.contains("=") { throw ValidationError("--env \(entry): must be NAME=VALUE") }
   }
+
+  var isControlled: Bool { control || full }
 
   private func threadCounts() throws -> [Int]? {
     try threads.map { text in
@@ -106,31 +111,41 @@ struct Bench: ParsableCommand {
     var cells: [Cell] = []
     for row in rows where !cells.contains(row.cell) { cells.append(row.cell) }
     Child.blockInterrupt()
+    // Before the measurement: once interrupted, no program is waited for.
+    let commit = programs.commit
     var session = Session(subjects: subjects, cells: cells, plan: plan(), programs: programs)
     session.run()
-    notes += session.notes
     for note in notes { print(note) }
     show(session.samples, rows, cells)
-    let counts = session.samples.rounds.values.map(\.count)
+    let plan = plan()
+    let counts = session.samples.rounds.map { (isSleeping: $0.key.sleeping, rounds: $0.value.count) }
+    let awake = counts.filter { !$0.isSleeping }.map(\.rounds).max() ?? 0
+    let asleep = counts.filter(\.isSleeping).map(\.rounds).max()
+    notes.append(
+      "\(awake) rounds of \(plan.rounds)"
+        + (asleep.map { ", of cases that sleep \($0) of \(plan.sleepingRounds)" } ?? ""))
+    let results = BenchmarkResults(
+      session.samples, rows,
+      (
+        CommandLine.arguments.dropFirst().reduce("bench") { "\($0) \($1)" }, commit, seed, plan.scale,
+        session.elapsed
+      ),
+      interrupted: session.interrupted, notes: notes)
+    print(results.judgement, terminator: "")
     print(
-      "\(counts.max() ?? 0) rounds\(session.interrupted ? ", interrupted" : ""), seed \(seed), "
-        + "\(Int(session.elapsed)) s.")
-    notes.append("\(counts.max() ?? 0) rounds of \(plan().rounds), cases that sleep \(plan().sleepingRounds)")
-    try write(session, rows, programs, notes)
+      "\(awake) rounds\(session.interrupted ? ", interrupted" : ""), seed \(seed), \(Int(session.elapsed)) s.")
+    try write(results)
     if session.interrupted { throw ExitCode(130) }
   }
 
   private func plan() -> Session.Plan {
-    Session.Plan(
-      rounds: rounds ?? (quick ? 5 : full ? 25 : 9), sleepingRounds: full ? 3 : 1, scale: quick ? 0.5 : full ? 3 : 2,
+    let rounds = rounds ?? (quick ? 5 : full ? 25 : 9)
+    return Session.Plan(
+      rounds: rounds, sleepingRounds: min(rounds, full ? 5 : 3), scale: quick ? 0.5 : full ? 3 : 2,
       seconds: quick ? 0.05 : full ? 0.3 : 0.1, seed: seed, limit: quick ? 260 : .infinity)
   }
 
-  private func write(_ session: Session, _ rows: [Row], _ programs: Programs, _ notes: [String]) throws {
-    let results = BenchmarkResults(
-      session.samples, rows,
-      (CommandLine.arguments.dropFirst().reduce("bench") { "\($0) \($1)" }, programs.commit, seed, session.elapsed),
-      interrupted: session.interrupted, notes: notes)
+  private func write(_ results: BenchmarkResults) throws {
     do throws(OutputError) {
       for path in try results.write(to: output) { print("written: \(path)") }
     } catch {

@@ -33,6 +33,8 @@ struct Cell: Hashable, Sendable {
   var sleeping = false
   /// Variables of the environment for the candidate.
   var environment: [String] = []
+  /// The first run of a subject pays for what later ones find done: it is thrown away.
+  var isWarmedUp: Bool { group == "tails" || group == "loads" }
   /// Counts in the comparison of peak memory.
   var footprint = false
 
@@ -51,6 +53,9 @@ struct Cell: Hashable, Sendable {
     (prefix: "chase", group: "color"), ("tails", "tails"), ("threads-rss", "memory"),
     ("silence", "memory"), ("busy", "memory"), ("fragment", "memory"), ("breathing", "memory"),
   ]
+
+  /// Groups of the report: peak memory is taken from cases of all others.
+  static let reportGroups = allGroups.flatMap { $0 == "memory" ? [$0, "peak"] : [$0] }
 
   static let allGroups = ["malloc", "pages", "zones", "tokens", "memory", "color", "tails", "start", "loads"]
 
@@ -84,8 +89,10 @@ struct Row: Sendable {
   var fullOnly = false
   /// Where it stands in a figure of the report.
   var place: BenchmarkRecord.Place?
-  /// In a figure or a table of the report only, and not on the terminal.
+  /// In the report only, and not in the terminal's table.
   var isAside = false
+  /// A point of a line that is judged as a whole elsewhere, and no row of its own.
+  var isPoint = false
   /// Reported without a judgement: what the workload costs by itself.
   var isNeutral: Bool { section == "workload" }
 }

@@ -45,8 +45,10 @@ struct QuotaGroup: Sendable {
     }
   }
 
-  /// Puts a process into the group. False where the kernel refuses.
-  func add(_ process: pid_t) -> Bool { QuotaGroup.write("\(process)", "\(folder)/cgroup.procs") }
+  /// Puts a process into the group; nil, or why the kernel refuses.
+  func refusal(_ process: pid_t) -> String? {
+    QuotaGroup.write("\(process)", "\(folder)/cgroup.procs") ? nil : "\(folder)/cgroup.procs: \(reason(errno))"
+  }
 
   func remove() { rmdir(folder) }
 

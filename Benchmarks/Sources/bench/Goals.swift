@@ -3,22 +3,9 @@
 // What each row must reach: the one place for the bounds. All metrics are better when lower.
 
 import Harness
+import Report
 
-/// A bound of one row.
-enum Goal: Sendable {
-  /// At most so many times the best peer of the row.
-  case ratio(Double)
-  /// At most so much, or at most so many times the best peer.
-  case absoluteOrRatio(Double, Double)
-  /// At most so much, or at most so many times the named peer.
-  case absoluteOrRatioTo(Double, String, Double)
-  /// At most so much more than glibc.
-  case overGlibc(Double)
-  /// At most so much.
-  case absolute(Double)
-  /// Reported without a bound.
-  case none
-}
+typealias Goal = BenchmarkGoal
 
 enum Goals {
   static let pair = Goal.ratio(0.95)

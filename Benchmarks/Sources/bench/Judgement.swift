@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From samples to statements: which peer is the best of a row, how the candidate compares with it, and whether the
-// row's goal is met. Ratios are paired: both sides of a ratio come from the same round.
+// row's goal is met. Report has how; here it is applied to a row.
 
 import Harness
 import Report
@@ -11,9 +11,8 @@ struct Judgement: Sendable {
   /// Median, lowest and highest of each subject; nil where it failed.
   let figures: [(median: Double, low: Double, high: Double)?]
   let failures: [String?]
-  /// The best peer: lowest median after every round is divided by its geometric mean.
   let best: Int?
-  /// Each subject's paired ratios to the best peer, a round each.
+  /// Each subject's ratios to the best peer, a round each.
   let ratios: [[Double]?]
   let verdict: Verdict
   let disturbed: Double
@@ -25,57 +24,30 @@ struct Judgement: Sendable {
       list.map { (Statistics.median($0), $0.min() ?? .nan, $0.max() ?? .nan) }
     }
     failures = samples.subjects.indices.map {
-      values[$0] == nil ? samples.failure(row.cell, $0) ?? "not measured" : nil
+      values[$0] == nil
+        ? samples.notRun(row.cell, $0).map { _ in "not run" } ?? samples.failure(row.cell, $0) ?? "not measured" : nil
     }
     disturbed = samples.disturbed(row.cell)
     let present = values.indices.filter { values[$0] != nil }
-    best = Peers.best(
-      present.map { values[$0]! },
-      isPeer: present.map { $0 != candidate && !samples.subjects[$0].isCandidate && !samples.subjects[$0].isVariant },
-      isLowerBetter: true
-    ).map { present[$0] }
-    let best = best
-    ratios = values.map { list in
-      guard let list, let best, let reference = values[best] else { return nil }
-      return Peers.ratios(list, to: reference)
+    let list = present.map { values[$0]! }
+    let isPeer = present.map { $0 != candidate && samples.subjects[$0].isPeer }
+    best = Peers.best(list, isPeer: isPeer, isLowerBetter: true).map { present[$0] }
+    let found = Peers.ratiosToBest(list, isPeer: isPeer, isLowerBetter: true)
+    let ratios = values.indices.map { subject in present.firstIndex(of: subject).flatMap { found?[$0] } }
+    self.ratios = ratios
+    guard let candidate, samples.notRun(row.cell, candidate) == nil else {
+      verdict = .open
+      return
     }
-    verdict = Judgement.verdict(row.goal, values, ratios, candidate, samples.subjects)
+    verdict = row.goal.verdict(own: values[candidate], toBest: ratios[candidate]) { name in
+      samples.subjects.firstIndex { $0.name == name }.flatMap { values[$0] }
+    }
   }
 
   /// The candidate's ratio to the best peer with its 95% interval.
   func ratio(_ subject: Int?) -> Interval? {
     guard let subject, let list = ratios[subject] else { return nil }
     return Statistics.interval(ofRatios: list)
-  }
-
-  private static func verdict(
-    _ goal: Goal, _ values: [[Double]?], _ ratios: [[Double]?], _ candidate: Int?, _ subjects: [Subject]
-  ) -> Verdict {
-    guard let candidate else { return .open }
-    if case .none = goal { return values[candidate] == nil ? .failed : .open }
-    guard let own = values[candidate] else { return .failed }
-    let against = { (name: String) -> [Double]? in
-      guard let peer = subjects.firstIndex(where: { $0.name == name }) else { return nil }
-      return values[peer]
-    }
-    switch goal {
-    case .none: return .open
-    case .ratio(let bound): return ratios[candidate].map { Verdict.judge(ratios: $0, atMost: bound) } ?? .open
-    case .absolute(let bound): return Verdict.judge(own, atMost: bound)
-    case .absoluteOrRatio(let value, let bound):
-      return better(
-        Verdict.judge(own, atMost: value), ratios[candidate].map { Verdict.judge(ratios: $0, atMost: bound) } ?? .open)
-    case .absoluteOrRatioTo(let value, let name, let bound):
-      let ratio = against(name).map { Verdict.judge(ratios: zip(own, $0).map { $0 / $1 }, atMost: bound) }
-      return better(Verdict.judge(own, atMost: value), ratio ?? .open)
-    case .overGlibc(let value):
-      return against("glibc").map { Verdict.judge(zip(own, $0).map { $0 - $1 }, atMost: value) } ?? .open
-    }
-  }
-
-  private static func better(_ left: Verdict, _ right: Verdict) -> Verdict {
-    for verdict in [Verdict.met, .metWithinNoise, .missed] where left == verdict || right == verdict { return verdict }
-    return .open
   }
 }
 

@@ -7,7 +7,8 @@ import Report
 
 extension BenchmarkResults {
   init(
-    _ samples: BenchSamples, _ rows: [Row], _ facts: (command: String, commit: String?, seed: UInt64, duration: Double),
+    _ samples: BenchSamples, _ rows: [Row],
+    _ facts: (command: String, commit: String?, seed: UInt64, scale: Double, duration: Double),
     interrupted: Bool, notes: [String]
   ) {
     var records: [BenchmarkRecord] = []
@@ -17,46 +18,70 @@ extension BenchmarkResults {
       guard shown.insert("\(row.cell.group)/\(row.cell.name)/\(row.metric)").inserted else { continue }
       records += BenchmarkResults.records(row, samples)
     }
-    for cell in samples.rounds.keys.filter(\.footprint).sorted(by: { $0.name < $1.name }) {
-      let row = Row(
-        section: "memory", title: "peak memory of \(cell.group)/\(cell.name)", cell: cell, metric: "peak_kib",
-        unit: "KiB", isAside: true)
-      records += BenchmarkResults.records(row, samples).map { record in
-        var record = record
-        record.group = "memory"
-        return record
+    for cell in samples.rounds.keys.sorted(by: { ($0.group, $0.name) < ($1.group, $1.name) }) {
+      if cell.footprint {
+        records += BenchmarkResults.measured(
+          cell, "peak_kib", "KiB", title: "\(cell.group)/\(cell.name)", samples, group: "peak", direction: .lower)
       }
+      records += BenchmarkResults.measured(
+        cell, BenchmarkResults.processorTime, "ms", title: "processor time of \(cell.name)", samples,
+        group: cell.group, direction: .neither)
     }
     self.init(
-      date: OutputFile.date(), command: facts.command, commit: facts.commit, seed: facts.seed,
+      date: OutputFile.date(), command: facts.command, commit: facts.commit, seed: facts.seed, scale: facts.scale,
       duration: facts.duration, isInterrupted: interrupted, machine: .current(),
       subjects: samples.subjects.map {
-        .init(name: $0.name, about: $0.about, isCandidate: $0.isCandidate, isVariant: $0.isVariant)
-      }, groups: Cell.allGroups.filter { group in records.contains { $0.group == group } }, notes: notes,
+        .init(
+          name: $0.name, about: $0.about, isCandidate: $0.isCandidate, isVariant: $0.isVariant,
+          isControl: $0.isControl)
+      }, groups: Cell.reportGroups.filter { group in records.contains { $0.group == group } }, notes: notes,
       records: records)
   }
 
   private static func records(_ row: Row, _ samples: BenchSamples) -> [BenchmarkRecord] {
     let values = samples.values(row.cell, row.metric)
     return samples.subjects.indices.compactMap { index in
+      // A line of its own beside that of the same subject: whoever is not judged has but the one.
+      if let place = row.place, !place.series.isEmpty, !samples.subjects[index].isJudgedLibrary { return nil }
       let failure = samples.failure(row.cell, index)
       guard failure != Session.absent else { return nil }
+      let notRun = samples.notRun(row.cell, index)
       // One figure of a run can be missing where the run itself went well.
       guard let list = values[index] else {
-        guard failure != nil || !row.isAside else { return nil }
-        return record(row, samples, index, [], failure ?? "not measured")
+        guard failure != nil || notRun != nil || !row.isAside else { return nil }
+        return record(row, samples, index, [], notRun == nil ? failure ?? "not measured" : nil, notRun)
       }
-      return record(row, samples, index, list, nil)
+      return record(row, samples, index, list, nil, nil)
     }
   }
 
   private static func record(
-    _ row: Row, _ samples: BenchSamples, _ index: Int, _ values: [Double], _ failure: String?
+    _ row: Row, _ samples: BenchSamples, _ index: Int, _ values: [Double], _ failure: String?, _ notRun: String?
   ) -> BenchmarkRecord {
     BenchmarkRecord(
       group: row.cell.group, name: row.cell.name, title: row.title, subject: samples.subjects[index].name,
       metric: row.metric, unit: row.unit, direction: row.isNeutral ? .neither : .lower, samples: values,
-      threads: row.cell.threads, isRow: !row.isAside && !row.isNeutral, place: row.place, failure: failure,
-      disturbed: (samples.rounds[row.cell] ?? []).filter { $0[index].disturbed }.count)
+      threads: row.cell.threads, isRow: !row.isPoint && !row.isNeutral, place: row.place, failure: failure,
+      notRun: notRun, disturbed: disturbed(row.cell, samples, index))
+  }
+
+  private static func disturbed(_ cell: Cell, _ samples: BenchSamples, _ index: Int) -> Int {
+    (samples.rounds[cell] ?? []).filter { $0[index].disturbed }.count
+  }
+
+  /// What every run tells beside what its case is about; of those that told it. Failures stand in the case's own rows.
+  private static func measured(
+    _ cell: Cell, _ metric: String, _ unit: String, title: String, _ samples: BenchSamples, group: String,
+    direction: BenchmarkRecord.Direction
+  ) -> [BenchmarkRecord] {
+    let values = samples.values(cell, metric)
+    return samples.subjects.indices.compactMap { index in
+      values[index].map { list in
+        BenchmarkRecord(
+          group: group, name: cell.name, title: title, subject: samples.subjects[index].name, metric: metric,
+          unit: unit, direction: direction, samples: list, threads: cell.threads, isRow: direction != .neither,
+          disturbed: disturbed(cell, samples, index))
+      }
+    }
   }
 }

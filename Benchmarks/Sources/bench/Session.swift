@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The order of things: rounds over all cells, in each cell its subjects one after another, first another one each time; a run
-// that foreign load disturbed is taken again, at most twice. Cells that sleep run on all subjects at once.
+// that foreign load disturbed is taken again, at most twice. Where the first run pays for what later ones find done (real programs,
+// tails), it is thrown away. Session+Sleeping.swift has the cells that sleep.
 
 import Glibc
 import Harness
@@ -25,14 +26,14 @@ struct Session {
   let plan: Plan
   let programs: Programs
 
-  private(set) var samples: BenchSamples
-  /// What could not be measured, and why.
-  private(set) var notes: [String] = []
-  private var takes: Takes
-  private let progress = ProgressLine()
+  var samples: BenchSamples
+  var takes: Takes
+  let progress = ProgressLine()
   private let quota: QuotaGroup?
+  /// Why there is no group with a quota.
+  private let withoutQuota: String?
   /// Why a subject cannot be measured at all.
-  private var unusable: [String?]
+  var unusable: [String?]
   /// Runs done of how many.
   private var done = 0
   private var total = 0
@@ -43,15 +44,16 @@ struct Session {
     takes = Takes(limit: plan.limit)
     unusable = subjects.map { _ in nil }
     var group: QuotaGroup?
+    var refusal: String?
     if cells.contains(where: { $0.condition == .quota }) {
       do throws(Problem) {
         group = try QuotaGroup()
       } catch {
-        notes.append("not measured: what is under a CPU quota (\(error))")
+        refusal = error.description
       }
     }
-    quota = group
-    self.cells = cells.filter { $0.condition != .quota || group != nil }
+    (quota, withoutQuota) = (group, refusal)
+    self.cells = cells
   }
 
   var interrupted: Bool { takes.interrupted }
@@ -62,9 +64,10 @@ struct Session {
     let sleeping = cells.filter(\.sleeping)
     total = plan.rounds * awake.count
     checkSubjects()
-    for _ in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
-      progress.announce("\(sleeping.count) cases that sleep, at once")
-      runSleeping(sleeping)
+    for round in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
+      if round > 0, elapsed > sleepingLimit { break }
+      progress.announce("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)")
+      runSleeping(sleeping, round: round)
     }
     let started = elapsed
     var longest = 0.0
@@ -90,7 +93,7 @@ struct Session {
   }
 
   /// Subjects that a cell compares.
-  private func members(_ cell: Cell) -> [Int] {
+  func members(_ cell: Cell) -> [Int] {
     subjects.indices.filter { index in
       guard subjects[index].families.contains(cell.family) else { return false }
       guard case .lock(let lock) = cell.kind else { return true }
@@ -123,6 +126,18 @@ struct Session {
         outcomes[subject].failure = failure
         continue
       }
+      if let reason = samples.notRun(cell, subject) {
+        outcomes[subject] = Outcome(notRun: reason)
+        continue
+      }
+      if round == 0 && cell.isWarmedUp {
+        // Thrown away, but for what went wrong in it.
+        let first = session.measure(cell, subject, round, &takes)
+        if first.failure != nil || first.notRun != nil {
+          outcomes[subject] = first
+          continue
+        }
+      }
       outcomes[subject] = takes.take { session.measure(cell, subject, round, &$0) }
       if interrupted { return }
     }
@@ -133,6 +148,7 @@ struct Session {
   static let absent = "-"
 
   private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
+    if cell.condition == .quota, quota == nil { return Outcome(notRun: "no quota: \(withoutQuota ?? "unknown")") }
     if cell.warmed { warmHost() }
     do throws(Problem) {
       if case .start(let work) = cell.kind {
@@ -142,8 +158,12 @@ struct Session {
       let hog = cell.condition == .hog ? try Hog() : nil
       defer { hog?.end() }
       let child = try launch(cell, subject, round)
+      if cell.condition == .quota, let quota, let refusal = quota.refusal(child.process) {
+        child.end()
+        return Outcome(notRun: "no quota: \(refusal)")
+      }
       var outcome = takes.outcome(child.wait(limit: limit(cell)))
-      if case .load = cell.kind, outcome.failure == "exit 77" { outcome.failure = "not installed" }
+      if case .load = cell.kind, outcome.failure == "exit 77" { outcome = Outcome(notRun: "not installed") }
       // Locks are told as time of an operation, as all else is.
       if let rate = outcome.metrics["kops"], rate > 0 { outcome.metrics["ns"] = 1e6 / rate }
       return outcome
@@ -161,53 +181,11 @@ struct Session {
     }
   }
 
-  /// Sleeping cells run side by side, as many as fit into half of the free memory. Where cells differ only in the
-  /// candidate's variables, the other subjects run once.
-  private mutating func runSleeping(_ cells: [Cell]) {
-    var outcomes = cells.map { _ in subjects.map { _ in Outcome(failure: Session.absent) } }
-    let twin = { (cell: Int) in cells.firstIndex { $0.kind == cells[cell].kind } ?? cell }
-    var waiting: [(cell: Int, subject: Int)] = []
-    for cell in cells.indices {
-      for subject in members(cells[cell]) {
-        outcomes[cell][subject].failure = unusable[subject]
-        if unusable[subject] == nil, subjects[subject].isCandidate || twin(cell) == cell {
-          waiting.append((cell, subject))
-        }
-      }
-    }
-    while !waiting.isEmpty && !interrupted {
-      let group = waiting.prefix(Session.sleepersAtOnce())
-      waiting.removeFirst(group.count)
-      var running: [(cell: Int, subject: Int, child: Child)] = []
-      for (cell, subject) in group {
-        do throws(Problem) {
-          running.append((cell, subject, try launch(cells[cell], subject, 0)))
-        } catch {
-          outcomes[cell][subject].failure = error.description
-        }
-      }
-      for (cell, subject, child) in running { outcomes[cell][subject] = takes.outcome(child.wait(limit: 180)) }
-    }
-    guard !interrupted else { return }
-    for cell in cells.indices {
-      for subject in subjects.indices where !subjects[subject].isCandidate {
-        outcomes[cell][subject] = outcomes[twin(cell)][subject]
-      }
-      samples.add(outcomes[cell], of: cells[cell])
-    }
-  }
-
-  /// At 400 MiB each, half of what is free; at most 20.
-  private static func sleepersAtOnce() -> Int {
-    let line = readText("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemAvailable:") } ?? ""
-    return min(max((Int(line.filter(\.isNumber)) ?? 0) / (2 * 400 << 10), 1), 20)
-  }
-
   private func variables(_ cell: Cell, _ subject: Int) -> [String] {
-    subjects[subject].variables(cell.family, subjects[subject].isCandidate ? cell.environment : [])
+    subjects[subject].variables(cell.family, subjects[subject].isJudgedLibrary ? cell.environment : [])
   }
 
-  private func launch(_ cell: Cell, _ subject: Int, _ round: Int) throws(Problem) -> Child {
+  func launch(_ cell: Cell, _ subject: Int, _ round: Int) throws(Problem) -> Child {
     let seed = plan.seed &+ UInt64(round)
     let conditions = [
       "--threads", "\(cell.threads)", "--scale", "\(cell.sleeping ? 1 : plan.scale)", "--seed", "\(seed)",
@@ -219,14 +197,15 @@ struct Session {
     case .workload(let work):
       child = try Child.start(programs.workload, [work] + conditions, variables(cell, subject))
     case .inside(let work):
-      let program = subjects[subject].isVariant ? "anax" : name
+      let program = subjects[subject].isVariant || subjects[subject].isControl ? "anax" : name
       child = try Child.start(programs.memoryWorkload, [work, program] + conditions, variables(cell, subject))
     case .service(let work):
       child = try Child.start(
         programs.swiftWorkload, [work, "--scale", "\(plan.scale)"], variables(cell, subject))
     case .lock(let lock):
       guard let tokens = programs.tokens else { throw Problem("token-workload is not there") }
-      let arguments = tokens.arguments(lock, name, seed: seed, seconds: plan.seconds)
+      let arguments = tokens.arguments(
+        lock, subjects[subject].isControl ? "token" : name, seed: seed, seconds: plan.seconds)
       child = try Child.start(tokens.path, arguments, TokenWorkload.environment)
     case .load(let script):
       // The script preloads the library into what it measures, and into nothing else.
@@ -234,9 +213,6 @@ struct Session {
       child = try Child.start(
         "/bin/bash", ["\(programs.loads)/\(script).sh"],
         Subject.plain + ["HOME=/tmp", "TMPDIR=/tmp"] + library + subjects[subject].environment)
-    }
-    if cell.condition == .quota, let quota, !quota.add(child.process) {
-      Console.error("\(quota.folder): \(cell.name) could not be put into it\n")
     }
     return child
   }

@@ -27,6 +27,13 @@ struct Subject: Sendable {
   var isCandidate = false
   /// A candidate with other settings: neither judged nor a peer.
   var isVariant = false
+  /// The candidate once more: what it differs by from itself is noise.
+  var isControl = false
+
+  /// One of those that the candidate is compared with.
+  var isPeer: Bool { !isCandidate && !isVariant && !isControl }
+  /// The library that is judged, under whichever name.
+  var isJudgedLibrary: Bool { isCandidate || isControl }
 
   static let glibc = Subject(name: "glibc", about: "the C library's own malloc")
 

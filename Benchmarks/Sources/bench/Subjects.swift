@@ -33,7 +33,25 @@ struct Subjects {
         "the lock \($0), which token-workload was built without (Scripts/bench builds it in where it is installed)"
       }
     }
+    if options.isControlled { subjects.append(try control(of: subjects)) }
     return (try filtered(subjects), missing)
+  }
+
+  /// The candidates of all families once more, under one name.
+  private func control(of subjects: [Subject]) throws -> Subject {
+    let name = "control"
+    if subjects.contains(where: { $0.name == name }) {
+      throw ValidationError("with --control no subject may be '\(name)'")
+    }
+    let candidates = subjects.filter(\.isCandidate)
+    var control = Subject(name: name, about: "the same as \(candidates.map(\.name).joined(separator: ", "))")
+    control.families = candidates.reduce(into: []) { $0.formUnion($1.families) }
+    control.parts = candidates.flatMap(\.parts)
+    control.isControl = true
+    if let library = candidates.first(where: { $0.families.contains(.allocators) }) {
+      (control.path, control.environment) = (library.path, library.environment)
+    }
+    return control
   }
 
   /// Finds or adds who is judged as malloc; its name.
@@ -72,7 +90,7 @@ struct Subjects {
     for name in wanted where !subjects.contains(where: { $0.name == name }) {
       throw ValidationError("--subjects \(name): there is no such subject; --list shows them")
     }
-    return subjects.filter { wanted.contains($0.name) || $0.isCandidate }
+    return subjects.filter { wanted.contains($0.name) || $0.isJudgedLibrary }
   }
 
   private func subject(_ entry: String) throws -> Subject {

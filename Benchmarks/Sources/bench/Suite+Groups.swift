@@ -150,12 +150,21 @@ extension Suite {
   /// Seconds at which `workload breathing` tells its resident memory.
   private static let breaths = (0...120).map { Double($0) / 10 }
 
-  private static let breathing: [Row] = breaths.map { second in
-    Row(
-      section: "memory", title: "resident after \(number(second)) s",
-      cell: Cell(kind: .workload("breathing"), sleeping: true, environment: ["ANAX_HELPER=1"]),
-      metric: "mib@\(second)", unit: "MiB", isTime: false,
-      place: .init(.time, "A service fills up, empties, idles, twice: resident memory", at: second), isAside: true)
+  private static let breathing: [Row] = [([], ""), (["ANAX_HELPER=1"], "helper thread")].flatMap {
+    (environment: [String], words: String) in
+    let cell = Cell(kind: .workload("breathing"), sleeping: true, environment: environment)
+    let mean = Row(
+      section: "memory", title: "a service that breathes, mean" + (words.isEmpty ? "" : ", helper"), cell: cell,
+      metric: "mean_mib", unit: "MiB", isTime: false)
+    return [mean]
+      + breaths.map { second in
+        Row(
+          section: "memory", title: "resident after \(number(second)) s", cell: cell, metric: "mib@\(second)",
+          unit: "MiB", isTime: false,
+          place: .init(
+            .time, "A service fills up, empties, idles, twice: resident memory", at: second, series: words),
+          isAside: true, isPoint: true)
+      }
   }
 
   private static let distributions: [Row] = [1, 2, 8].flatMap { threads in
@@ -166,7 +175,8 @@ extension Suite {
           section: "tails", title: "\(call), \(label) of the calls, \(count(threads))",
           cell: Cell(kind: .workload("tails"), threads: threads, footprint: true), metric: "\(call)_ns@\(share)",
           unit: "ns", isTime: false,
-          place: .init(.share, "How long \(call) takes, \(count(threads))", at: share, label: label), isAside: true)
+          place: .init(.share, "How long \(call) takes, \(count(threads))", at: share, label: label), isAside: true,
+          isPoint: true)
       }
     }
   }

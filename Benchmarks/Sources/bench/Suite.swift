@@ -3,6 +3,7 @@
 // The rows of malloc, which the goals are about. The list here is the order of the table; Suite+Groups.swift has the rest.
 
 import Harness
+import Report
 
 enum Suite {
   static func malloc(threads: [Int]) -> [Row] {

@@ -48,7 +48,9 @@ struct Table {
     guard let candidate else { return line }
     var ratio = ""
     if let interval = judgement.ratio(candidate), judgement.best != nil {
-      ratio = "\(number(interval.middle)) [\(number(interval.low)) \(number(interval.high))]"
+      ratio =
+        "\(number(interval.middle)) "
+        + (interval.high.isFinite ? "[\(number(interval.low)) \(number(interval.high))]" : "[one round]")
     }
     return line + "  " + pad(ratio, 22) + pad(row.goal.text(row.unit), 26) + judgement.verdict.rawValue
   }
@@ -79,7 +81,7 @@ struct Table {
 
   static func legend(_ judgements: [Judgement]) -> String {
     var text = "Medians over the rounds; * the lowest. Lower is better everywhere.\n"
-    text += "ratio: to the best peer of the row, geometric mean of paired rounds, with Student's 95% interval.\n"
+    text += "ratio: to the best peer of the row by the other rounds, geometric mean, with Student's 95% interval.\n"
     let disturbed = judgements.filter { $0.disturbed > 0.2 }.count
     if disturbed > 0 {
       text += "~ other programs used the machine in over a fifth of the runs of that row (\(disturbed) rows).\n"

@@ -3,6 +3,7 @@
 // What the token must reach: the one place for the bounds.
 
 import Harness
+import Report
 
 struct Goal: Sendable {
   enum Measure: Sendable {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What can be said about a goal, from the figures of the rounds.
-
-import Report
+// What can be said about a goal, from the figures of the rounds. Pure functions.
 
 /// Met within noise: the middle is beyond the bound, but not significantly (95%).
-package enum Verdict: String, Sendable {
+public enum Verdict: String, Sendable {
   case met
   case metWithinNoise = "met (noise)"
   case missed = "MISSED"
@@ -13,20 +11,20 @@ package enum Verdict: String, Sendable {
   case open = ""
 
   /// Whether the median is at most `bound`, or not significantly above it.
-  package static func judge(_ values: [Double], atMost bound: Double) -> Verdict {
+  public static func judge(_ values: [Double], atMost bound: Double) -> Verdict {
     if Statistics.median(values) <= bound { return .met }
     return Statistics.interval(ofMedian: values).lowerBound <= bound ? .metWithinNoise : .missed
   }
 
   /// The same for ratios of paired runs, with Student's interval of their logarithms.
-  package static func judge(ratios: [Double], atMost bound: Double) -> Verdict {
+  public static func judge(ratios: [Double], atMost bound: Double) -> Verdict {
     let interval = Statistics.interval(ofRatios: ratios)
     if interval.middle <= bound { return .met }
     return interval.low <= bound ? .metWithinNoise : .missed
   }
 
   /// Whether the median is at least `bound`, or not significantly below it.
-  package static func judge(_ values: [Double], atLeast bound: Double) -> Verdict {
+  public static func judge(_ values: [Double], atLeast bound: Double) -> Verdict {
     judge(values.map { -$0 }, atMost: -bound)
   }
 }
