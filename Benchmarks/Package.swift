@@ -4,7 +4,8 @@ import PackageDescription
 
 // The benchmarks: small programs that run one case in a process of their own (`workload` for malloc, `memory-workload` for pages
 // and zones, `swift-workload` for what services do, `token-workload` for locks), runners that let the subjects take turns and compare
-// them (`bench` for all, `token-bench` for the goals of locks), and `AnaxMicro`, which `swift package benchmark` runs. A package of its own, so that neither the library nor its tests depend on it.
+// them (`bench` for all, `token-bench` for the goals of locks), and `AnaxMicro`, which `swift package benchmark` runs. A package of its own, so that
+// neither the library nor its tests depend on it.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
