@@ -3,8 +3,9 @@
 import PackageDescription
 
 // The benchmarks: small programs that run one case in a process of their own (`workload` for malloc, `memory-workload` for pages
-// and zones, `swift-workload` for what services do, `token-workload` for locks), and runners that let the subjects take turns and compare them (`bench` for all,
-// `token-bench` for the goals of locks). A package of its own, so that neither the library nor its tests depend on it.
+// and zones, `swift-workload` for what services do, `token-workload` for locks), runners that let the subjects take turns and compare
+// them (`bench` for all, `token-bench` for the goals of locks), and `AnaxMicro`, which `swift package benchmark` runs. A package of its own, so that
+// neither the library nor its tests depend on it.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -37,6 +38,16 @@ for (variable, define) in [("ANAX_BENCH_ABSL", "BENCH_ABSL"), ("ANAX_BENCH_NSYNC
   peerLibraries += flags.split(separator: " ").map(String.init)
 }
 
+// The calls that the micro-benchmarks count. Elsewhere than on x86-64 the runtime's are made in a way of their own, and none is counted.
+var counted: [String] = []
+#if arch(x86_64)
+  counted = [
+    "swift_allocObject", "swift_retain", "swift_retain_n", "swift_bridgeObjectRetain", "swift_bridgeObjectRetain_n",
+    "swift_release", "swift_release_n", "swift_bridgeObjectRelease", "swift_bridgeObjectRelease_n", "swift_slowAlloc",
+    "malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign",
+  ]
+#endif
+
 let package = Package(
   name: "anax-benchmarks",
   products: ["workload", "memory-workload", "swift-workload", "bench", "token-workload", "token-bench"].map {
@@ -45,6 +56,8 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.60.0"),
+    // Without its traits, which preload libraries that count allocations and retains: AnaxMicro counts by itself.
+    .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
     .package(name: "swift-anax", path: ".."),
   ],
   targets: [
@@ -70,6 +83,14 @@ let package = Package(
       linked: peerLibraries.isEmpty ? [] : [.unsafeFlags(peerLibraries)]),
     .executableTarget(
       name: "token-bench", dependencies: ["CBench", "Harness", report, argumentParser], swiftSettings: settings),
+    .target(name: "CCounts"),
+    .executableTarget(
+      name: "AnaxMicro",
+      dependencies: [
+        "CCounts", .product(name: "Anax", package: "swift-anax"), .product(name: "Benchmark", package: "benchmark"),
+      ],
+      path: "Benchmarks/AnaxMicro", swiftSettings: settings,
+      linkerSettings: counted.isEmpty ? [] : [.unsafeFlags(counted.flatMap { ["-Xlinker", "--wrap=\($0)"] })]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -52,8 +52,8 @@ public enum RecordService {
     logger.logLevel = .error
     let application = Application(
       router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { print("port \($0.localAddress?.port ?? 0)") }, logger: logger)
-    setvbuf(stdout, nil, _IOLBF, 0)
+      onServerRunning: { FileHandle.standardOutput.write(Data("port \($0.localAddress?.port ?? 0)\n".utf8)) },
+      logger: logger)
     try await application.runService()
   }
 }
