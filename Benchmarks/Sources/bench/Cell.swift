@@ -38,6 +38,11 @@ struct Cell: Hashable, Sendable {
   /// Counts in the comparison of peak memory.
   var footprint = false
 
+  /// More would take hours: a service is watched while it idles.
+  var mostRounds: Int {
+    if case .load(let name) = kind, name.hasPrefix("http") { 3 } else { .max }
+  }
+
   /// What of this package or of the machine a case is about; the report has a chapter for each.
   var group: String {
     switch kind {

@@ -62,7 +62,7 @@ struct Session {
   mutating func run() {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
-    total = plan.rounds * awake.count
+    total = awake.map { min(plan.rounds, $0.mostRounds) }.reduce(0, +)
     checkSubjects()
     for round in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
       if round > 0, elapsed > sleepingLimit { break }
@@ -74,7 +74,7 @@ struct Session {
     for round in 0..<plan.rounds where !interrupted {
       let begun = elapsed
       if round > 0, begun + longest > plan.limit { break }
-      for (index, cell) in awake.enumerated() where !interrupted {
+      for (index, cell) in awake.enumerated() where round < cell.mostRounds && !interrupted {
         report(round, cell, since: started)
         runCell(cell, round: round, turn: round + index)
         done += 1
