@@ -54,16 +54,16 @@ import Tokens
     let token = Token(policy: .fixed(tries: tries, delay: 100), readersPerCPU: true)
     let first = Sharer(token)
     let second = Sharer(token)
-    let guarded = Guarded()
-    let writer = Worker { token.withToken { guarded.value = 1 } }
+    let entered = Tally()
+    let writer = Worker { token.withToken { entered.add() } }
     #expect(eventually { token.word.isExclusive })
     if tries == 0 { #expect(eventually { token.statistics.parked > 0 }) }
     #expect(token.tryWithShared { true } == nil, "newcomers wait while it waits")
     first.leave()
-    #expect(token.word.isExclusive && guarded.value == 0)
+    #expect(token.word.isExclusive && entered.value == 0)
     second.leave()
     writer.join()
-    #expect(guarded.value == 1 && token.isUntouched)
+    #expect(entered.value == 1 && token.isUntouched)
   }
 
   @Test func aDeadlineEndsTheWait() {
