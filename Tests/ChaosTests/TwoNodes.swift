@@ -5,6 +5,7 @@
 import CAnax
 import Foundation
 import Heap
+import Machine
 
 enum TwoNodes {
   static let first = 9000
@@ -46,5 +47,14 @@ enum TwoNodes {
     let started = Engine.ensureStarted()
     anax_state().pointee.fake_kernel = nil
     return started && anax_state().pointee.node_count == 2
+  }
+
+  /// On rung A the kernel says a thread's node, and that is not played: this thread goes to CPUs of which the play says the same.
+  static func goWhereTheKernelAgrees() {
+    guard anax_state().pointee.rung == UInt64(ANAX_RUNG_A) else { return }
+    let node = anax_rseq_read_node(anax_rseq_area_offset())
+    var mask = CPUMask()
+    for cpu in stride(from: Int(node % 2), to: 64, by: 2) { mask.insert(cpu) }
+    _ = Kernel.setAffinity(mask)
   }
 }
