@@ -309,11 +309,12 @@ package enum Requests {
     if !Hold.isShared(hold.pointee.state) { return true }
     let isPerCPU = Hold.isPerCPU(hold.pointee.state)
     let word = AtomicWord(anax_token_word(token))
-    if Readers.count(token) != (isPerCPU ? 1 : 0) { return false }
+    let own: UInt64 = isPerCPU ? 1 : 0
+    if Readers.count(token) != own { return false }
     var old = word.loadRelaxed()
     while isPerCPU ? TokenWord(old).admitsExclusive(itsTurn: false) : TokenWord(old).sharedCount == 1 {
       if word.compareExchange(&old, TokenWord(old).upgraded(to: thread.pointee.id).bits) {
-        if !Readers.areGone(token, but: isPerCPU ? 1 : 0) {
+        if !Readers.areGone(token, but: own) {
           if isPerCPU { Releasing.letGo(token) } else { Releasing.downgrade(token) }
           return false
         }

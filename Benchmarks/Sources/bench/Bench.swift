@@ -113,11 +113,11 @@ struct Bench: ParsableCommand {
     Child.blockInterrupt()
     // Before the measurement: once interrupted, no program is waited for.
     let commit = programs.commit
-    var session = Session(subjects: subjects, cells: cells, plan: plan(), programs: programs)
+    let plan = plan()
+    var session = Session(subjects: subjects, cells: cells, plan: plan, programs: programs)
     session.run()
     for note in notes { print(note) }
     show(session.samples, rows, cells)
-    let plan = plan()
     let counts = session.samples.rounds.map { (isSleeping: $0.key.sleeping, rounds: $0.value.count) }
     let awake = counts.filter { !$0.isSleeping }.map(\.rounds).max() ?? 0
     let asleep = counts.filter(\.isSleeping).map(\.rounds).max()
