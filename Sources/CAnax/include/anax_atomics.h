@@ -49,6 +49,18 @@ ANAX_INLINE uint8_t anax_exchange8(uint8_t *_Nonnull byte, uint8_t value) {
 }
 ANAX_INLINE uint16_t anax_load16_acquire(const uint16_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 ANAX_INLINE uint16_t anax_load16_relaxed(const uint16_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+
+/// The same as a register's whole width. The compiler widens an atomic load by an instruction of its own, and on the way from a
+/// pointer to its list that instruction is a cycle of every free.
+ANAX_INLINE uint64_t anax_load16_wide(const uint16_t *_Nonnull word) {
+#if defined(__x86_64__)
+  uint64_t value;
+  __asm__ volatile("movzwl %1, %k0" : "=r"(value) : "m"(*word));
+  return value;
+#else
+  return anax_load16_relaxed(word);
+#endif
+}
 ANAX_INLINE void anax_store16_release(uint16_t *_Nonnull word, uint16_t value) {
   __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "anax_atomics.h"
 #include "anax_attributes.h"
 #include "anax_kernel.h"
 
@@ -202,7 +203,7 @@ ANAX_INLINE uint64_t *_Nonnull anax_node_cursors(struct anax_node *_Nonnull node
 ANAX_INLINE uint64_t *_Nonnull anax_state_batch_free(struct anax_state *_Nonnull state) { return state->batch_free; }
 /// The list that takes an item of this page: node and zone of the page's slab; its zone is 0 where there is none.
 ANAX_INLINE uint64_t anax_page_list(uint64_t page) {
-  return __atomic_load_n(&anax_state_storage.page_zones[page], __ATOMIC_RELAXED);
+  return anax_load16_wide(&anax_state_storage.page_zones[page]);
 }
 /// Bytes a caller may use of the zone's items; 0 for id 0.
 ANAX_INLINE uint32_t anax_zone_usable(long id) { return anax_usable_bytes[id]; }
