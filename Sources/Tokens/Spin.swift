@@ -50,7 +50,8 @@ package struct Spin {
   /// At least 1.
   @inline(__always) @_noLocks @_noAllocation
   package static func pauses(inNanoseconds nanoseconds: UInt64) -> UInt64 {
-    max(1, nanoseconds &* pausesPerNanosecond &>> 32)
+    // The product first: shifts bind tighter.
+    max(1, (nanoseconds &* pausesPerNanosecond) &>> 32)
   }
 
   /// The same for a thread that holds others meanwhile: an eighth of the tries. Two threads that want each other's tokens spin in vain.

@@ -219,6 +219,26 @@ import Tokens
     let picoseconds = Spin.measurePause()
     #expect((100...1_000_000).contains(picoseconds))
     #expect(Spin.pauses(inNanoseconds: 0) == 1)
-    #expect(Spin.pauses(inNanoseconds: 1000) >= 1)
+    // Whole pauses, and a fraction of 2^32 for the factor: the last is less than one more.
+    for nanoseconds: UInt64 in [200, 1000, 100_000] {
+      let exact = Double(nanoseconds) * 1000 / Double(picoseconds)
+      #expect(abs(Double(Spin.pauses(inNanoseconds: nanoseconds)) - max(1, exact)) < 1 + exact / 1000)
+    }
+  }
+
+  /// Never sooner; how much later is the machine's affair.
+  @Test func aSpinLastsAsLongAsItsTriesAndDelaysSay() {
+    let thread = ThreadRecord.current()
+    let token = Token()
+    token.acquire()
+    defer { token.release() }
+    token.policy = .fixed(tries: 50, delay: 20_000)
+    var spin = Spin(token.state, thread)
+    defer { spin.end() }
+    let word = AtomicWord(anax_token_word(token.state))
+    var seen = word.loadRelaxed()
+    let begun = anax_clock()
+    while spin.wait(word, &seen) {}
+    #expect(anax_clock() - begun > 500_000, "1 ms, less what a PAUSE may have been measured too long")
   }
 }
