@@ -7,7 +7,7 @@ import Glibc
 import LockFree
 import Machine
 import Testing
-import Tokens
+@testable import Tokens
 
 @testable import Anax
 
