@@ -43,6 +43,12 @@ extension Kernel {
     }
   }
 
+  /// From now on memory for the range comes from where its threads' policies say; what it has stays. False: it is as it was.
+  @_noLocks @_noAllocation
+  package static func preferNone(_ address: UInt64, bytes: UInt64) -> Bool {
+    !failed(call(anax_sys_mbind, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), 0, 0, 0, 0))
+  }
+
   /// The first 64 nodes whose memory this process may use (its cpuset's); nil where the kernel does not say.
   @_noLocks @_noAllocation
   package static func allowedNodes() -> UInt64? {

@@ -132,7 +132,10 @@ package enum Pages {
     case .fresh:
       HugePages.noteRemapped(page: page, count: count)
       releaseZero(page: page, count: count)
-    case .unchanged: release(page: page, count: count)
+    // The next who gets them has no wish, and a mapping that others follow.
+    case .unchanged:
+      _ = Kernel.preferNone(Region.address(ofPage: page), bytes: count &<< Region.pageShift)
+      release(page: page, count: count)
     // Nobody may have these pages again.
     case .lost: break
     }

@@ -20,16 +20,20 @@ private enum Asked {
   nonisolated(unsafe) static var calls: [Call] = []
   nonisolated(unsafe) static var remapped: [UInt64] = []
   nonisolated(unsafe) static var answer = 0
+  nonisolated(unsafe) static var refusesToMap = false
 
   /// The kernel is the real one but for mbind.
   static func listen() {
     anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
       if number == anax_sys_mbind {
-        let nodes = UnsafePointer<UInt64>(bitPattern: d)!.pointee
+        let nodes = UnsafePointer<UInt64>(bitPattern: d)?.pointee ?? 0
         Asked.calls.append(Call(address: UInt64(UInt(bitPattern: a)), bytes: b, policy: c, nodes: nodes, flags: f))
         return Asked.answer
       }
-      if number == anax_sys_mmap, d & Int(MAP_FIXED) != 0 { Asked.remapped.append(UInt64(UInt(bitPattern: a))) }
+      if number == anax_sys_mmap, d & Int(MAP_FIXED) != 0 {
+        Asked.remapped.append(UInt64(UInt(bitPattern: a)))
+        if Asked.refusesToMap { return -Int(ENOMEM) }
+      }
       return anax_system_call(number, a, b, c, d, e, f)
     }
   }
@@ -101,6 +105,24 @@ private enum Asked {
         try PageRequest.release(page: run.page)
       }
       #expect(Asked.calls.map(\.nodes) == [1, 1, 1, 2] && Asked.remapped.isEmpty)
+    }
+  }
+
+  /// As where the process has as many mappings as it may.
+  @Test func aRunThatCannotBeMappedAnewLosesItsPolicy() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      let run = try Asked.run(3, .node(1))
+      Asked.write(run, 3)
+      Asked.refusesToMap = true
+      try PageRequest.release(page: run.page)
+      #expect(Asked.remapped == [run.address])
+      let last = Asked.calls.last
+      #expect(Asked.calls.count == 2 && last?.address == run.address && last?.policy == 0 && last?.nodes == 0)
+      // The pages are not lost, and what is in them is known.
+      let next = Pages.allocate(node: 1, cpu: 1, count: 3)
+      #expect(next?.page == run.page && next?.zero == false)
     }
   }
 

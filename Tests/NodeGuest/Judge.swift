@@ -79,6 +79,9 @@ enum Judge {
     return mode
   }
 
+  /// The policy that the program was started with. Wishes come before it, and leave it as it is.
+  static let policyAtStart = policy
+
   static var cpu: Int { Int(sched_getcpu()) }
 
   private static func address<T>(_ pointer: UnsafeMutablePointer<T>) -> Int { Int(bitPattern: pointer) }

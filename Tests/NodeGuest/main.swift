@@ -45,7 +45,9 @@ func working() throws {
       require(spread == [Judge.expected(node): 300], "work on node \(node) has memory on \(spread)")
       require(cpus.isEmpty || Memory.home(of: run.address) == node, "its home is \(Memory.home(of: run.address) ?? -1)")
     }
-    require(Judge.policy == 0 && CurrentThread.pinnedCPUIDs == before, "work on node \(node) left something behind")
+    require(
+      Judge.policy == Judge.policyAtStart && CurrentThread.pinnedCPUIDs == before,
+      "work on node \(node) left something behind")
   }
   for node in [-1, 63, 1 << 40] {
     do {
@@ -106,7 +108,7 @@ func zones(limit: Int) throws {
       }
       require(right >= 99, "of 100 items of \(size) bytes for node \(node) \(right) lie there")
     }
-    require(Judge.policy == 0, "a policy was left behind")
+    require(Judge.policy == Judge.policyAtStart, "a policy was left behind")
     for item in items { zone.deallocate(item) }
     items = []
     let here = Judge.nodes.first { Judge.cpus(ofNode: $0).contains(Judge.cpu) }!
@@ -153,6 +155,7 @@ func census() throws {
     "of 500 pages elsewhere \(after[home][other] - before[home][other]) are counted")
 }
 
+_ = Judge.policyAtStart
 // Where it begins is known.
 try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
   for name in CommandLine.arguments.dropFirst() {
