@@ -70,9 +70,22 @@ struct Table {
     return line + "  " + pad(interval, 22) + pad(goal, 26) + summary.verdict.rawValue
   }
 
+  /// A line for each goal over several cases.
+  static func goals(_ goals: [GoalOutcome]) -> String {
+    guard !goals.isEmpty else { return "" }
+    let width = goals.map { $0.title.count }.max()! + 2
+    var text = pad("goal", width) + padLeft("figure", 12) + "  " + pad("[95%]", 18) + pad("bound", 10) + pad("verdict", 12)
+    text += "note\n"
+    for goal in goals {
+      text += pad(goal.title, width) + padLeft(goal.value, 12) + "  " + pad(goal.interval, 18) + pad(goal.bound, 10)
+      text += pad(goal.verdict.rawValue, 12) + goal.note + "\n"
+    }
+    return text + "\n"
+  }
+
   /// How many goals are met.
-  static func tally(_ judgements: [Judgement], _ summaries: [Summary]) -> String {
-    let verdicts = judgements.map(\.verdict) + summaries.map(\.verdict)
+  static func tally(_ judgements: [Judgement], _ summaries: [Summary], _ goals: [GoalOutcome]) -> String {
+    let verdicts = judgements.map(\.verdict) + summaries.map(\.verdict) + goals.map(\.verdict)
     let parts = [Verdict.met, .metWithinNoise, .missed, .failed].map { verdict in
       "\(verdict.rawValue) \(verdicts.filter { $0 == verdict }.count)"
     }
