@@ -116,7 +116,7 @@ struct Bench: ParsableCommand {
     if list {
       for note in notes { print(note) }
       for subject in subjects { print("subject  \(pad(subject.name, 11))\(subject.about)") }
-      for row in rows where !row.isTold { print("row  \(row.cell.group)/\(row.cell.name): \(row.title)  [\(row.metric)]") }
+      for row in rows { print("row  \(row.cell.group)/\(row.cell.name): \(row.title)  [\(row.metric)]") }
       return
     }
     do throws(OutputError) {
@@ -126,6 +126,7 @@ struct Bench: ParsableCommand {
       throw ValidationError("--output \(error)")
     }
     print(MachineDescription.current().summary)
+    let told = rows.flatMap { [$0] + Suite.aside($0) }
     var cells: [Cell] = []
     for row in rows where !cells.contains(row.cell) { cells.append(row.cell) }
     Child.blockInterrupt()
@@ -134,6 +135,7 @@ struct Bench: ParsableCommand {
     let plan = plan()
     var session = Session(subjects: subjects, cells: cells, plan: plan, programs: programs)
     print("This takes about \(Plan.words(session.estimate)).")
+    fflush(nil)
     session.run()
     if plan.countsFutexes, !session.interrupted, !session.countedCells.isEmpty {
       let counter = FutexCounter.find()
@@ -151,7 +153,7 @@ struct Bench: ParsableCommand {
       "\(awake) rounds of \(plan.rounds(of: cells))"
         + (asleep.map { ", of cases that sleep \($0) of \(plan.sleepingRounds)" } ?? ""))
     let results = BenchmarkResults(
-      session.samples, rows, futexes: session.futexes, goals: goals,
+      session.samples, told, futexes: session.futexes, goals: goals,
       (
         CommandLine.arguments.dropFirst().reduce("bench") { "\($0) \($1)" }, commit, seed, plan.scale,
         session.elapsed
@@ -193,7 +195,8 @@ struct Bench: ParsableCommand {
       guard !judgements.isEmpty else { continue }
       let means = family == .allocators ? allocatorSummaries(samples, judgements, cells, candidate) : []
       let columns = samples.subjects.indices.filter { samples.subjects[$0].families.contains(family) }
-      print(Table.fitting(samples.subjects, columns, candidate, spread: spread).render(judgements, means))
+      let titles = judgements.map { $0.row.title.count + 3 }.max() ?? 0
+      print(Table.fitting(samples.subjects, columns, candidate, titles, spread: spread).render(judgements, means))
       judged += judgements
       summaries += means
     }
@@ -227,7 +230,7 @@ struct Bench: ParsableCommand {
       guard patterns.contains(where: { row.matches($0, withGrid: full) }) else { return nil }
       // Whoever asks for a slice of the grid wants to see it.
       var row = row
-      if row.cell.isGrid, !row.isTold, !full { row.isAside = false }
+      if row.cell.isGrid, !full { row.isAside = false }
       return row
     }
     if rows.isEmpty { throw ValidationError("--only \(only ?? ""): no row's group, title, section or case is that") }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The rows of locks: curves over threads, the cells that the goals are about, and the grid. Each cell is run once, whatever it
-// is for; beside the time of an operation it has what else a run of locks tells, in the report only.
+// is for. What else its run tells stands in the report only.
 
 import CBench
 import Harness
@@ -18,7 +18,7 @@ extension Suite {
       guard known.insert(lock.name).inserted else { return nil }
       return tokenRow(lock, lock.name, section: section)
     }
-    return (quick + more).flatMap { [$0] + aside($0) }
+    return quick + more
   }
 
   /// What the goals need, by the word that chooses them.
@@ -80,7 +80,8 @@ extension Suite {
     ("operations", "rounds", "rounds done", false),
   ]
 
-  private static func aside(_ row: Row) -> [Row] {
+  /// What a row's run tells beside it; empty for what is not a lock.
+  static func aside(_ row: Row) -> [Row] {
     guard case .lock(let lock) = row.cell.kind else { return [] }
     return told.filter { told in
       if told.metric == "operations" { return lock.isForRounds }
