@@ -65,6 +65,7 @@ extension BenchmarkResults {
       notes: try reader.strings("notes"), goals: goals, records: records)
   }
 
+  /// A record a line, since there may be tens of thousands.
   public var json: String {
     JSON.object([
       "format": .string(Self.format), "version": .integer(Int64(Self.version)), "date": .string(date),
@@ -80,9 +81,10 @@ extension BenchmarkResults {
             "variant": .boolean($0.isVariant), "control": .boolean($0.isControl),
           ])
         }),
-      "groups": .array(groups.map(JSON.string)), "notes": .array(notes.map(JSON.string)), "goals": .array(goals.map(\.json)),
+      "groups": .array(groups.map(JSON.string)), "notes": .array(notes.map(JSON.string)),
+      "goals": .array(goals.map(\.json)),
       "control": .optional(control, \.json), "records": .array(records.map(\.json)),
-    ]).text() + "\n"
+    ]).text(levels: 2) + "\n"
   }
 }
 

@@ -58,7 +58,7 @@ public struct ResultsComparison: Sendable {
         left.append(Unjudged(old, record))
       }
     }
-    for record in earlier.records 
+    for record in earlier.records
     where isCompared(record) && !record.isTileOnly && after.record(like: record) == nil {
       left.append(Unjudged(record, nil))
     }

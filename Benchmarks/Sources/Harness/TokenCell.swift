@@ -137,7 +137,10 @@ package enum TokenCells {
       // As the judged cells are written, where both ways name the same time.
       return (relative + fixed).map { (section: section, think: $0) }
         .filter { times.insert(TokenCell(section: $0.section, think: $0.think).thinkTime).inserted }
-        .sorted { TokenCell(section: section, think: $0.think).thinkTime < TokenCell(section: section, think: $1.think).thinkTime }
+        .sorted {
+          TokenCell(section: section, think: $0.think).thinkTime
+            < TokenCell(section: section, think: $1.think).thinkTime
+        }
     }
 
   package static let gridShares = [0, 50, 90, 99]

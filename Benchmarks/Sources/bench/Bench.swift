@@ -17,7 +17,7 @@ struct Bench: ParsableCommand {
       LD_PRELOAD; pages, zones and tokens beside their own peers; real programs. Says first how long it will take about, and \
       writes results.json and the page index.html. Ctrl-C ends the measurement and keeps what was measured.
 
-      --full is everything in at most about an hour on two processors: every row, nine rounds where they fit; all real \
+      --full is everything in at most about an hour on two processors: every row, seven rounds where they fit; all real \
       programs; the service that answers JSON, two rounds; locks in the cells of their goals and in the whole grid of \
       sections, thinks, threads, shares and a hog, the latter in two rounds of 20 ms; futex calls counted; and the control. \
       The goals of locks alone: --only tokens, some minutes. The grid alone: --only tokens/grid, or a slice of it, \
@@ -30,7 +30,7 @@ struct Bench: ParsableCommand {
   @Flag(help: "All rows, the grid of locks and the control; at most about an hour on two processors.")
   var full = false
 
-  @Option(help: "Rounds, 1 to 1000 (default: 5 with --quick, else 9); some rows take fewer.")
+  @Option(help: "Rounds, 1 to 1000 (default: 5 with --quick, 7 with --full, else 9); some rows take fewer.")
   var rounds: Int?
 
   @Option(
@@ -167,9 +167,10 @@ struct Bench: ParsableCommand {
   }
 
   private func plan() -> Plan {
-    let count = rounds ?? (quick ? 5 : 9)
+    let count = rounds ?? (quick ? 5 : full ? 7 : 9)
     return Plan(
-      rounds: count, sleepingRounds: min(count, full ? 5 : 3), gridRounds: rounds ?? 2, scale: quick ? 0.5 : full ? 1 : 2,
+      rounds: count, sleepingRounds: min(count, full ? 5 : 3), gridRounds: rounds ?? 2,
+      scale: quick ? 0.5 : full ? 1 : 2,
       seconds: quick ? 0.05 : 0.1, gridSeconds: full ? 0.02 : 0.05, seed: seed,
       limit: quick ? 260 : full && rounds == nil ? 3600 : .infinity, countsFutexes: !quick)
   }

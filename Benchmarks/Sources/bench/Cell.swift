@@ -34,7 +34,11 @@ struct Cell: Hashable, Sendable {
   /// Variables of the environment for the candidate.
   var environment: [String] = []
   /// The first run of a subject pays for what later ones find done: it is thrown away.
-  var isWarmedUp: Bool { group == "tails" || group == "loads" }
+  /// The service has a second of its own that does not count.
+  var isWarmedUp: Bool {
+    if case .load(let name) = kind, name.hasPrefix("http") { return false }
+    return group == "tails" || group == "loads"
+  }
   /// Counts in the comparison of peak memory.
   var footprint = false
   /// One of many short cells of locks.

@@ -76,7 +76,8 @@ struct Table {
   static func goals(_ goals: [GoalOutcome]) -> String {
     guard !goals.isEmpty else { return "" }
     let width = goals.map { $0.title.count }.max()! + 2
-    var text = pad("goal", width) + padLeft("figure", 12) + "  " + pad("[95%]", 18) + pad("bound", 10) + pad("verdict", 12)
+    var text =
+      pad("goal", width) + padLeft("figure", 12) + "  " + pad("[95%]", 18) + pad("bound", 10) + pad("verdict", 12)
     text += "note\n"
     for goal in goals {
       text += pad(goal.title, width) + padLeft(goal.value, 12) + "  " + pad(goal.interval, 18) + pad(goal.bound, 10)
@@ -105,7 +106,8 @@ struct Table {
   }
 
   /// With the spread of the rounds, where that is asked for or the terminal has room.
-  static func fitting(_ subjects: [Subject], _ columns: [Int], _ candidate: Int?, _ titles: Int, spread: Bool) -> Table {
+  static func fitting(_ subjects: [Subject], _ columns: [Int], _ candidate: Int?, _ titles: Int, spread: Bool) -> Table
+  {
     let width = max(titles, 38)
     let wide = Table(
       subjects: subjects, columns: columns, candidate: candidate, spread: true, titleWidth: width)

@@ -3,30 +3,22 @@
 // What became of the token's goals. Ratios are paired: both sides come from the same round, and a ratio of geometric means is the
 // geometric mean of the cells' ratios. Report has the statistics; nothing here but the samples' owner touches them.
 
-import Glibc
 import Harness
 import Report
 
 struct TokenJudge {
   private let samples: BenchSamples
   private let candidate: Int?
-  /// The judged cells that were run.
+  /// The judged cells that were run, and their times.
   private let judged: [Cell]
-  /// Of each subject, the geometric means over the judged cells, one a round; nil where it did not run them all.
-  private let means: [[Double]?]
-  /// The peer that is best over them.
-  private let best: Int?
+  private let times: CellTimes
 
   init(_ samples: BenchSamples) {
     self.samples = samples
     candidate = samples.subjects.firstIndex { $0.isCandidate && $0.families.contains(.tokens) }
     let judged = TokenCells.judged.map { Cell.lock($0) }.filter { samples.rounds[$0] != nil }
-    let means = samples.subjects.indices.map { TokenJudge.means(samples, judged, "ns", $0) }
-    let present = means.indices.filter { means[$0] != nil }
-    best = Peers.best(
-      present.map { means[$0]! }, isPeer: present.map { samples.subjects[$0].isPeer }, isLowerBetter: true
-    ).map { present[$0] }
-    (self.judged, self.means) = (judged, means)
+    times = CellTimes(judged.map { samples.values($0, "ns") }, isPeer: samples.subjects.map(\.isPeer))
+    self.judged = judged
   }
 
   /// Of the goals for which something was run.
@@ -53,7 +45,7 @@ struct TokenJudge {
     case .time(_, let peer): return compare(goal, cells, "ns", subject, to: index(peer), isRate: false)
     case .rate(_, let peer, _): return compare(goal, cells, "ns", subject, to: index(peer), isRate: true)
     case .throughput: return throughput(goal, subject)
-    case .processorTime: return compare(goal, cells, "cpu_ns", subject, to: best, isRate: false)
+    case .processorTime: return compare(goal, cells, "cpu_ns", subject, to: times.best, isRate: false)
     case .everyCell: return everyCell(goal, subject)
     case .spread: return spread(goal, cells, subject)
     case .own(_, let metric, let unit, let scale):
@@ -82,18 +74,15 @@ struct TokenJudge {
 
   // MARK: - Ratios
 
-  /// A subject's geometric means over cells, one a round that all of them have.
-  private static func means(_ samples: BenchSamples, _ cells: [Cell], _ metric: String, _ subject: Int) -> [Double]? {
-    let lists = cells.compactMap { samples.values($0, metric)[subject] }
-    guard !cells.isEmpty, lists.count == cells.count, let rounds = lists.map(\.count).min() else { return nil }
-    return (0..<rounds).map { round in Statistics.geometricMean(lists.map { $0[round] }) }
+  private func means(_ cells: [Cell], _ metric: String, _ subject: Int) -> [Double]? {
+    CellTimes.means(cells.map { samples.values($0, metric) }, subject)
   }
 
   private func compare(
     _ goal: TokenGoal, _ cells: [Cell], _ metric: String, _ subject: Int, to peer: Int?, isRate: Bool
   ) -> GoalOutcome {
     guard let peer else { return make(goal, note: "its peer was not measured") }
-    guard let own = Self.means(samples, cells, metric, subject), let other = Self.means(samples, cells, metric, peer),
+    guard let own = means(cells, metric, subject), let other = means(cells, metric, peer),
       let ratios = isRate ? Peers.ratios(other, to: own) : Peers.ratios(own, to: other)
     else { return make(goal, note: "\(samples.subjects[peer].name) did not run all of it") }
     let many = cells.count > 1 ? ", \(cells.count) cells" : ""
@@ -102,32 +91,21 @@ struct TokenJudge {
 
   /// Each round is compared with the peer that is best in the others, as rows are.
   private func throughput(_ goal: TokenGoal, _ subject: Int) -> GoalOutcome {
-    let present = means.indices.filter { means[$0] != nil }
-    guard let best, let place = present.firstIndex(of: subject),
-      let times = Peers.ratiosToBest(
-        present.map { means[$0]! }, isPeer: present.map { samples.subjects[$0].isPeer }, isLowerBetter: true)?[place]
-    else { return make(goal, note: "no peer ran all of it") }
-    return ratio(goal, times.map { 1 / $0 }, note: "to \(samples.subjects[best].name), \(judged.count) cells")
+    guard let best = times.best, let ratios = times.toBest(subject) else {
+      return make(goal, note: "no peer ran all of it")
+    }
+    return ratio(
+      goal, ratios.map { 1 / $0 }, note: "to \(samples.subjects[best].name), \(judged.count) cells")
   }
 
   private func everyCell(_ goal: TokenGoal, _ subject: Int) -> GoalOutcome {
-    guard let best else { return make(goal, note: "no peer ran all of it") }
-    let all = judged.compactMap { cell -> (cell: Cell, ratios: [Double])? in
-      let values = samples.values(cell, "ns")
-      guard let own = values[subject], let other = values[best] else { return nil }
-      return Peers.ratios(other, to: own).map { (cell, $0) }
+    guard let best = times.best, let each = times.eachCell(subject, atLeast: TokenGoals.leastRatio) else {
+      return make(goal, note: "no peer ran all of it")
     }
-    let middles = all.map { Statistics.interval(ofRatios: $0.ratios) }
-    guard let worst = middles.indices.min(by: { middles[$0].middle < middles[$1].middle }) else {
-      return make(goal, note: "no ratio")
-    }
-    let low = middles.filter { $0.middle < TokenGoals.leastRatio }.count
-    let chances = all.map { Significance.below(log(TokenGoals.leastRatio), $0.ratios.map { log($0) }) }
-    let significant = Significance.holm(chances).count
+    let counts = "of \(each.count) cells \(each.below) lower, \(each.significant) significantly"
     return make(
-      goal, figure: middles[worst], verdict: significant > 0 ? .missed : low > 0 ? .metWithinNoise : .met,
-      note: "to \(samples.subjects[best].name); of \(all.count) cells \(low) lower, \(significant) significantly; lowest: "
-        + all[worst].cell.name)
+      goal, figure: each.ratio, verdict: each.verdict,
+      note: "to \(samples.subjects[best].name); \(counts); lowest: \(judged[each.worst].name)")
   }
 
   // MARK: - Figures of the token alone
