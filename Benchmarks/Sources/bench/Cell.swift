@@ -59,6 +59,12 @@ struct Cell: Hashable, Sendable {
     }
   }
 
+  /// Whether futex calls are counted in it. The grid is left out: a counted run costs several others.
+  var isCounted: Bool {
+    guard case .lock(let lock) = kind, lock.kind == .contention else { return false }
+    return lock.threads > 1 && !lock.long && !isGrid
+  }
+
   /// Threads that take part.
   var threadCount: Int { if case .lock(let lock) = kind { lock.threads } else { threads } }
 

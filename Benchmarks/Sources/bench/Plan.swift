@@ -74,6 +74,7 @@ struct Plan: Sendable {
     let sleepers = cells.filter(\.sleeping).map(subjects).reduce(0, +)
     // Ten seconds of sleep, and the filling before it; 32 at once at most.
     let asleep = Double(sleepingRounds * ((sleepers + 31) / 32)) * 15
-    return min(awake + asleep, limit)
+    let counted = countsFutexes ? cells.filter(\.isCounted).map(subjects).reduce(0, +) : 0
+    return min(awake + asleep + Double(counted) * 0.07, limit)
   }
 }

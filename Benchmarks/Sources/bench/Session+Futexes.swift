@@ -7,13 +7,7 @@ import Harness
 import Report
 
 extension Session {
-  /// The grid is left out: a counted run costs several others.
-  var countedCells: [Cell] {
-    cells.filter { cell in
-      guard case .lock(let lock) = cell.kind, lock.kind == .contention else { return false }
-      return lock.threads > 1 && !lock.long && !cell.isGrid && samples.rounds[cell] != nil
-    }
-  }
+  var countedCells: [Cell] { cells.filter { $0.isCounted && samples.rounds[$0] != nil } }
 
   mutating func countFutexes(_ counter: FutexCounter) {
     guard let tokens = programs.tokens else { return }
