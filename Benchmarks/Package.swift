@@ -3,9 +3,9 @@
 import PackageDescription
 
 // The benchmarks: small programs that run one case in a process of their own (`workload` for malloc, `memory-workload` for pages
-// and zones, `swift-workload` for what services do, `token-workload` for locks), runners that let the subjects take turns and compare
-// them (`bench` for all, `token-bench` for the goals of locks), and `AnaxMicro`, which `swift package benchmark` runs. A package of its own, so that
-// neither the library nor its tests depend on it.
+// and zones, `swift-workload` for what services do, `token-workload` for locks), the runner `bench`, which lets the subjects take turns
+// and compares them, and `AnaxMicro`, which `swift package benchmark` runs. A package of its own, so that neither the library nor its
+// tests depend on it.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -29,7 +29,7 @@ func measured(_ name: String, _ dependencies: [Target.Dependency], linked: [Link
 
 // Locks that are not on every machine: the linker's flags for each, or nothing where it is to be left out. The
 // environment says it, and not a look at the file system, since SwiftPM keeps what it once read here.
-// `Scripts/bench-tokens` sets both.
+// `Scripts/bench` sets both.
 var peerDefines: [String] = []
 var peerLibraries: [String] = []
 for (variable, define) in [("ANAX_BENCH_ABSL", "BENCH_ABSL"), ("ANAX_BENCH_NSYNC", "BENCH_NSYNC")] {
@@ -50,7 +50,7 @@ var counted: [String] = []
 
 let package = Package(
   name: "anax-benchmarks",
-  products: ["workload", "memory-workload", "swift-workload", "bench", "token-workload", "token-bench"].map {
+  products: ["workload", "memory-workload", "swift-workload", "bench", "token-workload"].map {
     .executable(name: $0, targets: [$0])
   },
   dependencies: [
@@ -81,8 +81,6 @@ let package = Package(
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
       ],
       linked: peerLibraries.isEmpty ? [] : [.unsafeFlags(peerLibraries)]),
-    .executableTarget(
-      name: "token-bench", dependencies: ["CBench", "Harness", report, argumentParser], swiftSettings: settings),
     .target(name: "CCounts"),
     .executableTarget(
       name: "AnaxMicro",

@@ -32,8 +32,9 @@ package indirect enum JSON: Hashable, Sendable {
 
   package static func optional<Value>(_ value: Value?, _ make: (Value) -> JSON) -> JSON { value.map(make) ?? .null }
 
-  /// Indented by two blanks a level; arrays of plain values stay on one line.
-  package func text(indent: String = "") -> String {
+  /// Indented by two blanks a level; arrays of plain values stay on one line, and so does all that lies deeper than so many
+  /// `levels`.
+  package func text(indent: String = "", levels: Int = .max) -> String {
     let inner = indent + "  "
     switch self {
     case .null: return "null"
@@ -43,11 +44,14 @@ package indirect enum JSON: Hashable, Sendable {
     case .string(let value): return Self.quoted(value)
     case .array(let values):
       if values.allSatisfy(\.isPlain) { return "[" + values.map { $0.text() }.joined(separator: ", ") + "]" }
-      return "[\n" + values.map { inner + $0.text(indent: inner) }.joined(separator: ",\n") + "\n\(indent)]"
+      let texts = values.map { $0.text(indent: inner, levels: levels - 1) }
+      if levels < 1 { return "[" + texts.joined(separator: ", ") + "]" }
+      return "[\n" + texts.map { inner + $0 }.joined(separator: ",\n") + "\n\(indent)]"
     case .object(let members):
       if members.list.isEmpty { return "{}" }
-      let lines = members.list.map { "\(inner)\(Self.quoted($0.key)): \($0.value.text(indent: inner))" }
-      return "{\n" + lines.joined(separator: ",\n") + "\n\(indent)}"
+      let texts = members.list.map { "\(Self.quoted($0.key)): \($0.value.text(indent: inner, levels: levels - 1))" }
+      if levels < 1 { return "{" + texts.joined(separator: ", ") + "}" }
+      return "{\n" + texts.map { inner + $0 }.joined(separator: ",\n") + "\n\(indent)}"
     }
   }
 

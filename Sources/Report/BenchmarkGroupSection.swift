@@ -17,8 +17,8 @@ struct BenchmarkGroupSection {
     let figures = records.filter { $0.metric != BenchmarkResults.processorTime }
     let parts = [
       Self.explanations[group].map { Markup.paragraph($0) } ?? "",
-      rows.isEmpty ? "" : Markup.paragraph(BenchmarkRow.sentence(rows)), failures, notRun, bars(rows),
-      incomparable(rows), drawn(records),
+      rows.isEmpty ? "" : Markup.paragraph(BenchmarkRow.sentence(rows)), failures, notRun, goals, bars(rows),
+      incomparable(rows), drawn(records), tiles(records),
       table("All figures of this group", figures),
       table("Processor time of the runs of this group", records.filter { $0.metric == BenchmarkResults.processorTime }),
       samples(records),
@@ -46,7 +46,8 @@ struct BenchmarkGroupSection {
     "zones": "One item taken, initialised and given back. malloc is the C library's; the others call it below.",
     "tokens": """
     Time of one operation, of all threads together. A token is recursive and is let go where its thread blocks; the others do \
-    less.
+    less. Beside the time of an operation every case has what it took of the processors, Jain's index (1 where every thread had the \
+    same share, 1/n where one had all), how long one operation in sixteen waited, and futex calls where they can be counted.
     """,
     "memory": """
     Resident memory as the kernel counts it page by page, less what the process had at its start; of threads, less what threads \
@@ -144,6 +145,29 @@ struct BenchmarkGroupSection {
 
   // MARK: - Tables
 
+  /// Goals over many rows.
+  private var goals: String {
+    let goals = results.goals.filter { $0.group == group }
+    guard !goals.isEmpty else { return "" }
+    return Markup.table(
+      ["Goal over several cases", "Figure", "95%", "Bound", "Verdict", "Note"],
+      goals.map { goal in
+        let interval = goal.figure.map { BenchmarkRow.text($0) } ?? "–"
+        return [goal.title, goal.value, interval, goal.bound, goal.verdict.rawValue, goal.note]
+      })
+  }
+
+  /// More lines would make a page that no phone opens.
+  static let mostLines = 3000
+
+  private func folded(_ title: String, _ head: [String], _ lines: [[String]]) -> String {
+    let left = lines.count - Self.mostLines
+    return Markup.details(
+      title,
+      Markup.table(head, Array(lines.prefix(Self.mostLines)))
+        + (left > 0 ? Markup.paragraph("\(left) more lines are in results.json alone.") : ""))
+  }
+
   /// Every case a line, every subject a column.
   private func table(_ title: String, _ records: [BenchmarkRecord]) -> String {
     guard !records.isEmpty else { return "" }
@@ -171,9 +195,9 @@ struct BenchmarkGroupSection {
       }
       return [first.title, first.unit] + figures + ratios
     }
-    return Markup.details(
+    return folded(
       "\(title), \(order.count): median (lowest–highest round)",
-      Markup.table(["Case", "Unit"] + names + ["To the best peer, 95%", "To the usual choice, 95%"], lines))
+      ["Case", "Unit"] + names + ["To the best peer, 95%", "To the usual choice, 95%"], lines)
   }
 
   /// Every sample.
@@ -186,9 +210,9 @@ struct BenchmarkGroupSection {
           ?? record.samples.map { Text.number($0, digits: 4) }.joined(separator: " "),
       ]
     }
-    return Markup.details(
+    return folded(
       "Every sample of this group",
-      Markup.table(["Case, metric", "Subject", "Unit", "Threads", "n", "Disturbed", "Samples, a round each"], lines))
+      ["Case, metric", "Subject", "Unit", "Threads", "n", "Disturbed", "Samples, a round each"], lines)
   }
 }
 

@@ -40,6 +40,24 @@ public struct BenchmarkRecord: Sendable, Hashable {
     }
   }
 
+  /// Where a record stands in a map of ratios: its case's, whoever's it is.
+  public struct Tile: Sendable, Hashable {
+    /// What a column or a row is called, and where it stands among the others.
+    public struct Line: Sendable, Hashable {
+      public var label: String
+      public var at: Double
+
+      public init(_ label: String, at: Double) { (self.label, self.at) = (label, at) }
+    }
+
+    /// The map's title.
+    public var map: String
+    public var column: Line
+    public var row: Line
+
+    public init(_ map: String, column: Line, row: Line) { (self.map, self.column, self.row) = (map, column, row) }
+  }
+
   public var group: String
   /// With what it was run, as `handover x4`.
   public var name: String
@@ -56,6 +74,7 @@ public struct BenchmarkRecord: Sendable, Hashable {
   /// Whether it is a row of the group's bars; what is not only stands in figures and tables.
   public var isRow: Bool
   public var place: Place?
+  public var tile: Tile?
   /// What went wrong, in a few words; then there are no samples.
   public var failure: String?
   /// Why it was not run at all, in a few words; then there are neither samples nor a failure.
@@ -72,11 +91,11 @@ public struct BenchmarkRecord: Sendable, Hashable {
   public init(
     group: String, name: String, title: String, subject: String, metric: String, unit: String,
     direction: Direction = .lower, samples: [Double], threads: Int = 1, isRow: Bool = true, place: Place? = nil,
-    failure: String? = nil, notRun: String? = nil, disturbed: Int = 0
+    tile: Tile? = nil, failure: String? = nil, notRun: String? = nil, disturbed: Int = 0
   ) {
     (self.group, self.name, self.title, self.subject) = (group, name, title, subject)
     (self.metric, self.unit, self.direction, self.samples) = (metric, unit, direction, samples)
-    (self.threads, self.isRow, self.place) = (threads, isRow, place)
+    (self.threads, self.isRow, self.place, self.tile) = (threads, isRow, place, tile)
     (self.failure, self.notRun, self.disturbed) = (failure, notRun, disturbed)
   }
 
@@ -84,6 +103,9 @@ public struct BenchmarkRecord: Sendable, Hashable {
   public var median: Double { Statistics.median(samples) }
   public var minimum: Double { samples.min() ?? .nan }
   public var maximum: Double { samples.max() ?? .nan }
+
+  /// A tile of a map, and nothing else: judged with its map's others, if at all.
+  var isTileOnly: Bool { tile != nil && !isRow && place == nil }
 
   /// What all subjects of a case have alike.
   struct Key: Hashable {

@@ -50,6 +50,10 @@ extension BenchmarkResults {
           isCandidate: try reader.boolean("candidate"), isVariant: try reader.boolean("variant"),
           isControl: try reader.has("control") ? reader.boolean("control") : false))
     }
+    var goals: [GoalOutcome] = []
+    if reader.has("goals") {
+      for reader in try reader.objects("goals") { goals.append(try GoalOutcome(reader)) }
+    }
     var records: [BenchmarkRecord] = []
     for reader in try reader.objects("records") { records.append(try BenchmarkRecord(reader)) }
     self.init(
@@ -58,9 +62,10 @@ extension BenchmarkResults {
       scale: try reader.has("scale") ? reader.number("scale") : nil, duration: try reader.number("seconds"),
       isInterrupted: try reader.boolean("interrupted"),
       machine: try MachineDescription(reader.object("machine")), subjects: list, groups: try reader.strings("groups"),
-      notes: try reader.strings("notes"), records: records)
+      notes: try reader.strings("notes"), goals: goals, records: records)
   }
 
+  /// A record a line, since there may be tens of thousands.
   public var json: String {
     JSON.object([
       "format": .string(Self.format), "version": .integer(Int64(Self.version)), "date": .string(date),
@@ -77,8 +82,9 @@ extension BenchmarkResults {
           ])
         }),
       "groups": .array(groups.map(JSON.string)), "notes": .array(notes.map(JSON.string)),
+      "goals": .array(goals.map(\.json)),
       "control": .optional(control, \.json), "records": .array(records.map(\.json)),
-    ]).text() + "\n"
+    ]).text(levels: 2) + "\n"
   }
 }
 
@@ -92,6 +98,12 @@ extension BenchmarkRecord {
         .object([
           "figure": .string($0.figure.rawValue), "name": .string($0.name), "at": .number($0.at),
           "label": .string($0.label), "series": .string($0.series),
+        ])
+      },
+      "tile": .optional(tile) {
+        .object([
+          "map": .string($0.map), "column": .string($0.column.label), "column_at": .number($0.column.at),
+          "row": .string($0.row.label), "row_at": .number($0.row.at),
         ])
       },
       "failure": .optional(failure, JSON.string), "not_run": .optional(notRun, JSON.string),
@@ -114,6 +126,7 @@ extension BenchmarkRecord {
       },
       threads: try reader.integer("threads"), isRow: try reader.boolean("row"),
       place: try reader.isNull("place") ? nil : Place(reader.object("place")),
+      tile: try reader.has("tile") ? Tile(reader.object("tile")) : nil,
       failure: try reader.isNull("failure") ? nil : reader.string("failure"),
       notRun: try reader.has("not_run") ? reader.string("not_run") : nil,
       disturbed: try reader.integer("disturbed"))
@@ -125,6 +138,41 @@ extension BenchmarkRecord.Place {
     self.init(
       try reader.choice("figure"), try reader.string("name"), at: try reader.number("at"),
       label: try reader.string("label"), series: try reader.has("series") ? reader.string("series") : "")
+  }
+}
+
+extension BenchmarkRecord.Tile {
+  fileprivate init(_ reader: JSONReading) throws(JSONMismatch) {
+    self.init(
+      try reader.string("map"), column: Line(try reader.string("column"), at: try reader.number("column_at")),
+      row: Line(try reader.string("row"), at: try reader.number("row_at")))
+  }
+}
+
+extension GoalOutcome {
+  fileprivate var json: JSON {
+    .object([
+      "group": .string(group), "title": .string(title), "bound": .string(bound), "unit": .string(unit),
+      "figure": .optional(figure) {
+        .object(["middle": .number($0.middle), "low": .number($0.low), "high": .number($0.high)])
+      },
+      "verdict": .string(verdict.rawValue), "note": .string(note),
+    ])
+  }
+
+  fileprivate init(_ reader: JSONReading) throws(JSONMismatch) {
+    self.init(
+      group: try reader.string("group"), title: try reader.string("title"), bound: try reader.string("bound"),
+      unit: try reader.string("unit"), figure: try reader.isNull("figure") ? nil : Interval(reader.object("figure")),
+      verdict: try reader.choice("verdict"), note: try reader.string("note"))
+  }
+}
+
+extension Interval {
+  fileprivate init(_ reader: JSONReading) throws(JSONMismatch) {
+    self.init(
+      middle: try reader.number("middle"), low: try reader.number("low"),
+      high: try reader.isNull("high") ? .infinity : reader.number("high"))
   }
 }
 

@@ -43,6 +43,8 @@ public struct BenchmarkResults: Sendable, Hashable {
   public var groups: [String]
   /// What was left out and why, a sentence each.
   public var notes: [String]
+  /// Goals over many cases, and what came of them.
+  public var goals: [GoalOutcome]
   public private(set) var records: [BenchmarkRecord]
 
   /// The metric of a run's processor time, which every case has beside what it is about.
@@ -54,11 +56,11 @@ public struct BenchmarkResults: Sendable, Hashable {
   public init(
     date: String, command: String, commit: String?, seed: UInt64, scale: Double? = nil, duration: Double,
     isInterrupted: Bool, machine: MachineDescription, subjects: [Subject], groups: [String], notes: [String],
-    records: [BenchmarkRecord]
+    goals: [GoalOutcome] = [], records: [BenchmarkRecord]
   ) {
     (self.date, self.command, self.commit, self.seed, self.scale) = (date, command, commit, seed, scale)
     (self.duration, self.isInterrupted, self.machine, self.subjects) = (duration, isInterrupted, machine, subjects)
-    (self.groups, self.notes, self.records) = (groups, notes, records)
+    (self.groups, self.notes, self.goals, self.records) = (groups, notes, goals, records)
     compare()
   }
 

@@ -38,7 +38,8 @@ public struct ResultsComparison: Sendable {
     let wanted = subjects.isEmpty ? earlier.candidates.union(later.candidates) : subjects
     let before = Normalized(earlier)
     let after = Normalized(later)
-    // Points over time are told by their mean, which is a figure of its own.
+    // Points over time are told by their mean, which is a figure of its own. Of a grid only failures are told: its hundreds of
+    // short cells would take from Holm's correction what the rows need.
     func isCompared(_ record: BenchmarkRecord) -> Bool {
       wanted.contains(record.subject) && record.direction != .neither && record.place?.figure != .time
     }
@@ -49,13 +50,16 @@ public struct ResultsComparison: Sendable {
         let words = old == nil ? "not in the earlier run" : old?.notRun == nil ? "well before" : "not run before"
         let line = "\(record.group)/\(record.name), \(record.subject): \(failure), \(words)"
         if !newFailures.contains(line) { newFailures.append(line) }
+      } else if record.isTileOnly {
+        continue
       } else if let old, let row = Self.row(old, record, before, after) {
         rows.append(row)
       } else {
         left.append(Unjudged(old, record))
       }
     }
-    for record in earlier.records where isCompared(record) && after.record(like: record) == nil {
+    for record in earlier.records
+    where isCompared(record) && !record.isTileOnly && after.record(like: record) == nil {
       left.append(Unjudged(record, nil))
     }
     for index in Significance.holm(rows.map(\.probability)) { rows[index].isSignificant = true }

@@ -3,7 +3,7 @@
 // What can be said about a goal, from the figures of the rounds. Pure functions.
 
 /// Met within noise: the middle is beyond the bound, but not significantly (95%).
-public enum Verdict: String, Sendable {
+public enum Verdict: String, Sendable, CaseIterable {
   case met
   case metWithinNoise = "met (noise)"
   case missed = "MISSED"
@@ -21,6 +21,11 @@ public enum Verdict: String, Sendable {
     let interval = Statistics.interval(ofRatios: ratios)
     if interval.middle <= bound { return .met }
     return interval.low <= bound ? .metWithinNoise : .missed
+  }
+
+  /// Whether the geometric mean is at least `bound`, or not significantly below it.
+  public static func judge(ratios: [Double], atLeast bound: Double) -> Verdict {
+    judge(ratios: ratios.map { 1 / $0 }, atMost: 1 / bound)
   }
 
   /// Whether the median is at least `bound`, or not significantly below it.

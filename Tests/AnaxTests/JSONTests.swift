@@ -64,6 +64,11 @@ import Testing
       "nothing": .null, "nested": .object(["list": .array([.object([:]), .array([]), .boolean(true)])]),
     ])
     #expect(try parse(value.text()) == value)
+    // What lies deeper than so many levels is on one line, and says the same.
+    let line = value.text(levels: 0)
+    #expect(try parse(line) == value && !line.contains("\n"))
+    let nested = JSON.object(["a": .array([.object(["b": .integer(1)]), .object([:])])])
+    #expect(nested.text(levels: 2) == "{\n  \"a\": [\n    {\"b\": 1},\n    {}\n  ]\n}")
   }
 
   /// Bytes changed at random: an error or a value, never a trap.

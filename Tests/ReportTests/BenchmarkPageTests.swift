@@ -13,8 +13,8 @@ import Testing
     let page = BenchmarkPage(results).html
     let elements = try PageElements(page)
     #expect(elements.foreign(in: page).isEmpty)
-    // Bars of three standings, and of one; curves, time, distribution, map.
-    #expect(elements.counts["svg"] == 3 + 1 + 4)
+    // Bars of three standings, and of one; curves, time, distribution, map; map of ratios.
+    #expect(elements.counts["svg"] == 3 + 1 + 4 + 1)
     #expect(elements.text.contains("A \"fast\" <processor> & more\u{FFFD}"))
     #expect(page.contains("prefers-color-scheme:dark") && page.contains("width=device-width"))
     #expect(elements.text.contains("This run was interrupted") == interrupted)

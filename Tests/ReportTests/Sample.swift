@@ -14,6 +14,18 @@ enum Sample {
       kernel: "6.18"),
     libc: "glibc 2.36", nodes: 1, memory: 24_000, page: 4, hugePages: "madvise", governor: "none")
 
+  static let goals = [
+    GoalOutcome(
+      group: "tokens", title: "judged cells, throughput to the best peer", bound: GoalBound.atLeast(1.05).text(""),
+      figure: Interval(middle: 1.31, low: 1.2, high: 1.42), verdict: .met, note: "to pthread, 40 cells"),
+    GoalOutcome(
+      group: "tokens", title: "longest wait", bound: GoalBound.none.text("ms"), unit: "ms",
+      figure: Interval(middle: 17, low: 0, high: .infinity)),
+    GoalOutcome(
+      group: "tokens", title: "two at once", bound: GoalBound.atLeast(0.5).text(""), verdict: .failed,
+      note: "signal 6 & more"),
+  ]
+
   /// `scale` is how much slower the machine was; `change` what became of the candidate beside it; `isControlled`: it ran twice.
   static func results(
     scale: Double = 1, change: Double = 1, interrupted: Bool = false, isControlled: Bool = false
@@ -22,7 +34,7 @@ enum Sample {
     func add(
       _ group: String, _ name: String, _ values: [(String, Double)], unit: String = "ns",
       direction: BenchmarkRecord.Direction = .lower, isRow: Bool = true, threads: Int = 1,
-      place: BenchmarkRecord.Place? = nil, metric: String? = nil
+      place: BenchmarkRecord.Place? = nil, tile: BenchmarkRecord.Tile? = nil, metric: String? = nil
     ) {
       let candidate = values.first { $0.0 == "anax" || $0.0 == "token" }
       let control = isControlled ? candidate.map { [("control", $0.1)] } ?? [] : []
@@ -36,7 +48,7 @@ enum Sample {
           BenchmarkRecord(
             group: group, name: name, title: "\(name), in words", subject: subject, metric: metric ?? unit, unit: unit,
             direction: direction, samples: samples, threads: threads, isRow: isRow, place: place,
-            disturbed: name == "pair-64" && index == 0 ? 2 : 0))
+            tile: tile, disturbed: name == "pair-64" && index == 0 ? 2 : 0))
       }
     }
     add("malloc", "pair-16", [("glibc", 20), ("mimalloc", 10), ("anax", 8)])
@@ -76,6 +88,14 @@ enum Sample {
         place: .init(.map, "Chase", at: Double(index), label: size))
     }
     add("tokens", "8 threads", [("pthread", 5000), ("swift", 300), ("token", 6000)], unit: "kop/s", direction: .higher)
+    for (row, section) in ["50 ns / 0 ns", "1 us / 1 us"].enumerated() {
+      for threads in [2, 16] {
+        let times = [("pthread", 300.0), ("swift", 900), ("token", threads == 2 ? 150 : 360)]
+        add(
+          "tokens", "\(threads) threads, \(section)", times, isRow: false, threads: threads,
+          tile: .init("Locks", column: .init("\(threads)", at: Double(threads)), row: .init(section, at: Double(row))))
+      }
+    }
     records.append(
       BenchmarkRecord(
         group: "malloc", name: "server", title: "server, threads die", subject: "mimalloc", metric: "ns", unit: "ns",
@@ -89,6 +109,7 @@ enum Sample {
         .init(name: "anax", about: "libanax.so", isCandidate: true), .init(name: "pthread", about: "normal"),
         .init(name: "swift", about: "Mutex"), .init(name: "token", about: "Token", isCandidate: true),
       ] + (isControlled ? [.init(name: "control", about: "the same as anax", isControl: true)] : []),
-      groups: ["malloc", "tokens", "memory", "color", "tails"], notes: ["not measured: tbbmalloc"], records: records)
+      groups: ["malloc", "tokens", "memory", "color", "tails"], notes: ["not measured: tbbmalloc"], goals: goals,
+      records: records)
   }
 }

@@ -28,7 +28,7 @@ import Testing
     let file = try #require(try JSONSerialization.jsonObject(with: Data(Sample.results().json.utf8)) as? Object)
     #expect(try required(schema) == Set(file.keys))
     #expect(try required(property(schema, "machine")) == Set(try #require(file["machine"] as? Object).keys))
-    for name in ["subjects", "records"] {
+    for name in ["subjects", "goals", "records"] {
       let items = try #require(try property(schema, name)["items"] as? Object)
       for object in try #require(file[name] as? [Object]) { #expect(try required(items) == Set(object.keys)) }
     }
@@ -37,6 +37,11 @@ import Testing
     #expect(choices == BenchmarkRecord.Direction.allCases.map(\.rawValue))
     let figures = try property(property(record, "place"), "figure")["enum"] as? [String]
     #expect(figures == BenchmarkRecord.Place.Figure.allCases.map(\.rawValue))
+    let goal = try #require(try property(schema, "goals")["items"] as? Object)
+    #expect(try property(goal, "verdict")["enum"] as? [String] == Verdict.allCases.map(\.rawValue))
+    let tiles = (file["records"] as? [Object])?.compactMap { $0["tile"] as? Object } ?? []
+    #expect(!tiles.isEmpty)
+    for tile in tiles { #expect(try required(property(record, "tile")) == Set(tile.keys)) }
     #expect(try property(schema, "version")["const"] as? Int == BenchmarkResults.version)
   }
 }

@@ -46,6 +46,9 @@ package struct TokenCell: Hashable, Sendable {
     }
   }
 
+  /// Ends after so many rounds, and not after a time.
+  package var isForRounds: Bool { if case .two(let rounds) = kind { rounds > 0 } else { false } }
+
   /// Which subjects run it.
   package var part: String {
     switch kind {
@@ -69,16 +72,7 @@ package struct TokenCell: Hashable, Sendable {
     return parts.joined(separator: ", ")
   }
 
-  /// What it is for: the word by which many cells are chosen at once.
-  package var group: String {
-    switch kind {
-    case .pair: "uncontended"
-    case .two: "two"
-    case .contention: long ? "long" : TokenCells.judged.contains(self) ? "judged" : shared > 0 ? "shared" : "exclusive"
-    }
-  }
-
-  private static func time(_ nanoseconds: Double) -> String {
+  package static func time(_ nanoseconds: Double) -> String {
     nanoseconds < 1000 ? "\(Int(nanoseconds)) ns" : "\(number(nanoseconds / 1000).trimmedZeros) us"
   }
 }
@@ -134,29 +128,31 @@ package enum TokenCells {
   /// Two threads and no pause between the rounds.
   package static func opposite(rounds: Int) -> TokenCell { TokenCell(kind: .two(rounds: rounds), threads: 2) }
 
-  /// All that the goals ask for.
-  package static func goals(rounds: Int) -> [TokenCell] {
-    [TokenCell(kind: .pair)] + judged + long + mostlyShared(2) + mostlyShared(4) + [
-      two(2), two(4), opposite(rounds: rounds),
-    ]
-  }
-
-  /// All that the factors give, for one night.
-  package static let grid: [TokenCell] = threads.flatMap { threads in
+  /// Sections and thinks of the grid, each pair of times once, in the order of their times.
+  package static let gridWork: [(section: Double, think: TokenCell.Think)] =
     [0.0, 10, 50, 200, 1000, 5000, 20_000, 100_000].flatMap { section in
-      thinks(section).flatMap { think in
-        [0, 50, 90, 99].flatMap { shared in
-          [false, true].map { hog in
-            TokenCell(threads: threads, section: section, think: think, shared: shared, hog: hog)
-          }
+      let relative: [TokenCell.Think] = section == 0 ? [] : [.sections(1), .sections(4), .sections(16)]
+      let fixed: [TokenCell.Think] = [.nanoseconds(0), .nanoseconds(50), .nanoseconds(200)]
+      var times = Set<Double>()
+      // As the judged cells are written, where both ways name the same time.
+      return (relative + fixed).map { (section: section, think: $0) }
+        .filter { times.insert(TokenCell(section: $0.section, think: $0.think).thinkTime).inserted }
+        .sorted {
+          TokenCell(section: section, think: $0.think).thinkTime
+            < TokenCell(section: section, think: $1.think).thinkTime
+        }
+    }
+
+  package static let gridShares = [0, 50, 90, 99]
+
+  /// All that the factors give.
+  package static let grid: [TokenCell] = threads.flatMap { threads in
+    gridWork.flatMap { work in
+      gridShares.flatMap { shared in
+        [false, true].map { hog in
+          TokenCell(threads: threads, section: work.section, think: work.think, shared: shared, hog: hog)
         }
       }
     }
-  }
-
-  private static func thinks(_ section: Double) -> [TokenCell.Think] {
-    let fixed: [TokenCell.Think] = [.nanoseconds(0), .nanoseconds(50), .nanoseconds(200)]
-    let relative: [TokenCell.Think] = [.sections(1), .sections(4), .sections(16)]
-    return section == 0 ? fixed : fixed + relative
   }
 }

@@ -14,23 +14,30 @@ struct Bench: ParsableCommand {
     abstract: "Compares Anax with what one would use instead, interleaved, row by row.",
     discussion: """
       malloc beside glibc as it is and the peers found on the machine (mimalloc, jemalloc, tcmalloc, tbbmalloc), all by \
-      LD_PRELOAD; pages, zones and tokens beside their own peers; real programs. Writes results.json and the page \
-      index.html. Ctrl-C ends the measurement and keeps what was measured.
+      LD_PRELOAD; pages, zones and tokens beside their own peers; real programs. Says first how long it will take about, and \
+      writes results.json and the page index.html. Ctrl-C ends the measurement and keeps what was measured.
+
+      --full is everything in at most about an hour on two processors: every row, seven rounds where they fit; all real \
+      programs; the service that answers JSON, two rounds; locks in the cells of their goals and in the whole grid of \
+      sections, thinks, threads, shares and a hog, the latter in two rounds of 20 ms; futex calls counted; and the control. \
+      The goals of locks alone: --only tokens, some minutes. The grid alone: --only tokens/grid, or a slice of it, \
+      --only 'tokens/grid/16 threads/hog'.
       """)
 
   @Flag(help: "Five short rounds of what is quick; at most about five minutes on two processors.")
   var quick = false
 
-  @Flag(help: "Twenty-five long rounds, and the rows that take long.")
+  @Flag(help: "All rows, the grid of locks and the control; at most about an hour on two processors.")
   var full = false
 
-  @Option(help: "Rounds, 1 to 1000 (default: 5 with --quick, 25 with --full, else 9).")
+  @Option(help: "Rounds, 1 to 1000 (default: 5 with --quick, 7 with --full, else 9); some rows take fewer.")
   var rounds: Int?
 
   @Option(
     help: ArgumentHelp(
       """
-      Only these, separated by commas: a GROUP, GROUP/CASE, or part of a title, section or case. --list shows them.
+      Only these, separated by commas: a GROUP, GROUP/PART of a title, section or case, where further slashes separate parts \
+      that must all be there, or such a part alone. --list shows them.
       """, valueName: "group/case"))
   var only: String?
 
@@ -45,6 +52,14 @@ struct Bench: ParsableCommand {
 
   @Option(help: "NAME=VALUE, a variable of the environment for the candidate; may be repeated.")
   var env: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      NAME=VARIABLE=VALUE[,VARIABLE=VALUE …]: the candidates with these variables of the environment beside them, as \
+      spin=ANAX_LWKT_TOKEN_SPIN=100; neither judged nor a peer; may be repeated.
+      """, valueName: "variant"))
+  var variant: [String] = []
 
   @Option(help: "Only these subjects, separated by commas (the candidates always stay).")
   var subjects: String?
@@ -69,6 +84,9 @@ struct Bench: ParsableCommand {
     if let rounds, !(1...1000).contains(rounds) { throw ValidationError("--rounds \(rounds): must be from 1 to 1000") }
     _ = try threadCounts()
     for entry in peer where !entry.contains("=") { throw ValidationError("--peer \(entry): must be NAME=PATH") }
+    for entry in variant where entry.split(separator: "=").count < 3 {
+      throw ValidationError("--variant \(entry): must be NAME=VARIABLE=VALUE[,VARIABLE=VALUE …]")
+    }
     for entry in env where !entry.contains("=") { throw ValidationError("--env \(entry): must be NAME=VALUE") }
   }
 
@@ -108,6 +126,7 @@ struct Bench: ParsableCommand {
       throw ValidationError("--output \(error)")
     }
     print(MachineDescription.current().summary)
+    let told = rows.flatMap { [$0] + Suite.aside($0) }
     var cells: [Cell] = []
     for row in rows where !cells.contains(row.cell) { cells.append(row.cell) }
     Child.blockInterrupt()
@@ -115,17 +134,26 @@ struct Bench: ParsableCommand {
     let commit = programs.commit
     let plan = plan()
     var session = Session(subjects: subjects, cells: cells, plan: plan, programs: programs)
+    print("This takes about \(Plan.words(session.estimate)).")
+    fflush(nil)
     session.run()
+    if plan.countsFutexes, !session.interrupted, !session.countedCells.isEmpty {
+      let counter = FutexCounter.find()
+      if let counter { session.countFutexes(counter) }
+      notes.append(
+        counter.map { "futex calls are counted by \($0.name), in runs of their own" }
+          ?? "futex calls are not counted: neither perf nor strace can do it here")
+    }
     for note in notes { print(note) }
-    show(session.samples, rows, cells)
+    let goals = show(session.samples, rows, cells)
     let counts = session.samples.rounds.map { (isSleeping: $0.key.sleeping, rounds: $0.value.count) }
     let awake = counts.filter { !$0.isSleeping }.map(\.rounds).max() ?? 0
     let asleep = counts.filter(\.isSleeping).map(\.rounds).max()
     notes.append(
-      "\(awake) rounds of \(plan.rounds)"
+      "\(awake) rounds of \(plan.rounds(of: cells))"
         + (asleep.map { ", of cases that sleep \($0) of \(plan.sleepingRounds)" } ?? ""))
     let results = BenchmarkResults(
-      session.samples, rows,
+      session.samples, told, futexes: session.futexes, goals: goals,
       (
         CommandLine.arguments.dropFirst().reduce("bench") { "\($0) \($1)" }, commit, seed, plan.scale,
         session.elapsed
@@ -138,11 +166,13 @@ struct Bench: ParsableCommand {
     if session.interrupted { throw ExitCode(130) }
   }
 
-  private func plan() -> Session.Plan {
-    let rounds = rounds ?? (quick ? 5 : full ? 25 : 9)
-    return Session.Plan(
-      rounds: rounds, sleepingRounds: min(rounds, full ? 5 : 3), scale: quick ? 0.5 : full ? 3 : 2,
-      seconds: quick ? 0.05 : full ? 0.3 : 0.1, seed: seed, limit: quick ? 260 : .infinity)
+  private func plan() -> Plan {
+    let count = rounds ?? (quick ? 5 : full ? 7 : 9)
+    return Plan(
+      rounds: count, sleepingRounds: min(count, full ? 5 : 3), gridRounds: rounds ?? 2,
+      scale: quick ? 0.5 : full ? 1 : 2,
+      seconds: quick ? 0.05 : 0.1, gridSeconds: full ? 0.02 : 0.05, seed: seed,
+      limit: quick ? 260 : full && rounds == nil ? 3600 : .infinity, countsFutexes: !quick)
   }
 
   private func write(_ results: BenchmarkResults) throws {
@@ -154,8 +184,8 @@ struct Bench: ParsableCommand {
     }
   }
 
-  /// A table for each family of subjects, then how many goals are met.
-  private func show(_ samples: BenchSamples, _ rows: [Row], _ cells: [Cell]) {
+  /// A table for each family of subjects, then the goals over several cases, which are returned, and how many are met.
+  private func show(_ samples: BenchSamples, _ rows: [Row], _ cells: [Cell]) -> [GoalOutcome] {
     var judged: [Judgement] = []
     var summaries: [Summary] = []
     for family in Family.allCases {
@@ -166,12 +196,15 @@ struct Bench: ParsableCommand {
       guard !judgements.isEmpty else { continue }
       let means = family == .allocators ? allocatorSummaries(samples, judgements, cells, candidate) : []
       let columns = samples.subjects.indices.filter { samples.subjects[$0].families.contains(family) }
-      print(Table.fitting(samples.subjects, columns, candidate, spread: spread).render(judgements, means))
+      let titles = judgements.map { $0.row.title.count + 3 }.max() ?? 0
+      print(Table.fitting(samples.subjects, columns, candidate, titles, spread: spread).render(judgements, means))
       judged += judgements
       summaries += means
     }
-    guard !judged.isEmpty else { return }
-    print(Table.tally(judged, summaries) + Table.legend(judged))
+    let goals = TokenJudge(samples).outcomes
+    print(Table.goals(goals), terminator: "")
+    if !judged.isEmpty { print(Table.tally(judged, summaries, goals) + Table.legend(judged)) }
+    return summaries.compactMap(\.outcome) + goals
   }
 
   private func allocatorSummaries(
@@ -192,9 +225,14 @@ struct Bench: ParsableCommand {
   private func chosenRows() throws -> [Row] {
     let counts = try threadCounts()
     let patterns = only?.lowercased().split(separator: ",").map(String.init)
-    let rows = Suite.rows(threads: counts ?? [1, 2, 4, 16], curve: counts ?? Suite.curveThreads).filter { row in
-      guard let patterns else { return full || (quick ? Suite.isQuick(row) : !row.fullOnly) }
-      return patterns.contains { row.matches($0) }
+    let tokenRounds = full ? TokenGoals.roundsAsked : TokenGoals.roundsUsual
+    let rows = Suite.rows(threads: counts, rounds: tokenRounds).compactMap { row -> Row? in
+      guard let patterns else { return full || (quick ? Suite.isQuick(row) : !row.fullOnly) ? row : nil }
+      guard patterns.contains(where: { row.matches($0, withGrid: full) }) else { return nil }
+      // Whoever asks for a slice of the grid wants to see it.
+      var row = row
+      if row.cell.isGrid, !full { row.isAside = false }
+      return row
     }
     if rows.isEmpty { throw ValidationError("--only \(only ?? ""): no row's group, title, section or case is that") }
     return rows
@@ -202,14 +240,19 @@ struct Bench: ParsableCommand {
 }
 
 extension Row {
-  /// A group, a group and a part of a case or title behind a slash, or a part of title, section or case.
-  func matches(_ pattern: String) -> Bool {
-    let names = [title, section, cell.name].map { $0.lowercased() }
-    if Cell.allGroups.contains(pattern) { return cell.group == pattern }
-    if let slash = pattern.firstIndex(of: "/"), Cell.allGroups.contains(String(pattern[..<slash])) {
-      let rest = pattern[pattern.index(after: slash)...]
-      return cell.group == pattern[..<slash] && names.contains { $0.contains(rest) }
+  /// A group, a group and parts of a case or title behind slashes, or a part of title, section or case. The grid of locks is so
+  /// large that it must be named, and then has the judged cells in it too.
+  func matches(_ pattern: String, withGrid: Bool) -> Bool {
+    let names = ([title, section, cell.name] + (tile == nil ? [] : ["grid"])).map { $0.lowercased() }
+    var parts = [Substring(pattern)]
+    if Cell.allGroups.contains(pattern) {
+      guard cell.group == pattern else { return false }
+      parts = []
+    } else if let slash = pattern.firstIndex(of: "/"), Cell.allGroups.contains(String(pattern[..<slash])) {
+      guard cell.group == pattern[..<slash] else { return false }
+      parts = pattern[pattern.index(after: slash)...].split(separator: "/")
     }
-    return names.contains { $0.contains(pattern) }
+    if cell.isGrid, !withGrid, !parts.contains("grid") { return false }
+    return parts.allSatisfy { part in names.contains { $0.contains(part) } }
   }
 }

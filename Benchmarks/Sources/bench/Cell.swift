@@ -34,14 +34,39 @@ struct Cell: Hashable, Sendable {
   /// Variables of the environment for the candidate.
   var environment: [String] = []
   /// The first run of a subject pays for what later ones find done: it is thrown away.
-  var isWarmedUp: Bool { group == "tails" || group == "loads" }
+  /// The service has a second of its own that does not count.
+  var isWarmedUp: Bool {
+    if case .load(let name) = kind, name.hasPrefix("http") { return false }
+    return group == "tails" || group == "loads"
+  }
   /// Counts in the comparison of peak memory.
   var footprint = false
+  /// One of many short cells of locks.
+  var isGrid = false
 
-  /// More would take hours: a service is watched while it idles.
-  var mostRounds: Int {
-    if case .load(let name) = kind, name.hasPrefix("http") { 3 } else { .max }
+  static func lock(_ lock: TokenCell, isGrid: Bool = false) -> Cell {
+    var cell = Cell(kind: .lock(lock), family: .tokens)
+    cell.isGrid = isGrid
+    return cell
   }
+
+  /// More would take hours: a service is watched while it idles, and a long run of locks has many waits by itself.
+  var mostRounds: Int {
+    switch kind {
+    case .load(let name) where name.hasPrefix("http"): 2
+    case .lock(let lock): lock.isForRounds ? 1 : lock.long ? 3 : .max
+    default: .max
+    }
+  }
+
+  /// Whether futex calls are counted in it. The grid is left out: a counted run costs several others.
+  var isCounted: Bool {
+    guard case .lock(let lock) = kind, lock.kind == .contention else { return false }
+    return lock.threads > 1 && !lock.long && !isGrid
+  }
+
+  /// Threads that take part.
+  var threadCount: Int { if case .lock(let lock) = kind { lock.threads } else { threads } }
 
   /// What of this package or of the machine a case is about; the report has a chapter for each.
   var group: String {
@@ -83,21 +108,24 @@ typealias BenchSamples = Samples<Cell, Subject>
 
 struct Row: Sendable {
   let section: String
-  let title: String
+  var title: String
   var cell: Cell
-  let metric: String
-  let unit: String
+  var metric: String
+  var unit: String
   var goal = Goal.none
   /// Part of the geometric mean of times.
   var isTime = true
   /// Not part of the quick run.
   var fullOnly = false
-  /// Where it stands in a figure of the report.
+  /// Where it stands in a figure of the report, and in a map of ratios.
   var place: BenchmarkRecord.Place?
+  var tile: BenchmarkRecord.Tile?
   /// In the report only, and not in the terminal's table.
   var isAside = false
   /// A point of a line that is judged as a whole elsewhere, and no row of its own.
   var isPoint = false
-  /// Reported without a judgement: what the workload costs by itself.
-  var isNeutral: Bool { section == "workload" }
+  /// Told beside what the case is about.
+  var isTold = false
+  /// Reported without a judgement: what the workload costs by itself, or what is told beside.
+  var isNeutral: Bool { section == "workload" || isTold }
 }

@@ -62,6 +62,15 @@ struct Summary: Sendable {
   let verdict: Verdict
   let rows: Int
 
+  /// For the report; nil where nothing is asked.
+  var outcome: GoalOutcome? {
+    bound.map {
+      GoalOutcome(
+        group: "malloc", title: name, bound: GoalBound.atMost($0).text(""), figure: interval, verdict: verdict,
+        note: "\(rows) rows")
+    }
+  }
+
   /// Geometric means of the ratios to the best peer of each row.
   static func times(_ name: String, _ judgements: [Judgement], bound: Double?, candidate: Int?) -> Summary? {
     make(name, judgements.filter(\.row.isTime).map(\.ratios), bound, candidate)

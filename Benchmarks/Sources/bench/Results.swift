@@ -7,7 +7,7 @@ import Report
 
 extension BenchmarkResults {
   init(
-    _ samples: BenchSamples, _ rows: [Row],
+    _ samples: BenchSamples, _ rows: [Row], futexes: [Cell: [Double?]], goals: [GoalOutcome],
     _ facts: (command: String, commit: String?, seed: UInt64, scale: Double, duration: Double),
     interrupted: Bool, notes: [String]
   ) {
@@ -23,6 +23,9 @@ extension BenchmarkResults {
         records += BenchmarkResults.measured(
           cell, "peak_kib", "KiB", title: "\(cell.group)/\(cell.name)", samples, group: "peak", direction: .lower)
       }
+      // The grid has it of each operation.
+      if cell.isGrid { continue }
+      if let counts = futexes[cell] { records += BenchmarkResults.counted(cell, counts, samples) }
       records += BenchmarkResults.measured(
         cell, BenchmarkResults.processorTime, "ms", title: "processor time of \(cell.name)", samples,
         group: cell.group, direction: .neither)
@@ -35,7 +38,7 @@ extension BenchmarkResults {
           name: $0.name, about: $0.about, isCandidate: $0.isCandidate, isVariant: $0.isVariant,
           isControl: $0.isControl)
       }, groups: Cell.reportGroups.filter { group in records.contains { $0.group == group } }, notes: notes,
-      records: records)
+      goals: goals, records: records)
   }
 
   private static func records(_ row: Row, _ samples: BenchSamples) -> [BenchmarkRecord] {
@@ -61,12 +64,24 @@ extension BenchmarkResults {
     BenchmarkRecord(
       group: row.cell.group, name: row.cell.name, title: row.title, subject: samples.subjects[index].name,
       metric: row.metric, unit: row.unit, direction: row.isNeutral ? .neither : .lower, samples: values,
-      threads: row.cell.threads, isRow: !row.isPoint && !row.isNeutral, place: row.place, failure: failure,
-      notRun: notRun, disturbed: disturbed(row.cell, samples, index))
+      threads: row.cell.threadCount, isRow: !row.isPoint && !row.isNeutral, place: row.place, tile: row.tile,
+      failure: failure, notRun: notRun, disturbed: disturbed(row.cell, samples, index))
   }
 
   private static func disturbed(_ cell: Cell, _ samples: BenchSamples, _ index: Int) -> Int {
     (samples.rounds[cell] ?? []).filter { $0[index].disturbed }.count
+  }
+
+  /// One count a subject, of a run of its own.
+  private static func counted(_ cell: Cell, _ counts: [Double?], _ samples: BenchSamples) -> [BenchmarkRecord] {
+    samples.subjects.indices.compactMap { index in
+      counts[index].map { count in
+        BenchmarkRecord(
+          group: cell.group, name: cell.name, title: "\(cell.name): futex calls", subject: samples.subjects[index].name,
+          metric: "futex_per_kop", unit: "of 1000", direction: .neither, samples: [count], threads: cell.threadCount,
+          isRow: false)
+      }
+    }
   }
 
   /// What every run tells beside what its case is about; of those that told it. Failures stand in the case's own rows.
@@ -79,7 +94,7 @@ extension BenchmarkResults {
       values[index].map { list in
         BenchmarkRecord(
           group: group, name: cell.name, title: title, subject: samples.subjects[index].name, metric: metric,
-          unit: unit, direction: direction, samples: list, threads: cell.threads, isRow: direction != .neither,
+          unit: unit, direction: direction, samples: list, threads: cell.threadCount, isRow: direction != .neither,
           disturbed: disturbed(cell, samples, index))
       }
     }

@@ -9,18 +9,6 @@ import Harness
 import Report
 
 struct Session {
-  struct Plan {
-    var rounds: Int
-    /// Rounds of the cells that sleep.
-    var sleepingRounds = 1
-    var scale: Double
-    /// Of a run on locks.
-    var seconds: Double
-    var seed: UInt64
-    /// Seconds that the whole may take: no round begins that would not end before, and nothing is taken again.
-    var limit: Double
-  }
-
   let subjects: [Subject]
   let cells: [Cell]
   let plan: Plan
@@ -34,9 +22,13 @@ struct Session {
   private let withoutQuota: String?
   /// Why a subject cannot be measured at all.
   var unusable: [String?]
-  /// Runs done of how many.
-  private var done = 0
-  private var total = 0
+  /// What was done of how much, in seconds as the plan has them.
+  private var done = 0.0
+  private var total = 0.0
+  /// Seconds of a cell's last round.
+  private var took: [Cell: Double] = [:]
+  /// Futex calls in a thousand operations, a number a subject.
+  var futexes: [Cell: [Double?]] = [:]
 
   init(subjects: [Subject], cells: [Cell], plan: Plan, programs: Programs) {
     (self.subjects, self.plan, self.programs) = (subjects, plan, programs)
@@ -62,34 +54,41 @@ struct Session {
   mutating func run() {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
-    total = awake.map { min(plan.rounds, $0.mostRounds) }.reduce(0, +)
+    total = awake.map { weight($0) * Double(plan.rounds($0)) }.reduce(0, +)
     checkSubjects()
+    checkLocks()
     for round in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
       if round > 0, elapsed > sleepingLimit { break }
       progress.announce("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)")
       runSleeping(sleeping, round: round)
     }
     let started = elapsed
-    var longest = 0.0
-    for round in 0..<plan.rounds where !interrupted {
-      let begun = elapsed
-      if round > 0, begun + longest > plan.limit { break }
-      for (index, cell) in awake.enumerated() where round < cell.mostRounds && !interrupted {
+    for round in 0..<plan.rounds(of: awake) where !interrupted {
+      let members = awake.filter { round < plan.rounds($0) }
+      if round > 0, elapsed + members.compactMap({ took[$0] }).reduce(0, +) > plan.limit { break }
+      for (index, cell) in members.enumerated() where !interrupted {
         report(round, cell, since: started)
+        let begun = elapsed
         runCell(cell, round: round, turn: round + index)
-        done += 1
+        took[cell] = elapsed - begun
+        done += weight(cell)
       }
-      longest = max(longest, elapsed - begun)
     }
     quota?.remove()
     progress.end()
   }
 
+  /// Seconds that the whole takes about.
+  var estimate: Double { plan.estimate(cells) { members($0).count } }
+
+  /// What a cell takes in a round, about.
+  private func weight(_ cell: Cell) -> Double { plan.cost(cell) * Double(members(cell).count) }
+
   private func report(_ round: Int, _ cell: Cell, since started: Double) {
-    let share = Double(done) / Double(max(total, 1))
+    let share = done / max(total, 1e-3)
     let left = done == 0 ? nil : min((elapsed - started) * (1 / share - 1), max(plan.limit - elapsed, 0))
     progress.report(
-      "round \(round + 1) of \(plan.rounds)", detail: "\(cell.group)/\(cell.name)", done: share, left: left)
+      "round \(round + 1) of \(plan.rounds(of: cells))", detail: "\(cell.group)/\(cell.name)", done: share, left: left)
   }
 
   /// Subjects that a cell compares.
@@ -97,6 +96,9 @@ struct Session {
     subjects.indices.filter { index in
       guard subjects[index].families.contains(cell.family) else { return false }
       guard case .lock(let lock) = cell.kind else { return true }
+      // Two runs of the same say nothing in a grid, and a run for rounds is a test of the token alone.
+      if cell.isGrid, subjects[index].isControl { return false }
+      if lock.isForRounds { return subjects[index].isCandidate && subjects[index].parts.contains(lock.part) }
       return subjects[index].parts.contains(lock.part)
     }
   }
@@ -113,6 +115,18 @@ struct Session {
         Console.error("\(subjects[subject].name): \(message.isEmpty ? "\(result.end)" : message): \(line)\n")
       }
     }
+  }
+
+  /// A lock that excludes nobody must be seen to.
+  private func checkLocks() {
+    guard let tokens = programs.tokens else { return }
+    let cell = TokenCell(threads: 4, section: 1000)
+    guard
+      let child = try? Child.start(
+        tokens.path, tokens.arguments(cell, "none", seed: plan.seed, seconds: 0.1), TokenWorkload.environment),
+      child.wait(limit: 20).end == .exited(0)
+    else { return }
+    Console.error("bench: a run without any lock went unnoticed; do not trust what excludes here\n")
   }
 
   private mutating func runCell(_ cell: Cell, round: Int, turn: Int) {
@@ -162,7 +176,7 @@ struct Session {
         child.end()
         return Outcome(notRun: "no quota: \(refusal)")
       }
-      var outcome = takes.outcome(child.wait(limit: limit(cell)))
+      var outcome = takes.outcome(child.wait(limit: plan.hangs(cell)))
       if case .load = cell.kind, outcome.failure == "exit 77" { outcome = Outcome(notRun: "not installed") }
       // Locks are told as time of an operation, as all else is.
       if let rate = outcome.metrics["kops"], rate > 0 { outcome.metrics["ns"] = 1e6 / rate }
@@ -172,17 +186,15 @@ struct Session {
     }
   }
 
-  /// Seconds after which a run is taken for hanging.
-  private func limit(_ cell: Cell) -> Double {
-    switch cell.kind {
-    case .load: 300
-    case .lock: plan.seconds + 20
-    default: 20 * max(plan.scale, 1) * (cell.condition == .none ? 1 : 3)
-    }
-  }
-
   private func variables(_ cell: Cell, _ subject: Int) -> [String] {
     subjects[subject].variables(cell.family, subjects[subject].isJudgedLibrary ? cell.environment : [])
+  }
+
+  /// What `token-workload` calls a subject.
+  func program(_ subject: Int) -> String { subjects[subject].isCopy ? "token" : subjects[subject].name }
+
+  func lockVariables(_ subject: Int) -> [String] {
+    TokenWorkload.environment + subjects[subject].environment
   }
 
   func launch(_ cell: Cell, _ subject: Int, _ round: Int) throws(Problem) -> Child {
@@ -197,16 +209,15 @@ struct Session {
     case .workload(let work):
       child = try Child.start(programs.workload, [work] + conditions, variables(cell, subject))
     case .inside(let work):
-      let program = subjects[subject].isVariant || subjects[subject].isControl ? "anax" : name
+      let program = subjects[subject].isVariant || subjects[subject].isCopy ? "anax" : name
       child = try Child.start(programs.memoryWorkload, [work, program] + conditions, variables(cell, subject))
     case .service(let work):
       child = try Child.start(
         programs.swiftWorkload, [work, "--scale", "\(plan.scale)"], variables(cell, subject))
     case .lock(let lock):
       guard let tokens = programs.tokens else { throw Problem("token-workload is not there") }
-      let arguments = tokens.arguments(
-        lock, subjects[subject].isControl ? "token" : name, seed: seed, seconds: plan.seconds)
-      child = try Child.start(tokens.path, arguments, TokenWorkload.environment)
+      let arguments = tokens.arguments(lock, program(subject), seed: seed, seconds: plan.seconds(cell))
+      child = try Child.start(tokens.path, arguments, lockVariables(subject))
     case .load(let script):
       // The script preloads the library into what it measures, and into nothing else.
       let library = ["ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")"]

@@ -29,6 +29,8 @@ struct Subject: Sendable {
   var isVariant = false
   /// The candidate once more: what it differs by from itself is noise.
   var isControl = false
+  /// The candidates of all families once more, as control or with other variables.
+  var isCopy = false
 
   /// One of those that the candidate is compared with.
   var isPeer: Bool { !isCandidate && !isVariant && !isControl }

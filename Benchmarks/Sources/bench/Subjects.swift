@@ -33,25 +33,42 @@ struct Subjects {
         "the lock \($0), which token-workload was built without (Scripts/bench builds it in where it is installed)"
       }
     }
-    if options.isControlled { subjects.append(try control(of: subjects)) }
+    for index in subjects.indices where subjects[index].isCandidate { subjects[index].environment = options.env }
+    let originals = subjects
+    if options.isControlled {
+      var control = try copy(of: originals, "control", option: "--control")
+      control.isControl = true
+      subjects.append(control)
+    }
+    for entry in options.variant { subjects.append(try variant(of: originals, entry)) }
     return (try filtered(subjects), missing)
   }
 
   /// The candidates of all families once more, under one name.
-  private func control(of subjects: [Subject]) throws -> Subject {
-    let name = "control"
+  private func copy(of subjects: [Subject], _ name: String, option: String) throws -> Subject {
     if subjects.contains(where: { $0.name == name }) {
-      throw ValidationError("with --control no subject may be '\(name)'")
+      throw ValidationError("with \(option) no other subject may be '\(name)'")
     }
     let candidates = subjects.filter(\.isCandidate)
-    var control = Subject(name: name, about: "the same as \(candidates.map(\.name).joined(separator: ", "))")
-    control.families = candidates.reduce(into: []) { $0.formUnion($1.families) }
-    control.parts = candidates.flatMap(\.parts)
-    control.isControl = true
+    var copy = Subject(name: name, about: "the same as \(candidates.map(\.name).joined(separator: ", "))")
+    copy.families = candidates.reduce(into: []) { $0.formUnion($1.families) }
+    copy.parts = candidates.flatMap(\.parts)
+    copy.isCopy = true
     if let library = candidates.first(where: { $0.families.contains(.allocators) }) {
-      (control.path, control.environment) = (library.path, library.environment)
+      (copy.path, copy.environment) = (library.path, library.environment)
     }
-    return control
+    return copy
+  }
+
+  /// NAME=VARIABLE=VALUE[,VARIABLE=VALUE …].
+  private func variant(of subjects: [Subject], _ entry: String) throws -> Subject {
+    let name = String(entry.prefix { $0 != "=" })
+    let variables = entry.dropFirst(name.count + 1).split(separator: ",").map(String.init)
+    var variant = try copy(of: subjects, name, option: "--variant \(entry)")
+    variant.isVariant = true
+    variant.environment += variables
+    variant.about += " with \(variables.joined(separator: " "))"
+    return variant
   }
 
   /// Finds or adds who is judged as malloc; its name.
@@ -73,7 +90,6 @@ struct Subjects {
     guard let index = subjects.firstIndex(where: { $0.name == name }) else {
       throw ValidationError("--candidate \(name): there is no such subject; give NAME=PATH")
     }
-    subjects[index].environment = options.env
     subjects[index].isCandidate = true
     return name
   }
@@ -90,7 +106,7 @@ struct Subjects {
     for name in wanted where !subjects.contains(where: { $0.name == name }) {
       throw ValidationError("--subjects \(name): there is no such subject; --list shows them")
     }
-    return subjects.filter { wanted.contains($0.name) || $0.isJudgedLibrary }
+    return subjects.filter { wanted.contains($0.name) || $0.isJudgedLibrary || $0.isCopy }
   }
 
   private func subject(_ entry: String) throws -> Subject {

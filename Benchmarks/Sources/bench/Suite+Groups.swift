@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rows beside those of malloc: pages, zones and tokens, curves over threads, memory over time, whole distributions, and
+// The rows beside those of malloc: pages and zones, curves over threads, memory over time, whole distributions, and
 // real programs.
 
 import CBench
@@ -8,10 +8,11 @@ import Harness
 import Report
 
 extension Suite {
-  /// All rows. `threads`: of the threaded rows; `curve`: of the curves.
-  static func rows(threads: [Int], curve: [Int]) -> [Row] {
-    malloc(threads: threads).map(placed) + curves(curve) + pages(curve) + zones(curve) + tokens(curve) + breathing
-      + distributions + loads
+  /// All rows. `threads`: what the command line names; `rounds`: of two threads that take two tokens in opposite orders.
+  static func rows(threads: [Int]?, rounds: Int) -> [Row] {
+    let curve = threads ?? curveThreads
+    return malloc(threads: threads ?? [1, 2, 4, 16]).map(placed) + curves(curve) + pages(curve) + zones(curve)
+      + tokens(curve, only: threads, rounds: rounds) + breathing + distributions + loads
   }
 
   /// Cases that the quick run leaves out, since others beside them say much the same.
@@ -36,7 +37,7 @@ extension Suite {
     return counts
   }
 
-  private static func place(_ name: String, threads: Int) -> BenchmarkRecord.Place {
+  static func place(_ name: String, threads: Int) -> BenchmarkRecord.Place {
     let share = Double(threads) / Double(bench_processors())
     let text = [0.125: "⅛", 0.25: "¼", 0.5: "½"][share] ?? number(share).trimmedZeros
     return .init(.threads, name, at: share, label: text)
@@ -116,32 +117,6 @@ extension Suite {
       inside(.zones, "item-200", "an item of 200 B"),
       inside(.zones, "items-1000", "1000 items, then back shuffled"),
       inside(.zones, "items-passed", "items freed by another thread", threads: 2),
-    ]
-  }
-
-  // MARK: - Tokens
-
-  private static func tokens(_ counts: [Int]) -> [Row] {
-    func row(_ lock: TokenCell, _ title: String, place: BenchmarkRecord.Place? = nil, fullOnly: Bool = false) -> Row {
-      Row(
-        section: "tokens", title: title, cell: Cell(kind: .lock(lock), family: .tokens), metric: "ns", unit: "ns",
-        fullOnly: fullOnly, place: place)
-    }
-    let work: [(section: Double, think: TokenCell.Think, title: String, fullOnly: Bool)] = [
-      (0, .nanoseconds(0), "0 ns inside, 0 outside", true), (10, .sections(4), "10 ns inside, 40 outside", false),
-      (200, .sections(1), "200 ns inside, 200 outside", true), (1000, .sections(4), "1 us inside, 4 outside", false),
-    ]
-    let curves = work.flatMap { work in
-      counts.map { threads in
-        row(
-          TokenCell(threads: threads, section: work.section, think: work.think), "\(count(threads)), \(work.title)",
-          place: place("Locked time of an operation: \(work.title)", threads: threads), fullOnly: work.fullOnly)
-      }
-    }
-    let most = counts.last ?? 1
-    return [row(TokenCell(kind: .pair), "taken and let go, nobody else")] + curves + [
-      row(TokenCells.mostlyShared(4)[0], "4 threads, 99% shared"), row(TokenCells.two(4), "4 threads, two locks"),
-      row(TokenCell(threads: most, section: 200, think: .sections(1), hog: true), "\(count(most)), 200 ns, a hog"),
     ]
   }
 

@@ -13,6 +13,8 @@ struct Table {
   let candidate: Int?
   /// Show the lowest and the highest round beside each median.
   let spread: Bool
+  /// Of the column of titles.
+  let titleWidth: Int
 
   private var subjectWidth: Int { spread ? 22 : 10 }
 
@@ -26,13 +28,13 @@ struct Table {
       }
       text += line(judgement) + "\n"
     }
-    if !summaries.isEmpty { text += "\n" + pad("geometric means", 38) + "\n" }
+    if !summaries.isEmpty { text += "\ngeometric means\n" }
     for summary in summaries { text += line(summary) + "\n" }
     return text
   }
 
   private func heading() -> String {
-    var line = pad("", 38) + pad("unit", 5)
+    var line = pad("", titleWidth) + pad("unit", 5)
     for subject in columns { line += padLeft(subjects[subject].name, subjectWidth) }
     if candidate != nil { line += "  " + pad("ratio [95%]", 22) + pad("goal", 26) + "verdict" }
     return line + "\n"
@@ -40,7 +42,7 @@ struct Table {
 
   private func line(_ judgement: Judgement) -> String {
     let row = judgement.row
-    var line = pad((judgement.disturbed > 0.2 ? "~" : " ") + row.title, 38) + pad(row.unit, 5)
+    var line = pad((judgement.disturbed > 0.2 ? "~" : " ") + row.title, titleWidth) + pad(row.unit, 5)
     let lowest = columns.compactMap { judgement.figures[$0]?.median }.min()
     for subject in columns {
       line += padLeft(cell(judgement, subject, lowest), subjectWidth)
@@ -62,7 +64,7 @@ struct Table {
   }
 
   private func line(_ summary: Summary) -> String {
-    var line = pad(" \(summary.name), \(summary.rows) rows", 43)
+    var line = pad(" \(summary.name), \(summary.rows) rows", titleWidth + 5)
     for subject in columns { line += padLeft(summary.means[subject].map(number) ?? "-", subjectWidth - 1) + " " }
     guard candidate != nil else { return line }
     let interval = summary.interval.map { "[\(number($0.low)) \(number($0.high))]" } ?? ""
@@ -70,9 +72,23 @@ struct Table {
     return line + "  " + pad(interval, 22) + pad(goal, 26) + summary.verdict.rawValue
   }
 
+  /// A line for each goal over several cases.
+  static func goals(_ goals: [GoalOutcome]) -> String {
+    guard !goals.isEmpty else { return "" }
+    let width = goals.map { $0.title.count }.max()! + 2
+    var text =
+      pad("goal", width) + padLeft("figure", 12) + "  " + pad("[95%]", 18) + pad("bound", 10) + pad("verdict", 12)
+    text += "note\n"
+    for goal in goals {
+      text += pad(goal.title, width) + padLeft(goal.value, 12) + "  " + pad(goal.interval, 18) + pad(goal.bound, 10)
+      text += pad(goal.verdict.rawValue, 12) + goal.note + "\n"
+    }
+    return text + "\n"
+  }
+
   /// How many goals are met.
-  static func tally(_ judgements: [Judgement], _ summaries: [Summary]) -> String {
-    let verdicts = judgements.map(\.verdict) + summaries.map(\.verdict)
+  static func tally(_ judgements: [Judgement], _ summaries: [Summary], _ goals: [GoalOutcome]) -> String {
+    let verdicts = judgements.map(\.verdict) + summaries.map(\.verdict) + goals.map(\.verdict)
     let parts = [Verdict.met, .metWithinNoise, .missed, .failed].map { verdict in
       "\(verdict.rawValue) \(verdicts.filter { $0 == verdict }.count)"
     }
@@ -90,11 +106,14 @@ struct Table {
   }
 
   /// With the spread of the rounds, where that is asked for or the terminal has room.
-  static func fitting(_ subjects: [Subject], _ columns: [Int], _ candidate: Int?, spread: Bool) -> Table {
-    let wide = Table(subjects: subjects, columns: columns, candidate: candidate, spread: true)
-    guard !spread, let width = Console.width(), wide.width() > width else { return wide }
-    return Table(subjects: subjects, columns: columns, candidate: candidate, spread: false)
+  static func fitting(_ subjects: [Subject], _ columns: [Int], _ candidate: Int?, _ titles: Int, spread: Bool) -> Table
+  {
+    let width = max(titles, 38)
+    let wide = Table(
+      subjects: subjects, columns: columns, candidate: candidate, spread: true, titleWidth: width)
+    guard !spread, let room = Console.width(), wide.width() > room else { return wide }
+    return Table(subjects: subjects, columns: columns, candidate: candidate, spread: false, titleWidth: width)
   }
 
-  private func width() -> Int { 43 + columns.count * subjectWidth + (candidate == nil ? 0 : 62) }
+  private func width() -> Int { titleWidth + 5 + columns.count * subjectWidth + (candidate == nil ? 0 : 62) }
 }
