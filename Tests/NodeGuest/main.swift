@@ -94,6 +94,7 @@ func zones(limit: Int) throws {
   for size in [200, 9000] {
     let zone = try RawZone("wish", itemSize: size, limit: limit)
     var items: [UnsafeMutableRawPointer] = []
+    let here = Judge.nodes.first { Judge.cpus(ofNode: $0).contains(Judge.cpu) }!
     for node in Judge.nodes {
       var right = 0
       let wanted = Judge.expected(node)
@@ -106,12 +107,14 @@ func zones(limit: Int) throws {
         }
         items.append(item)
       }
-      require(right >= 99, "of 100 items of \(size) bytes for node \(node) \(right) lie there")
+      // For the node of the CPU a wish is none: there the user's policy comes first.
+      require(
+        right >= 99 || node == here && Judge.policyAtStart != 0,
+        "of 100 items of \(size) bytes for node \(node) \(right) lie there")
     }
     require(Judge.policy == Judge.policyAtStart, "a policy was left behind")
     for item in items { zone.deallocate(item) }
     items = []
-    let here = Judge.nodes.first { Judge.cpus(ofNode: $0).contains(Judge.cpu) }!
     for _ in 0..<500 {
       items.append(try zone.allocate())
       require(
