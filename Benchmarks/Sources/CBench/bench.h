@@ -127,6 +127,9 @@ static inline pid_t bench_spawn_traced(
     int output) {
   pid_t child = fork();
   if (child == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0 || setpgid(0, 0) != 0) _exit(126);
     if (dup2(output, 1) < 0 || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(126);
     execve(path, arguments, environment);
     _exit(127);
@@ -139,7 +142,10 @@ static inline int bench_trace_exit(pid_t child) {
   return (int)ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(intptr_t)PTRACE_O_TRACEEXIT);
 }
 
-static inline int bench_trace_continue(pid_t child) { return (int)ptrace(PTRACE_CONT, child, NULL, NULL); }
+/// `signal`: what the child gets, 0 for none.
+static inline int bench_trace_continue(pid_t child, int signal) {
+  return (int)ptrace(PTRACE_CONT, child, NULL, (void *)(intptr_t)signal);
+}
 
 /// A process that only burns processor time, and dies with the thread that called. -1 with errno.
 static inline pid_t bench_spawn_hog(void) {

@@ -58,8 +58,6 @@ package struct Takes {
     var outcome = Outcome()
     switch result.end {
     case .interrupted: interrupted = true
-    case .timedOut: outcome.failure = "timed out"
-    case .killed(let signal): outcome.failure = "signal \(signal)"
     case .exited(0):
       if let line = try? JSONDecoder().decode(Line.self, from: Data(result.output.utf8)) {
         outcome.metrics = line.metrics
@@ -68,7 +66,7 @@ package struct Takes {
       } else {
         outcome.failure = "no result"
       }
-    case .exited(let code): outcome.failure = "exit \(code)"
+    default: outcome.failure = result.end.words
     }
     if let failure = outcome.failure, let line = result.errors.split(separator: "\n").first {
       Console.progress("")

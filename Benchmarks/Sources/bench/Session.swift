@@ -103,17 +103,22 @@ struct Session {
     }
   }
 
-  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library.
+  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library. So is one on which
+  /// a program does not start, or does not end.
   private mutating func checkSubjects() {
     for subject in subjects.indices where subjects[subject].path != nil {
       let variables = subjects[subject].variables(.allocators, [])
       guard let child = try? Child.start(programs.workload, ["--list"], variables) else { continue }
-      let result = child.wait(limit: 20)
-      if result.errors.contains("cannot be preloaded") { unusable[subject] = "not loaded" }
-      if let message = unusable[subject] ?? (result.end == .exited(0) ? nil : "") {
-        let line = result.errors.split(separator: "\n").first ?? ""
-        Console.error("\(subjects[subject].name): \(message.isEmpty ? "\(result.end)" : message): \(line)\n")
-      }
+      let result = child.wait(limit: 10)
+      if result.end == .interrupted { _ = takes.outcome(result) }
+      guard !interrupted else { return }
+      // Whoever cannot start a program that lists its cases would not run one.
+      let isRefused = result.errors.contains("cannot be preloaded")
+      guard isRefused || result.end != .exited(0) else { continue }
+      let failure = isRefused ? "not loaded" : result.end.words
+      unusable[subject] = failure
+      let line = result.errors.split(separator: "\n").first.map { ": \($0)" } ?? ""
+      Console.error("\(subjects[subject].name): \(failure)\(line)\n")
     }
   }
 
@@ -167,7 +172,7 @@ struct Session {
     do throws(Problem) {
       if case .start(let work) = cell.kind {
         let command = work.map { [programs.workload, $0] } ?? ["/bin/true"]
-        return Outcome(metrics: try Startup.measure(command, variables(cell, subject), starts: 20))
+        return try Startup.measure(command, variables(cell, subject), starts: 20, limit: plan.hangs(cell), &takes)
       }
       let hog = cell.condition == .hog ? try Hog() : nil
       defer { hog?.end() }
