@@ -35,7 +35,7 @@ package struct Takes {
       let before = Load.now()
       let from = elapsed
       let taken = body(&self)
-      let disturbed = Load.disturbs(Load.now().foreign(since: before), wall: elapsed - from)
+      let disturbed = Load.now().disturbs(since: before, wall: elapsed - from)
       let failed = outcomes.map { $0.failure == nil ? nil : $0 }
       outcomes = taken.indices.map { index in
         var outcome = failed.isEmpty ? taken[index] : failed[index] ?? taken[index]

@@ -54,24 +54,31 @@ struct Session {
   mutating func run() {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
-    total = awake.map { weight($0) * Double(plan.rounds($0)) }.reduce(0, +)
+    let sleepers = sleeping.map { members($0).count }.reduce(0, +)
+    total =
+      plan.asleep(sleepers)
+      + awake.map { weight($0) * Double(plan.rounds($0) + ($0.isWarmedUp ? 1 : 0)) }.reduce(0, +)
     checkSubjects()
     checkLocks()
     for round in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
       if round > 0, elapsed > sleepingLimit { break }
-      progress.announce("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)")
+      report("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)", "")
+      let begun = elapsed
       runSleeping(sleeping, round: round)
+      // What the first round took, the others will: by the plan's measure it may have been anything.
+      let rounds = Double(plan.sleepingRounds)
+      if round == 0 { total += (elapsed - begun) * rounds - plan.asleep(sleepers) }
+      done += elapsed - begun
     }
-    let started = elapsed
     for round in 0..<plan.rounds(of: awake) where !interrupted {
       let members = awake.filter { round < plan.rounds($0) }
       if round > 0, elapsed + members.compactMap({ took[$0] }).reduce(0, +) > plan.limit { break }
       for (index, cell) in members.enumerated() where !interrupted {
-        report(round, cell, since: started)
+        report("round \(round + 1) of \(plan.rounds(of: cells))", "\(cell.group)/\(cell.name)")
         let begun = elapsed
         runCell(cell, round: round, turn: round + index)
         took[cell] = elapsed - begun
-        done += weight(cell)
+        done += weight(cell) * (round == 0 && cell.isWarmedUp ? 2 : 1)
       }
     }
     quota?.remove()
@@ -84,11 +91,11 @@ struct Session {
   /// What a cell takes in a round, about.
   private func weight(_ cell: Cell) -> Double { plan.cost(cell) * Double(members(cell).count) }
 
-  private func report(_ round: Int, _ cell: Cell, since started: Double) {
+  private func report(_ stage: String, _ detail: String) {
     let share = done / max(total, 1e-3)
-    let left = done == 0 ? nil : min((elapsed - started) * (1 / share - 1), max(plan.limit - elapsed, 0))
-    progress.report(
-      "round \(round + 1) of \(plan.rounds(of: cells))", detail: "\(cell.group)/\(cell.name)", done: share, left: left)
+    // Before anything is measured the plan's own measure must do.
+    let left = done == 0 ? estimate : elapsed * (1 / share - 1)
+    progress.report(stage, detail: detail, done: share, left: min(left, max(plan.limit - elapsed, 0)))
   }
 
   /// Subjects that a cell compares.
@@ -149,6 +156,10 @@ struct Session {
         outcomes[subject] = Outcome(notRun: reason)
         continue
       }
+      if let same = preloadedBefore(cell, subject, round) {
+        outcomes[subject] = same
+        continue
+      }
       if round == 0 && cell.isWarmedUp {
         // Thrown away, but for what went wrong in it.
         let first = session.measure(cell, subject, round, &takes)
@@ -163,10 +174,26 @@ struct Session {
     samples.add(outcomes, of: cell)
   }
 
+  /// What a subject reached in this round in the service that it is preloaded into: with Anax linked in, the others have the same
+  /// program as without.
+  private func preloadedBefore(_ cell: Cell, _ subject: Int, _ round: Int) -> Outcome? {
+    guard cell.kind == .load(Cell.linkedService), !subjects[subject].isJudgedLibrary else { return nil }
+    let rounds = samples.rounds[Cell(kind: .load("http"))] ?? []
+    return rounds.count > round ? rounds[round][subject] : nil
+  }
+
   /// The failure of a subject that is not compared in a cell.
   static let absent = "-"
 
+  /// Whether the subject is in the program itself, and so nothing is preloaded.
+  private func isLinked(_ cell: Cell, _ subject: Int) -> Bool {
+    cell.kind == .load(Cell.linkedService) && subjects[subject].isJudgedLibrary
+  }
+
   private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
+    if isLinked(cell, subject), subjects[subject].path != Subjects.builtLibrary() {
+      return Outcome(notRun: "the service has this checkout's Anax linked in, and not \(subjects[subject].name)")
+    }
     if cell.condition == .quota, quota == nil { return Outcome(notRun: "no quota: \(withoutQuota ?? "unknown")") }
     if cell.warmed { warmHost() }
     do throws(Problem) {
@@ -181,8 +208,12 @@ struct Session {
         child.end()
         return Outcome(notRun: "no quota: \(refusal)")
       }
-      var outcome = takes.outcome(child.wait(limit: plan.hangs(cell)))
-      if case .load = cell.kind, outcome.failure == "exit 77" { outcome = Outcome(notRun: "not installed") }
+      let result = child.wait(limit: plan.hangs(cell))
+      if case .load = cell.kind, result.end == .exited(77) {
+        // The script's last words say what is missing.
+        return Outcome(notRun: result.errors.split(separator: "\n").last.map(String.init) ?? "not installed")
+      }
+      var outcome = takes.outcome(result)
       // Locks are told as time of an operation, as all else is.
       if let rate = outcome.metrics["kops"], rate > 0 { outcome.metrics["ns"] = 1e6 / rate }
       return outcome
@@ -225,7 +256,9 @@ struct Session {
       child = try Child.start(tokens.path, arguments, lockVariables(subject))
     case .load(let script):
       // The script preloads the library into what it measures, and into nothing else.
-      let library = ["ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")"]
+      let library = [
+        "ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")", "ANAX_BENCH_LINKED=\(isLinked(cell, subject) ? 1 : 0)",
+      ]
       child = try Child.start(
         "/bin/bash", ["\(programs.loads)/\(script).sh"],
         Subject.plain + ["HOME=/tmp", "TMPDIR=/tmp"] + library + subjects[subject].environment)

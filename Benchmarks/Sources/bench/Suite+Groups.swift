@@ -24,14 +24,17 @@ extension Suite {
     "server x8",
   ]
 
-  static func isQuick(_ row: Row) -> Bool { !row.fullOnly && !notQuick.contains(row.cell.name) }
+  static func isQuick(_ row: Row) -> Bool {
+    !row.fullOnly && !row.notQuick && !notQuick.contains(row.cell.name)
+  }
 
   /// Threads for each CPU from a quarter to eight, as numbers of threads: none twice.
   static var curveThreads: [Int] {
     let cpus = Double(bench_processors())
     var counts: [Int] = []
     for share in [0.25, 0.5, 1, 2, 4, 8] {
-      let count = max(Int((share * cpus).rounded()), 1)
+      // The workloads take no more.
+      let count = min(max(Int((share * cpus).rounded()), 1), 1024)
       if !counts.contains(count) { counts.append(count) }
     }
     return counts
@@ -49,6 +52,8 @@ extension Suite {
     switch row.cell.kind {
     case .workload("handover"): row.place = place(handover, threads: row.cell.threads)
     case .workload("server"): row.place = place(server, threads: row.cell.threads)
+    case .workload("tails") where row.metric.hasSuffix("_p999_ns"):
+      row.place = tailPlace(row.metric.hasPrefix("malloc") ? "malloc" : "free", threads: row.cell.threads)
     case .workload(let name) where name.hasPrefix("chase-"):
       let bytes = Int(name.dropFirst("chase-".count)) ?? 0
       row.place = .init(
@@ -75,9 +80,37 @@ extension Suite {
     }
     // Two and eight times as many threads as CPUs may run at once.
     let crowded = counts.filter { $0 >= Int(bench_processors()) }
+    let pressed = [("handover", handover), ("server", server)].flatMap { name, title in
+      rows(name, title + quotaWords, .quota, crowded) + rows(name, title + hogWords, .hog, crowded)
+    }
     return rows("handover", handover, .none, counts) + rows("server", server, .none, counts)
-      + rows("handover", "\(handover), with half of the CPUs' time as quota", .quota, crowded)
-      + rows("handover", "\(handover), beside a process that burns a CPU", .hog, crowded)
+      + pressed.map { row in
+        // One load under a quota and beside a hog says in a few minutes what two do.
+        var row = row
+        row.notQuick = row.cell.kind == .workload("server")
+        return row
+      } + tailCurves(counts)
+  }
+
+  static let quotaWords = ", with half of the CPUs' time as quota"
+  static let hogWords = ", beside a process that burns a CPU"
+
+  /// The calls that take longest but for one in a thousand. Points that are rows of the table are placed there.
+  private static func tailCurves(_ counts: [Int]) -> [Row] {
+    counts.flatMap { threads in
+      ["malloc", "free"].map { call in
+        var shown = row(
+          "tails", "\(call) p99.9, \(count(threads))", "tails", .none, metric: "\(call)_p999_ns", threads: threads,
+          footprint: true)
+        (shown.isTime, shown.isAside, shown.place) = (false, true, tailPlace(call, threads: threads))
+        shown.notQuick = threads > 2
+        return shown
+      }
+    }
+  }
+
+  private static func tailPlace(_ call: String, threads: Int) -> BenchmarkRecord.Place {
+    place("How long \(call) takes, 99.9% of the calls", threads: threads)
   }
 
   // MARK: - Pages and zones

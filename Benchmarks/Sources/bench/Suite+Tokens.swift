@@ -54,9 +54,22 @@ extension Suite {
         return row
       }
     }
+    let crowded = counts.filter { $0 >= Int(bench_processors()) }
+    // A holder that the quota stops in its section stops all others.
+    let quotas = work.filter { !$0.fullOnly }.flatMap { work in
+      crowded.map { threads in
+        let lock = TokenCell(threads: threads, section: work.section, think: work.think)
+        var row = tokenRow(
+          lock, "\(count(threads)), \(work.title), a quota", section: "tokens",
+          place: place("Locked time of an operation: \(work.title)\(quotaWords)", threads: threads))
+        (row.cell, row.tile) = (.lock(lock, condition: .quota), nil)
+        row.notQuick = threads != crowded.last || work.section > 100
+        return row
+      }
+    }
     let most = counts.last ?? 1
     let hog = TokenCell(threads: most, section: 200, think: .sections(1), hog: true)
-    return [tokenRow(TokenCell(kind: .pair), "taken and let go, nobody else", section: "tokens")] + curves + [
+    return [tokenRow(TokenCell(kind: .pair), "taken and let go, nobody else", section: "tokens")] + curves + quotas + [
       tokenRow(TokenCells.mostlyShared(4)[0], "4 threads, 99% shared", section: "tokens"),
       tokenRow(TokenCells.two(4), "4 threads, two locks", section: "tokens"),
       tokenRow(hog, "\(count(most)), 200 ns, a hog", section: "tokens"),
