@@ -97,13 +97,13 @@ extension Suite {
 
   /// The calls that take longest but for one in a thousand. Points that are rows of the table are placed there.
   private static func tailCurves(_ counts: [Int]) -> [Row] {
-    counts.flatMap { threads in
+    counts.filter { !tailThreads.contains($0) }.flatMap { threads in
       ["malloc", "free"].map { call in
         var shown = row(
           "tails", "\(call) p99.9, \(count(threads))", "tails", .none, metric: "\(call)_p999_ns", threads: threads,
           footprint: true)
         (shown.isTime, shown.isAside, shown.place) = (false, true, tailPlace(call, threads: threads))
-        shown.notQuick = threads > 2
+        shown.notQuick = true
         return shown
       }
     }
@@ -175,7 +175,7 @@ extension Suite {
       }
   }
 
-  private static let distributions: [Row] = [1, 2, 8].flatMap { threads in
+  private static let distributions: [Row] = tailThreads.flatMap { threads in
     ["malloc", "free"].flatMap { call in
       [(0.5, "50%"), (0.9, "90%"), (0.99, "99%"), (0.999, "99.9%"), (0.9999, "99.99%"), (1, "all")].map {
         share, label in

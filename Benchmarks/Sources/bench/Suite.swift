@@ -121,7 +121,9 @@ enum Suite {
     ]
   }
 
-  private static let tails: [Row] = [1, 2, 8].flatMap { threads in
+  static let tailThreads = [1, 2, 8]
+
+  private static let tails: [Row] = tailThreads.flatMap { threads in
     ["malloc", "free"].flatMap { call in
       [("p50", Goal.none), ("p99", .none), ("p99.9", Goals.tail), ("max", .none)].map { (label, goal) in
         let unit = label == "max" ? "us" : "ns"
