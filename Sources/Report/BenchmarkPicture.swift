@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The results in one picture, for a README: a bar a group, from what one would use without Anax, with the 95% interval of its rows'
-// spread; a dot is the ratio to the best peer of each row. A file of its own, light or dark as the reader's system is.
+// The results in one picture, for a README: a bar a group, from what one would use without Anax, with the 95% interval
+// of its rows' spread; a dot is the ratio to the best peer of each row. A file of its own, light or dark as the
+// reader's system is.
 
 struct BenchmarkPicture {
   let results: BenchmarkResults

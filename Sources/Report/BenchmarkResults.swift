@@ -50,7 +50,8 @@ public struct BenchmarkResults: Sendable, Hashable {
   /// The metric of a run's processor time, which every case has beside what it is about.
   public static let processorTime = "cpu_ms"
 
-  /// The usual choice of a case: the first of these that it has. What a Swift program would take comes before what a C program would.
+  /// The usual choice of a case: the first of these that it has. What a Swift program would take comes before what a C
+  /// program would.
   static let usual = ["glibc", "mmap", "malloc", "swift", "pthread"]
 
   public init(

@@ -54,7 +54,8 @@ public enum Statistics {
       ? table[degrees - 1] : 1.95996 + 2.3724 / Double(degrees) + 2.823 / Double(degrees * degrees)
   }
 
-  /// Student's interval of the mean of figures, one a round, around their median; it holds both. Of fewer than two it is unbounded.
+  /// Student's interval of the mean of figures, one a round, around their median; it holds both. Of fewer than two it
+  /// is unbounded.
   public static func interval(ofFigures values: [Double]) -> Interval {
     let middle = median(values)
     guard values.count > 1 else { return Interval(middle: middle, low: -.infinity, high: .infinity) }

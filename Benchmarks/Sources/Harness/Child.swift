@@ -92,8 +92,8 @@ package struct Child {
     return Child(process: process, outputs: pipes.map { $0[0] }, started: started)
   }
 
-  /// Listens until the program ends, and all that has its output; ends them after `limit` seconds or when SIGINT came: asked first,
-  /// so that a script removes what it made, and killed two seconds later.
+  /// Listens until the program ends, and all that has its output; ends them after `limit` seconds or when SIGINT came:
+  /// asked first, so that a script removes what it made, and killed two seconds later.
   package func wait(limit: Double) -> Result {
     var texts: [[UInt8]] = [[], []]
     var open = [true, true]

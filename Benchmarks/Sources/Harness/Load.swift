@@ -23,9 +23,9 @@ package struct Load {
   /// Processor seconds that others used since `earlier`.
   package func foreign(since earlier: Load) -> Double { max(busy - earlier.busy - (own - earlier.own), 0) }
 
-  /// Whether so much foreign time as since `earlier` disturbs what ran for `wall` seconds: above 15% of the CPUs that the run used
-  /// (of two at least, as far as there are so many: neighbors share more than a CPU), and beyond what the kernel's coarse counting can
-  /// tell.
+  /// Whether so much foreign time as since `earlier` disturbs what ran for `wall` seconds: above 15% of the CPUs that
+  /// the run used (of two at least, as far as there are so many: neighbors share more than a CPU), and beyond what the
+  /// kernel's coarse counting can tell.
   package func disturbs(since earlier: Load, wall: Double) -> Bool {
     let used = (own - earlier.own) / max(wall, 1e-3)
     let cpus = min(max(used, 2), Double(bench_processors()))

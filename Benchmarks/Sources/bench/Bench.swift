@@ -41,7 +41,7 @@ struct Bench: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      Only these, separated by commas: a GROUP, GROUP/PART of a title, section or case, where further slashes separate parts \
+      Only these, separated by commas: a GROUP, GROUP/PART of a title, stanza or case, where further slashes separate parts \
       that must all be there, or such a part alone. --list shows them.
       """, valueName: "group/case"))
   var only: String?
@@ -222,9 +222,9 @@ struct Bench: ParsableCommand {
     _ samples: BenchSamples, _ judgements: [Judgement], _ cells: [Cell], _ candidate: Int?
   ) -> [Summary] {
     var summaries: [Summary?] = [.times("time / best", judgements, bound: nil, candidate: candidate)]
-    for (section, bound) in Goals.sections {
-      let part = judgements.filter { $0.row.section == section }
-      summaries.append(.times("time / best, \(section)", part, bound: bound, candidate: candidate))
+    for (stanza, bound) in Goals.stanzas {
+      let part = judgements.filter { $0.row.stanza == stanza }
+      summaries.append(.times("time / best, \(stanza)", part, bound: bound, candidate: candidate))
     }
     let measured = cells.filter { samples.rounds[$0] != nil && $0.family == .allocators }
     summaries.append(.peakMemory(measured, samples, bound: Goals.peakMemory, candidate: candidate))
@@ -250,7 +250,7 @@ struct Bench: ParsableCommand {
     }
     // Half of what was asked for would look like all of it.
     for pattern in patterns ?? [] where unused.contains(pattern) {
-      throw ValidationError("--only \(pattern): no row's group, title, section or case is that; --list shows them")
+      throw ValidationError("--only \(pattern): no row's group, title, stanza or case is that; --list shows them")
     }
     if rows.isEmpty { throw ValidationError("--only: names nothing; --list shows what there is") }
     return rows
@@ -258,10 +258,10 @@ struct Bench: ParsableCommand {
 }
 
 extension Row {
-  /// A group, a group and parts of a case or title behind slashes, or a part of title, section or case. The grid of locks is so
+  /// A group, a group and parts of a case or title behind slashes, or a part of title, stanza or case. The grid of locks is so
   /// large that it must be named, and then has the judged cells in it too.
   func matches(_ pattern: String, withGrid: Bool) -> Bool {
-    let names = ([title, section, cell.name] + (tile == nil ? [] : ["grid"])).map { $0.lowercased() }
+    let names = ([title, stanza, cell.name] + (tile == nil ? [] : ["grid"])).map { $0.lowercased() }
     var parts = [Substring(pattern)]
     // A group of the report whose figures come from cases of others.
     if pattern == "peak" { return cell.footprint }

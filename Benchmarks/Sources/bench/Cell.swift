@@ -33,7 +33,8 @@ struct Cell: Hashable, Sendable {
   var sleeping = false
   /// Variables of the environment for the candidate.
   var environment: [String] = []
-  /// The first run of a subject pays for what later ones find done: it is thrown away. A service has a first second of its own.
+  /// The first run of a subject pays for what later ones find done: it is thrown away. A service has a first second of
+  /// its own.
   var isWarmedUp: Bool { group == "tails" || (group == "loads" && !isService) }
   private var isService: Bool { if case .load(let name) = kind { name.hasPrefix("http") } else { false } }
   static let linkedService = "http-linked"
@@ -105,7 +106,8 @@ struct Cell: Hashable, Sendable {
 typealias BenchSamples = Samples<Cell, Subject>
 
 struct Row: Sendable {
-  let section: String
+  /// Rows that stand together in the terminal's table.
+  let stanza: String
   var title: String
   var cell: Cell
   var metric: String
@@ -127,5 +129,5 @@ struct Row: Sendable {
   /// Told beside what the case is about.
   var isTold = false
   /// Reported without a judgement: what the workload costs by itself, or what is told beside.
-  var isNeutral: Bool { section == "workload" || isTold }
+  var isNeutral: Bool { stanza == "workload" || isTold }
 }

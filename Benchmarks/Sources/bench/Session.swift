@@ -22,10 +22,9 @@ struct Session {
   private let withoutQuota: String?
   /// Why a subject cannot be measured at all.
   var unusable: [String?]
-  /// What was done of how much, in seconds as the plan has them.
-  private var done = 0.0
-  private var total = 0.0
-  /// Seconds of a cell's last round.
+  /// Seconds that are left: each cell as it took last, and what was not run yet as the plan has it.
+  private var left = 0.0
+  /// Seconds of a cell's last round, without its warm-up.
   private var took: [Cell: Double] = [:]
   /// Futex calls in a thousand operations, a number a subject.
   var futexes: [Cell: [Double?]] = [:]
@@ -55,7 +54,7 @@ struct Session {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
     let sleepers = sleeping.map { members($0).count }.reduce(0, +)
-    total =
+    left =
       plan.asleep(sleepers)
       + awake.map { weight($0) * Double(plan.rounds($0) + ($0.isWarmedUp ? 1 : 0)) }.reduce(0, +)
     checkSubjects()
@@ -65,10 +64,9 @@ struct Session {
       report("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)", "")
       let begun = elapsed
       runSleeping(sleeping, round: round)
-      // What the first round took, the others will: by the plan's measure it may have been anything.
-      let rounds = Double(plan.sleepingRounds)
-      if round == 0 { total += (elapsed - begun) * rounds - plan.asleep(sleepers) }
-      done += elapsed - begun
+      // What the first round took, the others will.
+      if round == 0 { left += (elapsed - begun) * Double(plan.sleepingRounds) - plan.asleep(sleepers) }
+      left -= elapsed - begun
     }
     for round in 0..<plan.rounds(of: awake) where !interrupted {
       let members = awake.filter { round < plan.rounds($0) }
@@ -77,8 +75,7 @@ struct Session {
         report("round \(round + 1) of \(plan.rounds(of: cells))", "\(cell.group)/\(cell.name)")
         let begun = elapsed
         runCell(cell, round: round, turn: round + index)
-        took[cell] = elapsed - begun
-        done += weight(cell) * (round == 0 && cell.isWarmedUp ? 2 : 1)
+        account(cell, round, elapsed - begun)
       }
     }
     quota?.remove()
@@ -91,11 +88,17 @@ struct Session {
   /// What a cell takes in a round, about.
   private func weight(_ cell: Cell) -> Double { plan.cost(cell) * Double(members(cell).count) }
 
+  /// What a round of a cell took is what its other rounds will.
+  private mutating func account(_ cell: Cell, _ round: Int, _ seconds: Double) {
+    let runs = round == 0 && cell.isWarmedUp ? 2.0 : 1
+    let expected = took[cell] ?? weight(cell)
+    took[cell] = seconds / runs
+    left += Double(plan.rounds(cell) - round - 1) * (seconds / runs - expected) - runs * expected
+  }
+
   private func report(_ stage: String, _ detail: String) {
-    let share = done / max(total, 1e-3)
-    // Before anything is measured the plan's own measure must do.
-    let left = done == 0 ? estimate : elapsed * (1 / share - 1)
-    progress.report(stage, detail: detail, done: share, left: min(left, max(plan.limit - elapsed, 0)))
+    let left = min(max(left, 0), max(plan.limit - elapsed, 0))
+    progress.report(stage, detail: detail, done: elapsed / max(elapsed + left, 1e-3), left: left)
   }
 
   /// Subjects that a cell compares.
@@ -110,8 +113,8 @@ struct Session {
     }
   }
 
-  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library. So is one on which
-  /// a program does not start, or does not end.
+  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library. So
+  /// is one on which a program does not start, or does not end.
   private mutating func checkSubjects() {
     for subject in subjects.indices where subjects[subject].path != nil {
       let variables = subjects[subject].variables(.allocators, [])
@@ -142,14 +145,14 @@ struct Session {
   }
 
   private mutating func runCell(_ cell: Cell, round: Int, turn: Int) {
-    var outcomes = subjects.map { _ in Outcome(failure: Session.absent) }
+    var outcomes = subjects.map { _ in Outcome.absent }
     let session = self
     let members = members(cell)
     for place in members.indices {
       let subject = members[(place + turn) % members.count]
       // Who failed once stays failed: no waiting for the same crash or the same hang again.
       if let failure = unusable[subject] ?? samples.failure(cell, subject) {
-        outcomes[subject].failure = failure
+        outcomes[subject] = Outcome(failure: failure)
         continue
       }
       if let reason = samples.notRun(cell, subject) {
@@ -174,16 +177,13 @@ struct Session {
     samples.add(outcomes, of: cell)
   }
 
-  /// What a subject reached in this round in the service that it is preloaded into: with Anax linked in, the others have the same
-  /// program as without.
+  /// What a subject reached in this round in the service that it is preloaded into: with Anax linked in, the others
+  /// have the same program as without.
   private func preloadedBefore(_ cell: Cell, _ subject: Int, _ round: Int) -> Outcome? {
     guard cell.kind == .load(Cell.linkedService), !subjects[subject].isJudgedLibrary else { return nil }
     let rounds = samples.rounds[Cell(kind: .load("http"))] ?? []
     return rounds.count > round ? rounds[round][subject] : nil
   }
-
-  /// The failure of a subject that is not compared in a cell.
-  static let absent = "-"
 
   /// Whether the subject is in the program itself, and so nothing is preloaded.
   private func isLinked(_ cell: Cell, _ subject: Int) -> Bool {

@@ -10,7 +10,8 @@ import Harness
 import Report
 
 enum Startup {
-  /// Metrics of one measurement: `ms`, the median of `starts` starts, and `kib`. `limit`: seconds after which it is taken for hanging.
+  /// Metrics of one measurement: `ms`, the median of `starts` starts, and `kib`. `limit`: seconds after which it is
+  /// taken for hanging.
   static func measure(
     _ command: [String], _ variables: [String], starts: Int, limit: Double, _ takes: inout Takes
   ) throws(Problem) -> Outcome {

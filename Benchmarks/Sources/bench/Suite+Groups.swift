@@ -74,7 +74,7 @@ extension Suite {
       counts.map { threads in
         let cell = Cell(kind: .workload(name), threads: threads, condition: condition, footprint: condition == .none)
         return Row(
-          section: "threads", title: "\(title), \(count(threads))", cell: cell, metric: "ns", unit: "ns",
+          stanza: "threads", title: "\(title), \(count(threads))", cell: cell, metric: "ns", unit: "ns",
           place: place(title, threads: threads), isAside: true)
       }
     }
@@ -121,7 +121,7 @@ extension Suite {
   ) -> Row {
     let cell = Cell(kind: .inside(name), family: family, threads: threads, condition: condition)
     return Row(
-      section: family.rawValue, title: threads > 1 ? "\(title), \(count(threads))" : title, cell: cell, metric: "ns",
+      stanza: family.rawValue, title: threads > 1 ? "\(title), \(count(threads))" : title, cell: cell, metric: "ns",
       unit: "ns", place: figure.map { place($0, threads: threads) }, isAside: isAside)
   }
 
@@ -162,12 +162,12 @@ extension Suite {
     (environment: [String], words: String) in
     let cell = Cell(kind: .workload("breathing"), sleeping: true, environment: environment)
     let mean = Row(
-      section: "memory", title: "a service that breathes, mean" + (words.isEmpty ? "" : ", helper"), cell: cell,
+      stanza: "memory", title: "a service that breathes, mean" + (words.isEmpty ? "" : ", helper"), cell: cell,
       metric: "mean_mib", unit: "MiB", isTime: false)
     return [mean]
       + breaths.map { second in
         Row(
-          section: "memory", title: "resident after \(number(second)) s", cell: cell, metric: "mib@\(second)",
+          stanza: "memory", title: "resident after \(number(second)) s", cell: cell, metric: "mib@\(second)",
           unit: "MiB", isTime: false,
           place: .init(
             .time, "A service fills up, empties, idles, twice: resident memory", at: second, series: words),
@@ -180,7 +180,7 @@ extension Suite {
       [(0.5, "50%"), (0.9, "90%"), (0.99, "99%"), (0.999, "99.9%"), (0.9999, "99.99%"), (1, "all")].map {
         share, label in
         Row(
-          section: "tails", title: "\(call), \(label) of the calls, \(count(threads))",
+          stanza: "tails", title: "\(call), \(label) of the calls, \(count(threads))",
           cell: Cell(kind: .workload("tails"), threads: threads, footprint: true), metric: "\(call)_ns@\(share)",
           unit: "ns", isTime: false,
           place: .init(.share, "How long \(call) takes, \(count(threads))", at: share, label: label), isAside: true,
@@ -196,7 +196,7 @@ extension Suite {
     ("texts", "Swift: a line of words, counted"),
   ].map { name, title in
     Row(
-      section: "loads", title: title, cell: Cell(kind: .service(name)), metric: "ns", unit: "ns",
+      stanza: "loads", title: title, cell: Cell(kind: .service(name)), metric: "ns", unit: "ns",
       isTime: false)
   }
 
@@ -219,7 +219,7 @@ extension Suite {
           "us": ", a request", "p50_ms": ", p50", "p999_ms": ", p99.9",
         ]
         return Row(
-          section: "loads", title: title + (words[metric] ?? ""), cell: Cell(kind: .load(script)), metric: metric,
+          stanza: "loads", title: title + (words[metric] ?? ""), cell: Cell(kind: .load(script)), metric: metric,
           unit: unit, isTime: false, fullOnly: script != "python")
       }
     }

@@ -20,10 +20,10 @@ struct Table {
 
   func render(_ judgements: [Judgement], _ summaries: [Summary]) -> String {
     var text = heading()
-    var section = ""
+    var stanza = ""
     for judgement in judgements {
-      if judgement.row.section != section {
-        section = judgement.row.section
+      if judgement.row.stanza != stanza {
+        stanza = judgement.row.stanza
         text += "\n"
       }
       text += line(judgement) + "\n"
