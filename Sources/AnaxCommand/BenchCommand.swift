@@ -69,7 +69,8 @@ struct BenchCompareCommand: ParsableCommand {
     let wanted = Set((subjects ?? "").split(separator: ",").map(String.init))
     let known = ResultsComparison.subjects(before, after)
     if let name = wanted.subtracting(known).min() {
-      throw ValidationError("--subjects \(name): neither run has it; there are \(known.sorted().joined(separator: ", "))")
+      let names = known.sorted().joined(separator: ", ")
+      throw ValidationError("--subjects \(name): neither run has it; there are \(names)")
     }
     let comparison = ResultsComparison(before, after, subjects: wanted)
     print(comparison.text, terminator: "")

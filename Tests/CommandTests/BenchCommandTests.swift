@@ -17,8 +17,8 @@ import Testing
       ])
     #expect(BenchmarkRunner.candidates("/usr/bin/anax") == ["Benchmarks/.build/release/bench"])
     let missing = "\(RunnerError.notFound(tried: BenchmarkRunner.candidates("/nowhere/anax")))"
-    #expect(
-      missing.contains("`Scripts/bench` in a checkout builds and runs it") && missing.contains("Tried: Benchmarks/.build/release/bench"))
+    #expect(missing.contains("`Scripts/bench` in a checkout builds and runs it"))
+    #expect(missing.contains("Tried: Benchmarks/.build/release/bench"))
   }
 
   @Test func optionsGoToTheRunnerAsTheyAre() throws {
@@ -63,7 +63,8 @@ import Testing
     try Self.results(1, failure: "signal 11").write(to: folder + "/bad")
     let (a, bad) = (folder + "/a/results.json", folder + "/bad/results.json")
     let unknown = try bench(["compare", a, a, "--subjects", "anax,nosuch"])
-    #expect(unknown.code == 64 && unknown.errors.contains("--subjects nosuch: neither run has it; there are anax, glibc"))
+    #expect(unknown.code == 64)
+    #expect(unknown.errors.contains("--subjects nosuch: neither run has it; there are anax, glibc"))
     let empty = try bench(["compare", bad, bad])
     #expect(empty.code == 3 && empty.errors.contains("nothing could be compared"))
     #expect(try bench(["compare", a, a, "--subjects", "glibc"]).code == 0)

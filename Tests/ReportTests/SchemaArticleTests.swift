@@ -16,7 +16,9 @@ import Testing
     return try JSON(parsing: Array(block.utf8))
   }
 
-  private func members(_ value: JSON?) -> JSON.Members? { if case .object(let members)? = value { members } else { nil } }
+  private func members(_ value: JSON?) -> JSON.Members? {
+    if case .object(let members)? = value { members } else { nil }
+  }
 
   private func strings(_ value: JSON?) -> [String]? {
     guard case .array(let list)? = value else { return nil }
@@ -32,7 +34,9 @@ import Testing
       return target.map { faults(value, $0, root, path) } ?? ["\(path): \(name) is nowhere"]
     }
     if let only = rules["const"] { return only == value ? [] : ["\(path): is not \(only.text())"] }
-    if case .array(let choices)? = rules["enum"] { return choices.contains(value) ? [] : ["\(path): is none of the choices"] }
+    if case .array(let choices)? = rules["enum"] {
+      return choices.contains(value) ? [] : ["\(path): is none of the choices"]
+    }
     let types: [String]
     if case .string(let type)? = rules["type"] { types = [type] } else { types = strings(rules["type"]) ?? [] }
     let found: [String] =
@@ -53,7 +57,8 @@ import Testing
     case .object(let own):
       let (required, known) = (Set(strings(rules["required"]) ?? []), members(rules["properties"]))
       let names = Set(own.list.map(\.key))
-      var lines = names == required ? [] : ["\(path): \(names.symmetricDifference(required).sorted()) in one of the two only"]
+      let odd = names.symmetricDifference(required).sorted()
+      var lines = odd.isEmpty ? [] : ["\(path): \(odd) in one of the two only"]
       for member in own.list {
         let at = "\(path).\(member.key)"
         lines += known?[member.key].map { faults(member.value, $0, root, at) } ?? ["\(at): no schema"]

@@ -38,7 +38,8 @@ package struct Load {
     // cpu0 user nice system idle iowait irq softirq steal …
     return readText("/proc/stat").split(separator: "\n").reduce(0) { sum, line in
       let fields = line.split(separator: " ")
-      guard fields.count > 8, fields[0].hasPrefix("cpu"), let cpu = Int(fields[0].dropFirst(3)), allowed.contains(cpu) else {
+      guard fields.count > 8, fields[0].hasPrefix("cpu"), let cpu = Int(fields[0].dropFirst(3)), allowed.contains(cpu)
+      else {
         return sum
       }
       let ticks = [1, 2, 3, 6, 7, 8].reduce(0) { $0 + (Double(fields[$1]) ?? 0) }

@@ -172,7 +172,8 @@ struct Bench: ParsableCommand {
       interrupted: session.interrupted, notes: notes)
     print(results.judgement, terminator: "")
     print(
-      "\(Table.count(awake, "round"))\(session.interrupted ? ", interrupted" : ""), seed \(seed), \(Int(session.elapsed)) s.")
+      "\(Table.count(awake, "round"))\(session.interrupted ? ", interrupted" : ""), seed \(seed), \(Int(session.elapsed)) s."
+    )
     try write(results)
     if session.interrupted { throw ExitCode(130) }
   }

@@ -103,7 +103,8 @@ struct Table {
     text += "ratio: to the best peer of the row by the other rounds, geometric mean, with Student's 95% interval.\n"
     let disturbed = judgements.filter { $0.disturbed > 0.2 }.count
     if disturbed > 0 {
-      text += "~ other programs used the machine in over a fifth of the runs of that row (\(count(disturbed, "row"))).\n"
+      let rows = count(disturbed, "row")
+      text += "~ other programs used the machine in over a fifth of the runs of that row (\(rows)).\n"
     }
     return text
   }
