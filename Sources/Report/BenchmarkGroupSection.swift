@@ -160,6 +160,7 @@ struct BenchmarkGroupSection {
         let interval = goal.figure.map { BenchmarkRow.text($0) } ?? "–"
         return [goal.title, goal.value, interval, goal.bound, goal.verdict.rawValue, goal.note]
       })
+      + Markup.paragraph("Verdicts: \(Verdict.legend)")
   }
 
   /// More lines would make a page that no phone opens.

@@ -14,6 +14,12 @@ public enum Verdict: String, Sendable, CaseIterable {
   /// Nothing is asked, or nothing can be said: one round has no say.
   case open = ""
 
+  /// What the words mean, for those who read them.
+  public static let legend = """
+    met: the figure is within the bound; perhaps missed: beyond it, but the interval reaches it; MISSED: the interval is \
+    beyond it too. One round is not judged.
+    """
+
   /// What the median of figures, one a round, is to a bound from above.
   public static func judge(_ values: [Double], atMost bound: Double) -> Verdict {
     guard values.count > 1 else { return .open }

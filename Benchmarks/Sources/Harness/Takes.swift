@@ -69,7 +69,7 @@ package struct Takes {
     default: outcome.failure = result.end.words
     }
     if let failure = outcome.failure, let line = result.errors.split(separator: "\n").first {
-      Console.progress("")
+      Console.clearLine()
       Console.error("\(failure): \(line)\n")
     }
     return outcome

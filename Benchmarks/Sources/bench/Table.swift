@@ -101,6 +101,7 @@ struct Table {
   static func legend(_ judgements: [Judgement]) -> String {
     var text = "Medians over the rounds; * the lowest. Lower is better everywhere.\n"
     text += "ratio: to the best peer of the row by the other rounds, geometric mean, with Student's 95% interval.\n"
+    text += "\(Verdict.legend)\n"
     let disturbed = judgements.filter { $0.disturbed > 0.2 }.count
     if disturbed > 0 {
       let rows = count(disturbed, "row")
