@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What the scripts share; sourced, never run. `complain` and `die` name the script that speaks; `need_packages` and
-# `want_packages` install Debian packages where they may; steps are timed and bounded, write to a log of their own, and are counted for the summary.
+# `want_packages` install Debian packages where they may; steps are timed and bounded, write to a log of their own, and are
+# counted for the summary.
 # A step is a function `step_NAME` of the script that calls `run_steps`; it runs in a process of its own, so that
 # `set -e` holds in it and its limit ends all that it started. It ends with 0, with $skipped after printing the reason,
 # or with anything else: failed.
@@ -39,16 +40,20 @@ want_packages() {
   (($# > 0)) || return 0
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     echo "installing $*" >&2
-    if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } >&2; then
-      complain "$* could not be installed; what is missing is left out"
-    fi
+    timeout 300 apt-get update -qq >&2 || complain "apt-get update failed; trying with the lists that are here"
+    # One by one: where apt-get does not know one of several, it installs none.
+    local package
+    for package in "$@"; do
+      DEBIAN_FRONTEND=noninteractive timeout 600 apt-get install -y -qq --no-install-recommends "$package" >&2 ||
+        complain "$package could not be installed; what needs it is left out"
+    done
   else
     complain "not installed, and so left out: $* (apt-get install $*)"
   fi
 }
 
-# What the benchmark of locks is built with: installs what it may, and tells the linker's flags of each lock that is there, which
-# Benchmarks/Package.swift reads.
+# What the benchmark of locks is built with: installs what it may, and tells the linker's flags of each lock that is there,
+# which Benchmarks/Package.swift reads.
 want_locks() {
   local missing=()
   if [[ ! -e /usr/include/absl/synchronization/mutex.h ]]; then missing+=(libabsl-dev); fi

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What the scripts of real programs share; sourced, never run. ANAX_BENCH_LIBRARY is the library that the measured program
-# gets preloaded; empty is the C library's own malloc. A script prints one line of JSON with its metrics.
+# gets preloaded; empty is the C library's own malloc. ANAX_BENCH_LINKED is 1 where Anax is to be linked in instead. A script
+# prints one line of JSON with its metrics.
 # shellcheck shell=bash
 
 set -euo pipefail
 folder=$(mktemp -d "${TMPDIR:-/tmp}/anax-load.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 
-# Ends the script as one that cannot be measured here.
+# absent REASON: ends the script as one that cannot be measured here; the report has the reason.
 absent() {
-  echo "$1 is not installed" >&2
+  echo "$1" >&2
   exit 77
 }
 
-need() { for tool in "$@"; do command -v "$tool" >/dev/null || absent "$tool"; done; }
+need() { for tool in "$@"; do command -v "$tool" >/dev/null || absent "$tool is not installed"; done; }
 
 # become COMMAND…: this (sub)shell becomes the command, with the library.
 become() { LD_PRELOAD=$ANAX_BENCH_LIBRARY exec "$@"; }
@@ -42,7 +43,7 @@ PY
 serve_json() {
   local program server port rss idle load
   program=$(dirname "${BASH_SOURCE[0]}")/../Service/.build/release/$1
-  [[ -x $program ]] || absent "the JSON service, built by: swift build --package-path Benchmarks/Service -c release"
+  [[ -x $program ]] || absent "the service is not built (swift build --package-path Benchmarks/Service -c release)"
   become "$program" >"$folder/port" 2>"$folder/log" &
   server=$!
   # shellcheck disable=SC2064

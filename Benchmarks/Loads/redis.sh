@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# redis under redis-benchmark: sets and gets of values of many sizes, lists pushed; then the resident memory of the server, and
+# redis under redis-benchmark: sets and gets of values of 200 and 2000 bytes, lists pushed; then the resident memory of the server, and
 # what is left of it 5 s after everything was deleted.
 source "$(dirname "$0")/lib.sh"
 need redis-server redis-benchmark redis-cli

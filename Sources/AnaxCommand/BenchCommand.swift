@@ -21,7 +21,7 @@ struct BenchRunCommand: ParsableCommand {
     usage: "anax bench [run] [<options of the benchmark> ...]",
     discussion: """
       Becomes the benchmark, with its options: --quick, --full, --only GROUP/CASE, --threads, --seed, --peer NAME=PATH, \
-      --output FOLDER; `anax bench run -- --help` lists all. Without any, --quick. The exit code is the benchmark's; 125 tells \
+      --output FOLDER; `anax bench run -- --help` lists all. Without --full, --rounds or --only it is --quick. The exit code is the benchmark's; 125 tells \
       that it could not be started.
       """)
 
@@ -38,7 +38,7 @@ struct BenchRunCommand: ParsableCommand {
     }
     let options = options.first == "--" ? Array(options.dropFirst()) : options
     var arguments: [UnsafeMutablePointer<CChar>?] =
-      ([program] + (options.isEmpty ? ["--quick"] : options)).map { strdup($0) } + [nil]
+      ([program] + options).map { strdup($0) } + [nil]
     execv(program, &arguments)
     Complaint.say("\(program): \(String(cString: strerror(errno)))")
     throw ExitCode(125)
@@ -52,7 +52,7 @@ struct BenchCompareCommand: ParsableCommand {
     discussion: """
       Figures are first divided by those of the peers that both results have, round by round: a machine that was slower is no \
       change. What is not alike in the two runs (machine, scale, seed, versions of peers) is said first. Ends with 1 when something \
-      became worse or fails that did not, 2 when a file is no result.
+      became worse or fails that did not, 2 when a file is no result, 3 when nothing could be compared.
       """)
 
   @Argument(help: ArgumentHelp("results.json of the earlier run.", valueName: "a.json"))
@@ -65,10 +65,19 @@ struct BenchCompareCommand: ParsableCommand {
   var subjects: String?
 
   func run() throws {
-    let comparison = ResultsComparison(
-      try Results.read(earlier), try Results.read(later),
-      subjects: Set((subjects ?? "").split(separator: ",").map(String.init)))
+    let (before, after) = (try Results.read(earlier), try Results.read(later))
+    let wanted = Set((subjects ?? "").split(separator: ",").map(String.init))
+    let known = ResultsComparison.subjects(before, after)
+    if let name = wanted.subtracting(known).min() {
+      let names = known.sorted().joined(separator: ", ")
+      throw ValidationError("--subjects \(name): neither run has it; there are \(names)")
+    }
+    let comparison = ResultsComparison(before, after, subjects: wanted)
     print(comparison.text, terminator: "")
+    if comparison.isEmpty {
+      Complaint.say("nothing could be compared")
+      throw ExitCode(3)
+    }
     if comparison.isWorse { throw ExitCode(1) }
   }
 }
@@ -125,8 +134,7 @@ enum BenchmarkRunner {
     return path
   }
 
-  /// Installed: anax-bench beside this command. In a checkout, from `.build/<triple>/<configuration>/anax` or the current folder:
-  /// Benchmarks/.build/release/bench.
+  /// In a checkout, from `.build/<triple>/<configuration>/anax` or the current folder: Benchmarks/.build/release/bench.
   static func candidates(_ executable: String?) -> [String] {
     let built = "Benchmarks/.build/release/bench"
     guard let executable else { return [built] }
@@ -134,7 +142,7 @@ enum BenchmarkRunner {
     func path(_ parts: ArraySlice<Substring>, _ name: String) -> String {
       "/" + (parts + [Substring(name)]).joined(separator: "/")
     }
-    var list = [path(parts.dropLast(), "anax-bench")]
+    var list: [String] = []
     if let build = parts.lastIndex(where: { $0.hasPrefix(".build") }) { list.append(path(parts[..<build], built)) }
     return list + [built]
   }

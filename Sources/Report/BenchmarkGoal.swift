@@ -39,7 +39,7 @@ public enum BenchmarkGoal: Sendable {
   }
 
   private static func better(_ left: Verdict, _ right: Verdict) -> Verdict {
-    for verdict in [Verdict.met, .metWithinNoise, .missed] where left == verdict || right == verdict { return verdict }
+    for verdict in [Verdict.met, .perhapsMissed, .missed] where left == verdict || right == verdict { return verdict }
     return .open
   }
 }

@@ -91,14 +91,12 @@ struct BenchmarkGroupSection {
   /// A figure each for what is worse, level and better, all on one scale.
   private func bars(_ rows: [BenchmarkRow]) -> String {
     let bars = rows.compactMap { row -> (standing: Standing?, bar: IntervalPlot.Row)? in
-      guard let best = row.record.toBest, let own = Peers.reference(row, best.peer) else { return nil }
+      guard let best = row.record.toBest else { return nil }
       var bar = IntervalPlot.Row(
         label: (row.isDisturbed ? "~ " : "") + row.record.title, interval: best.ratio)
       bar.note = "\(row.value(row.record)) · \(Text.number(best.ratio.middle))× \(best.peer)"
-      bar.verdict = row.standing == .worse || row.standing == .better ? row.standing?.rawValue : "neutral"
-      bar.marks = row.peers.filter { $0.subject != best.peer && !$0.samples.isEmpty && $0.median > 0 }.map {
-        ($0.median / own.median, "\($0.subject): \(row.value($0))")
-      }
+      bar.standing = row.standing ?? .level
+      bar.marks = Self.marks(row)
       return (row.standing, bar)
     }
     guard let reach = IntervalPlot.reach(bars.map(\.bar), isBars: true) else { return "" }
@@ -115,10 +113,17 @@ struct BenchmarkGroupSection {
     }
     return Markup.paragraph(
       """
-      Bar: the ratio to the best peer of the row, \(meaning(rows)). Line on it: the 95% interval. Dots: the other peers. On the \
-      right Anax's median, and the ratio to whom.
+      Bar: the ratio to the best peer of the row, \(meaning(rows)). Line on it: the 95% interval. Dots: the other peers' ratios to it. \
+      A bar that is torn, and an arrow instead of a dot, go on beyond the scale. On the right Anax's median, and the ratio to whom.
       """)
       + Markup.element("div", ["class": "maps"], figures.filter { !$0.isEmpty }.joined(separator: "\n"))
+  }
+
+  /// The peers beside the best one, each by its ratio to the same figures as Anax's: pairs of the same round.
+  static func marks(_ row: BenchmarkRow) -> [(ratio: Double, title: String)] {
+    row.peers.compactMap { peer in
+      peer.toBest.map { ($0.ratio.middle, "\(peer.subject): \(row.value(peer))") }
+    }
   }
 
   private func meaning(_ rows: [BenchmarkRow]) -> String {
@@ -155,6 +160,7 @@ struct BenchmarkGroupSection {
         let interval = goal.figure.map { BenchmarkRow.text($0) } ?? "–"
         return [goal.title, goal.value, interval, goal.bound, goal.verdict.rawValue, goal.note]
       })
+      + Markup.paragraph("Verdicts: \(Verdict.legend)")
   }
 
   /// More lines would make a page that no phone opens.
@@ -213,12 +219,5 @@ struct BenchmarkGroupSection {
     return folded(
       "Every sample of this group",
       ["Case, metric", "Subject", "Unit", "Threads", "n", "Disturbed", "Samples, a round each"], lines)
-  }
-}
-
-extension Peers {
-  /// The record of a peer of the row.
-  static func reference(_ row: BenchmarkRow, _ name: String) -> BenchmarkRecord? {
-    row.peers.first { $0.subject == name && $0.median > 0 }
   }
 }

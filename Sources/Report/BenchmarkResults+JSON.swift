@@ -171,7 +171,7 @@ extension GoalOutcome {
 extension Interval {
   fileprivate init(_ reader: JSONReading) throws(JSONMismatch) {
     self.init(
-      middle: try reader.number("middle"), low: try reader.number("low"),
+      middle: try reader.number("middle"), low: try reader.isNull("low") ? -.infinity : reader.number("low"),
       high: try reader.isNull("high") ? .infinity : reader.number("high"))
   }
 }

@@ -39,6 +39,13 @@ struct BenchmarkRow {
     record[keyPath: ratio].map { record.direction == .higher ? 1 / $0.ratio.middle : $0.ratio.middle }
   }
 
+  /// The same of its interval.
+  func interval(_ ratio: KeyPath<BenchmarkRecord, PeerRatio?>) -> Interval {
+    guard let interval = record[keyPath: ratio]?.ratio else { return Interval(middle: .nan, low: 0, high: .infinity) }
+    guard record.direction == .higher else { return interval }
+    return Interval(middle: 1 / interval.middle, low: 1 / interval.high, high: 1 / interval.low)
+  }
+
   var ratio: String { record.toBest.map { Text.number($0.ratio.middle) + "×" } ?? "–" }
 
   var interval: String { record.toBest.map { Self.text($0.ratio) } ?? "–" }

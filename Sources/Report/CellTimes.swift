@@ -50,8 +50,13 @@ public struct CellTimes: Sendable {
     public let below: Int
     public let significant: Int
     public let count: Int
+    /// A cell of one round cannot be judged, and so neither can all.
+    public let isJudged: Bool
 
-    public var verdict: Verdict { significant > 0 ? .missed : below > 0 ? .metWithinNoise : .met }
+    public var verdict: Verdict {
+      guard isJudged else { return .open }
+      return significant > 0 ? .missed : below > 0 ? .perhapsMissed : .met
+    }
   }
 
   /// `bound`: what the rate is to be at least, relative to the best peer's. nil where nothing can be compared.
@@ -66,6 +71,7 @@ public struct CellTimes: Sendable {
     let chances = rates.map { Significance.below(log(bound), $0.ratios.map { log($0) }) }
     return EachCell(
       worst: rates[worst].cell, ratio: intervals[worst], below: intervals.filter { $0.middle < bound }.count,
-      significant: Significance.holm(chances).count, count: rates.count)
+      significant: Significance.holm(chances).count, count: rates.count,
+      isJudged: rates.allSatisfy { $0.ratios.count > 1 })
   }
 }

@@ -56,6 +56,16 @@ struct Figure {
       title.isEmpty ? "" : Markup.text("title", [:], title))
   }
 
+  /// A small one that points to the left, or with a `side` of 1 to the right: there is more beyond the edge.
+  static func arrow(_ name: String, x: Double, y: Double, side: Double, title: String = "") -> String {
+    let corners = [(side * 7, 0.0), (-side * 2, -4.5), (-side * 2, 4.5)].map { dx, dy in
+      "\(coordinate(x + dx)),\(coordinate(y + dy))"
+    }
+    return Markup.element(
+      "polygon", ["class": name, "points": corners.joined(separator: " ")],
+      title.isEmpty ? "" : Markup.text("title", [:], title))
+  }
+
   static func box(
     _ name: String, x: Double, y: Double, width: Double, height: Double, radius: Double = 0, title: String = ""
   ) -> String {

@@ -15,8 +15,8 @@ package struct IntervalPlot {
     package var note = ""
     /// Ratios of others on the same scale, each with what a pointer is told.
     package var marks: [(ratio: Double, title: String)] = []
-    /// Whether it is better or worse; nil where the interval decides.
-    package var verdict: String?
+    /// nil where the interval decides.
+    package var standing: Standing?
 
     package init(label: String, interval: Interval, isSummary: Bool = false) {
       (self.label, self.interval, self.isSummary) = (label, interval, isSummary)
@@ -62,7 +62,7 @@ package struct IntervalPlot {
     return Self.lineHeight * Double(lines.label.count - 1 + (lines.isNoteBelow ? 1 : 0))
   }
 
-  /// What fits the rows. A wild interval is cut at the edge rather than pressing all others flat.
+  /// What fits the rows. A wild interval is cut at the edge rather than pressing all others flat, and shows that it is.
   package static func reach(_ rows: [Row], isBars: Bool) -> Double? {
     let ends =
       rows.flatMap { row in
@@ -93,22 +93,36 @@ package struct IntervalPlot {
     var above = top
     for row in rows {
       above += rowHeight + extra(row)
-      parts += drawing(row, y: above - (isBars ? 10 : 9), x)
+      parts += drawing(row, y: above - (isBars ? 10 : 9), x) { ratio in
+        ratio > 0 && abs(log(ratio)) <= reach * 1.0001 ? nil : ratio > 1 ? 1 : -1
+      }
     }
     return Figure(title: title, classes: "wide", height: height, parts: parts)
   }
 
-  private func drawing(_ row: Row, y: Double, _ x: (Double) -> Double) -> [String] {
+  /// `beyond`: to which side a ratio is off the scale, nil where it is on it.
+  private func drawing(_ row: Row, y: Double, _ x: (Double) -> Double, beyond: (Double) -> Double?) -> [String] {
     let interval = row.interval
     var name = interval.low > 1 ? "better" : (interval.high < 1 ? "worse" : "neutral")
     if case .factor = scale { name = interval.low > 1 ? "worse" : (interval.high < 1 ? "better" : "neutral") }
-    name = row.verdict ?? name
+    if let standing = row.standing { name = standing == .level ? "neutral" : standing.rawValue }
     var parts: [String] = []
     if isBars {
       let (from, to) = (min(x(interval.middle), x(1)), max(x(interval.middle), x(1)))
       parts.append(Figure.box("bar \(name)", x: from, y: y - 6, width: max(to - from, 1), height: 12, radius: 2))
+      if let side = beyond(interval.middle) {
+        // Torn near its end.
+        let end = x(interval.middle)
+        for gap in [16.0, 22] {
+          parts.append(Figure.line("tear", end - side * (gap + 2), y + 8, end - side * (gap - 2), y - 8))
+        }
+      }
       for mark in row.marks {
-        parts.append(Figure.circle("peer", x: x(mark.ratio), y: y, radius: 3.2, title: mark.title))
+        if let side = beyond(mark.ratio) {
+          parts.append(Figure.arrow("peer", x: x(mark.ratio), y: y, side: side, title: mark.title))
+        } else {
+          parts.append(Figure.circle("peer", x: x(mark.ratio), y: y, radius: 3.2, title: mark.title))
+        }
       }
       if interval.low > 0, interval.high.isFinite {
         parts.append(Figure.line("whisker", x(interval.low), y, x(interval.high), y))

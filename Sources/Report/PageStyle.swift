@@ -56,7 +56,7 @@ package enum PageStyle {
     svg .start{text-anchor:start}svg .note{text-anchor:end;font-variant-numeric:tabular-nums}
     svg .note.worse{fill:var(--bad)}svg .note.better{fill:var(--good)}
     .bar.better{fill:var(--good)}.bar.worse{fill:var(--bad)}.bar.neutral{fill:var(--level)}
-    .whisker{stroke:var(--ink);stroke-width:1.5}.peer{fill:var(--paper);stroke:var(--soft);stroke-width:1.3}
+    .tear{stroke:var(--paper);stroke-width:2.5}.whisker{stroke:var(--ink);stroke-width:1.5}.peer{fill:var(--paper);stroke:var(--soft);stroke-width:1.3}
     .series{fill:currentColor;stroke:currentColor;stroke-width:1.6}.series polyline{fill:none}.series .point{stroke:none}
     .series.own{stroke-width:3}.series.dashed polyline{stroke-dasharray:7 4}.series .spread{stroke-width:1;opacity:.7}
     .own{color:var(--good)}.s1{color:var(--s1)}.s2{color:var(--s2)}.s3{color:var(--s3)}.s4{color:var(--s4)}

@@ -32,6 +32,15 @@ public struct ResultsComparison: Sendable {
   /// What speaks against comparing the two, a line each.
   public private(set) var doubts: [String] = []
 
+  /// The subjects of either run.
+  public static func subjects(_ earlier: BenchmarkResults, _ later: BenchmarkResults) -> Set<String> {
+    Set((earlier.subjects + later.subjects).map(\.name))
+  }
+
+  /// Whether there was nothing to judge: no figure that both have, and nothing that fails anew or no more.
+  public var isEmpty: Bool { rows.isEmpty && newFailures.isEmpty && !isMended }
+  private var isMended = false
+
   /// `subjects`: those to compare; empty is the candidates.
   public init(_ earlier: BenchmarkResults, _ later: BenchmarkResults, subjects: Set<String> = []) {
     doubts = Self.doubts(earlier, later)
@@ -55,6 +64,7 @@ public struct ResultsComparison: Sendable {
       } else if let old, let row = Self.row(old, record, before, after) {
         rows.append(row)
       } else {
+        if old?.failure != nil, !record.samples.isEmpty { isMended = true }
         left.append(Unjudged(old, record))
       }
     }
@@ -76,12 +86,22 @@ public struct ResultsComparison: Sendable {
     compare("huge pages", earlier.machine.hugePages, later.machine.hugePages) { $0 }
     compare("frequency governor", earlier.machine.governor, later.machine.governor) { $0 }
     compare("MiB of memory", earlier.machine.memory, later.machine.memory) { "\($0)" }
+    compare("KiB of a page", earlier.machine.page, later.machine.page) { "\($0)" }
     compare("NUMA nodes", earlier.machine.nodes, later.machine.nodes) { "\($0)" }
     compare("scale", earlier.scale, later.scale) { $0.map { Text.number($0) } ?? "unknown" }
     compare("seed", earlier.seed, later.seed) { "\($0)" }
+    compare("rounds", earlier.records.map(\.count).max() ?? 0, later.records.map(\.count).max() ?? 0) { "\($0)" }
+    compare("variables of the candidate:", earlier.variables, later.variables) { $0.isEmpty ? "none" : $0 }
     let judged = earlier.candidates.union(later.candidates)
-    let ours = earlier.subjects.filter { !judged.contains($0.name) && !$0.isControl && !$0.isVariant }
-    let theirs = later.subjects.filter { !judged.contains($0.name) && !$0.isControl && !$0.isVariant }
+    // Peers of cases that both have: who is compared in other groups says nothing here.
+    let groups = Set(earlier.records.map(\.group)).intersection(later.records.map(\.group))
+    func peers(_ run: BenchmarkResults) -> [BenchmarkResults.Subject] {
+      let present = Set(run.records.lazy.filter { groups.contains($0.group) }.map(\.subject))
+      return run.subjects.filter {
+        !judged.contains($0.name) && !$0.isControl && !$0.isVariant && present.contains($0.name)
+      }
+    }
+    let (ours, theirs) = (peers(earlier), peers(later))
     for subject in ours {
       guard let other = theirs.first(where: { $0.name == subject.name }) else {
         doubts.append("the peer \(subject.name) is in the earlier run only")
@@ -141,6 +161,17 @@ public struct ResultsComparison: Sendable {
     }
     lines += unjudged.map { "  " + $0 }
     return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension BenchmarkResults {
+  /// What `--env` gave the candidate, as it was typed.
+  fileprivate var variables: String {
+    let words = command.split(separator: " ")
+    return words.indices.compactMap { index -> Substring? in
+      if words[index].hasPrefix("--env=") { return words[index].dropFirst("--env=".count) }
+      return index > 0 && words[index - 1] == "--env" ? words[index] : nil
+    }.joined(separator: " ")
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Medians, geometric means, paired ratios with their 95% interval, and the bootstrap interval of a median.
+// Medians, geometric means, and Student's 95% intervals: of paired ratios by their logarithms, and of plain figures.
 
 import Glibc
 
@@ -54,24 +54,15 @@ public enum Statistics {
       ? table[degrees - 1] : 1.95996 + 2.3724 / Double(degrees) + 2.823 / Double(degrees * degrees)
   }
 
-  /// The interval that holds the median in 95% of samples drawn again from `values`; the same for the same seed.
-  public static func interval(ofMedian values: [Double], seed: UInt64 = 1) -> ClosedRange<Double> {
-    guard values.count > 1 else { return (values.first ?? .nan)...(values.first ?? .nan) }
-    var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-    let draws = 2000
-    var medians: [Double] = []
-    medians.reserveCapacity(draws)
-    for _ in 0..<draws {
-      var sample: [Double] = []
-      for _ in values.indices {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        sample.append(values[Int((state >> 33) % UInt64(values.count))])
-      }
-      medians.append(median(sample))
-    }
-    medians.sort()
-    return medians[draws / 40]...medians[draws - 1 - draws / 40]
+  /// Student's interval of the mean of figures, one a round, around their median; it holds both. Of fewer than two it
+  /// is unbounded.
+  public static func interval(ofFigures values: [Double]) -> Interval {
+    let middle = median(values)
+    guard values.count > 1 else { return Interval(middle: middle, low: -.infinity, high: .infinity) }
+    let count = Double(values.count)
+    let mean = values.reduce(0, +) / count
+    let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)
+    let half = student(degrees: values.count - 1) * (variance / count).squareRoot()
+    return Interval(middle: middle, low: min(mean - half, middle), high: max(mean + half, middle))
   }
 }

@@ -2,33 +2,47 @@
 //
 // What can be said about a goal, from the figures of the rounds. Pure functions.
 
-/// Met within noise: the middle is beyond the bound, but not significantly (95%).
+/// ``met`` is about the figure itself; only ``missed`` must be significant (95%), and what lies between says so.
 public enum Verdict: String, Sendable, CaseIterable {
+  /// The figure is within the bound.
   case met
-  case metWithinNoise = "met (noise)"
+  /// The figure is beyond the bound, but its interval reaches it.
+  case perhapsMissed = "perhaps missed"
+  /// The figure is beyond the bound, and its interval too.
   case missed = "MISSED"
   case failed = "FAILED"
+  /// Nothing is asked, or nothing can be said: one round has no say.
   case open = ""
 
-  /// Whether the median is at most `bound`, or not significantly above it.
+  /// What the words mean, for those who read them.
+  public static let legend = """
+    met: the figure is within the bound; perhaps missed: beyond it, but the interval reaches it; MISSED: the interval is \
+    beyond it too. One round is not judged.
+    """
+
+  /// What the median of figures, one a round, is to a bound from above.
   public static func judge(_ values: [Double], atMost bound: Double) -> Verdict {
-    if Statistics.median(values) <= bound { return .met }
-    return Statistics.interval(ofMedian: values).lowerBound <= bound ? .metWithinNoise : .missed
+    guard values.count > 1 else { return .open }
+    return judge(Statistics.interval(ofFigures: values), atMost: bound)
   }
 
   /// The same for ratios of paired runs, with Student's interval of their logarithms.
   public static func judge(ratios: [Double], atMost bound: Double) -> Verdict {
-    let interval = Statistics.interval(ofRatios: ratios)
-    if interval.middle <= bound { return .met }
-    return interval.low <= bound ? .metWithinNoise : .missed
+    guard ratios.count > 1 else { return .open }
+    return judge(Statistics.interval(ofRatios: ratios), atMost: bound)
   }
 
-  /// Whether the geometric mean is at least `bound`, or not significantly below it.
+  private static func judge(_ interval: Interval, atMost bound: Double) -> Verdict {
+    if interval.middle <= bound { return .met }
+    return interval.low <= bound ? .perhapsMissed : .missed
+  }
+
+  /// The same for a bound from below.
   public static func judge(ratios: [Double], atLeast bound: Double) -> Verdict {
     judge(ratios: ratios.map { 1 / $0 }, atMost: 1 / bound)
   }
 
-  /// Whether the median is at least `bound`, or not significantly below it.
+  /// What the median is to a bound from below.
   public static func judge(_ values: [Double], atLeast bound: Double) -> Verdict {
     judge(values.map { -$0 }, atMost: -bound)
   }

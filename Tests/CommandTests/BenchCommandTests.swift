@@ -10,17 +10,15 @@ import Testing
 @testable import Report
 
 @Suite struct BenchCommandTests {
-  @Test func runnerIsLookedForBesideTheCommandAndInTheCheckout() {
+  @Test func runnerIsLookedForInTheCheckout() {
     #expect(
       BenchmarkRunner.candidates("/src/anax/.build/x86_64-unknown-linux-gnu/debug/anax") == [
-        "/src/anax/.build/x86_64-unknown-linux-gnu/debug/anax-bench", "/src/anax/Benchmarks/.build/release/bench",
-        "Benchmarks/.build/release/bench",
+        "/src/anax/Benchmarks/.build/release/bench", "Benchmarks/.build/release/bench",
       ])
-    #expect(
-      BenchmarkRunner.candidates("/usr/bin/anax") == ["/usr/bin/anax-bench", "Benchmarks/.build/release/bench"])
+    #expect(BenchmarkRunner.candidates("/usr/bin/anax") == ["Benchmarks/.build/release/bench"])
     let missing = "\(RunnerError.notFound(tried: BenchmarkRunner.candidates("/nowhere/anax")))"
-    #expect(
-      missing.contains("`Scripts/bench` in a checkout builds and runs it") && missing.contains("/nowhere/anax-bench"))
+    #expect(missing.contains("`Scripts/bench` in a checkout builds and runs it"))
+    #expect(missing.contains("Tried: Benchmarks/.build/release/bench"))
   }
 
   @Test func optionsGoToTheRunnerAsTheyAre() throws {
@@ -56,6 +54,20 @@ import Testing
     try "{}".write(toFile: folder + "/foreign.json", atomically: true, encoding: .utf8)
     let foreign = try bench(["compare", folder + "/foreign.json", folder + "/a/results.json"])
     #expect(foreign.code == 2 && foreign.errors.contains("\(folder)/foreign.json: is not a result of the benchmark"))
+  }
+
+  @Test func comparisonOfNothingIsNoSuccess() throws {
+    let folder = NSTemporaryDirectory() + "anax-bench-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Self.results(1).write(to: folder + "/a")
+    try Self.results(1, failure: "signal 11").write(to: folder + "/bad")
+    let (a, bad) = (folder + "/a/results.json", folder + "/bad/results.json")
+    let unknown = try bench(["compare", a, a, "--subjects", "anax,nosuch"])
+    #expect(unknown.code == 64)
+    #expect(unknown.errors.contains("--subjects nosuch: neither run has it; there are anax, glibc"))
+    let empty = try bench(["compare", bad, bad])
+    #expect(empty.code == 3 && empty.errors.contains("nothing could be compared"))
+    #expect(try bench(["compare", a, a, "--subjects", "glibc"]).code == 0)
   }
 
   @Test func newFailureEndsWithOne() throws {

@@ -194,6 +194,67 @@ import Testing
     for (left, right) in zip(spans, spans.dropFirst()) { #expect(left.1 < right.0) }
   }
 
+  /// A record of a case `name` of malloc.
+  private func record(_ name: String, _ subject: String, _ samples: [Double]) -> BenchmarkRecord {
+    BenchmarkRecord(
+      group: "malloc", name: name, title: name, subject: subject, metric: "ns", unit: "ns", samples: samples)
+  }
+
+  private func results(_ records: [BenchmarkRecord]) -> BenchmarkResults {
+    let whole = Sample.results()
+    return BenchmarkResults(
+      date: "", command: "", commit: nil, seed: 1, duration: 1, isInterrupted: false, machine: whole.machine,
+      subjects: whole.subjects, groups: ["malloc"], notes: [], records: records)
+  }
+
+  @Test func whatIsOffTheScaleShowsIt() {
+    func row(_ ratio: Double, mark: Double) -> IntervalPlot.Row {
+      var row = IntervalPlot.Row(label: "a", interval: Interval(middle: ratio, low: ratio * 0.99, high: ratio * 1.01))
+      row.marks = [(mark, "m")]
+      return row
+    }
+    func count(_ text: String, _ rows: [IntervalPlot.Row]) -> Int {
+      let plot = IntervalPlot(title: "", rows: rows, scale: .factor(standard: "1"), isBars: true)
+      return plot.svg.components(separatedBy: text).count - 1
+    }
+    let (tear, arrow, dot) = ("class=\"tear\"", "<polygon class=\"peer\"", "<circle class=\"peer\"")
+    // Two strokes a bar, to either side; eight times is the last that fits.
+    let off = [row(0.03, mark: 20), row(30, mark: 0.01), row(0.2, mark: 4)]
+    #expect(count(tear, off) == 4 && count(arrow, off) == 2 && count(dot, off) == 1)
+    let fits = [row(0.13, mark: 7.9), row(8, mark: 1)]
+    #expect(count(tear, fits) == 0 && count(arrow, fits) == 0 && count(dot, fits) == 2)
+  }
+
+  @Test func dotsArePairedAsTheBarIs() throws {
+    // The medians' ratio would be 8; round by round it is 2, 8 and 2.
+    let found = results([
+      record("a", "glibc", [20, 80, 80]), record("a", "mimalloc", [10, 10, 40]), record("a", "anax", [10, 10, 10]),
+    ])
+    let marks = BenchmarkGroupSection.marks(try #require(BenchmarkRow.all(found, group: "malloc").first))
+    #expect(marks.count == 1 && marks[0].title.hasPrefix("glibc"))
+    #expect(abs(marks[0].ratio - 3.175) < 0.001)
+  }
+
+  @Test func pictureIsBlueOnlyWhereTheRowsAgree() throws {
+    func picture(_ factors: [Double], rounds: Int = 3) -> String? {
+      var records: [BenchmarkRecord] = []
+      for (index, factor) in factors.enumerated() {
+        let noise = (0..<rounds).map { 1 + 0.001 * Double($0 * (index + 1)) }
+        records.append(record("\(index)", "glibc", noise.map { 10 * $0 }))
+        records.append(record("\(index)", "anax", noise.map { 10 * factor / $0 }))
+      }
+      return BenchmarkPicture(results(records)).svg
+    }
+    #expect(try #require(picture([0.5, 0.6, 0.55])).contains("bar better"))
+    #expect(try #require(picture([1.5, 1.6, 1.55])).contains("bar worse"))
+    // 0.94 on the whole.
+    let mixed = try #require(picture([0.5, 1.5, 1.1]))
+    #expect(mixed.contains("bar neutral") && mixed.contains("whisker") && !mixed.contains("bar better"))
+    // A single row has its rounds', and one round says nothing.
+    #expect(try #require(picture([0.5])).contains("bar better"))
+    #expect(picture([0.5], rounds: 1) == nil)
+  }
+
   @Test func emptyRunHasAPage() throws {
     let whole = Sample.results()
     let empty = BenchmarkResults(

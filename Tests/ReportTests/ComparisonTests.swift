@@ -98,9 +98,14 @@ import Testing
   }
 
   @Test func whatIsNotAlikeIsSaidFirst() {
-    let records = [record("a", [1, 1.1])]
-    let other = results(records, interrupted: true) { results in
+    let records = ["anax", "mimalloc", "swift"].map { record("a", [1, 1.1], subject: $0) }
+    // A group that only one of the two has: who is compared in it is no matter.
+    let tokens = BenchmarkRecord(
+      group: "tokens", name: "b", title: "b", subject: "pthread", metric: "ns", unit: "ns", samples: [1, 1.1, 1.2])
+    let other = results(Array(records.dropLast()) + [tokens], interrupted: true) { results in
       results.seed = 2
+      results.machine.page = 64
+      results.command = "bench --env ANAX_X=1 --env=ANAX_Y=2"
       results.scale = 3
       results.machine.fingerprint.kernel = "6.19"
       results.machine.hugePages = "always"
@@ -111,8 +116,9 @@ import Testing
     let comparison = ResultsComparison(results(records), other)
     #expect(
       comparison.doubts == [
-        "kernel 6.18, then 6.19", "huge pages madvise, then always", "scale 0.5, then 3",
-        "seed 18446744073709551615, then 2",
+        "kernel 6.18, then 6.19", "huge pages madvise, then always", "KiB of a page 4, then 64", "scale 0.5, then 3",
+        "seed 18446744073709551615, then 2", "rounds 2, then 3",
+        "variables of the candidate: none, then ANAX_X=1 ANAX_Y=2",
         "the peer mimalloc: /usr/lib/libmimalloc.so <2>, then /usr/lib/libmimalloc.so <3>",
         "the peer swift is in the earlier run only", "the run of 2026-11-25 04:00 UTC was interrupted",
       ])

@@ -11,6 +11,7 @@ import Testing
   @Test func goalsStandInTheirGroup() throws {
     let page = BenchmarkPage(Sample.results()).html
     #expect(page.components(separatedBy: "Goal over several cases").count == 2)
+    #expect(page.contains(Verdict.legend))
     for word in ["≥ 1.05", "1.31", "1.2 to 1.42", "17 ms", "FAILED", "signal 6 &amp; more"] {
       #expect(page.contains(word), "\(word)")
     }

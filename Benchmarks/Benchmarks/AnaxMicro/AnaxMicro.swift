@@ -13,6 +13,7 @@ struct AnaxMicro: BenchmarkRunnerHooks {
     Benchmark.defaultConfiguration = .init(
       metrics: [.wallClock] + counts, timeUnits: .nanoseconds, scalingFactor: .mega, maxDuration: .milliseconds(200),
       thresholds: Dictionary(uniqueKeysWithValues: counts.map { ($0, .init(absolute: [.p90: 0])) }))
+    mallocs()
     zones()
     pages()
     tokens()

@@ -10,17 +10,19 @@
 #define ANAX_BENCH_H
 
 #include <errno.h>
-#include <gnu/libc-version.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
+extern long syscall(long number, ...);
 extern size_t malloc_usable_size(void *block);
 extern void *numa_alloc_local(size_t size);
 extern void numa_free(void *start, size_t size);
@@ -93,11 +95,26 @@ static inline void bench_pause(void) {
 #endif
 }
 
-/// Processors that are online.
-static inline long bench_processors(void) { return sysconf(_SC_NPROCESSORS_ONLN); }
+/// The CPUs that this thread may run on, a bit each, in at most `words` words; the bytes written, or -1 with errno.
+static inline long bench_allowed(unsigned long *_Nonnull mask, size_t words) {
+  return syscall(SYS_sched_getaffinity, 0, words * sizeof(unsigned long), mask);
+}
+/// How many they are; those that are online where the kernel does not say.
+static inline long bench_processors(void) {
+  unsigned long mask[128];
+  long bytes = bench_allowed(mask, sizeof(mask) / sizeof(mask[0]));
+  long count = 0;
+  for (size_t index = 0; bytes > 0 && index < (size_t)bytes / sizeof(mask[0]); index++) {
+    count += __builtin_popcountl(mask[index]);
+  }
+  return count > 0 ? count : sysconf(_SC_NPROCESSORS_ONLN);
+}
 /// The kernel's clock ticks a second, as /proc/stat counts.
 static inline long bench_clock_ticks(void) { return sysconf(_SC_CLK_TCK); }
 static inline long bench_page_size(void) { return sysconf(_SC_PAGESIZE); }
+
+/// Makes each line of the standard output go out when it is written, also into a pipe. Before the first of them.
+static inline void bench_write_lines(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 
 /// Nanoseconds of the monotonic clock.
 static inline uint64_t bench_now(void) {
@@ -127,6 +144,9 @@ static inline pid_t bench_spawn_traced(
     int output) {
   pid_t child = fork();
   if (child == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0 || setpgid(0, 0) != 0) _exit(126);
     if (dup2(output, 1) < 0 || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(126);
     execve(path, arguments, environment);
     _exit(127);
@@ -139,7 +159,10 @@ static inline int bench_trace_exit(pid_t child) {
   return (int)ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(intptr_t)PTRACE_O_TRACEEXIT);
 }
 
-static inline int bench_trace_continue(pid_t child) { return (int)ptrace(PTRACE_CONT, child, NULL, NULL); }
+/// `signal`: what the child gets, 0 for none.
+static inline int bench_trace_continue(pid_t child, int signal) {
+  return (int)ptrace(PTRACE_CONT, child, NULL, (void *)(intptr_t)signal);
+}
 
 /// A process that only burns processor time, and dies with the thread that called. -1 with errno.
 static inline pid_t bench_spawn_hog(void) {

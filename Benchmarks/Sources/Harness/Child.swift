@@ -13,6 +13,16 @@ package struct Child {
     case killed(Int32)
     case timedOut
     case interrupted
+
+    /// As tables and messages have it.
+    package var words: String {
+      switch self {
+      case .exited(let code): "exit \(code)"
+      case .killed(let signal): "signal \(signal)"
+      case .timedOut: "timed out"
+      case .interrupted: "interrupted"
+      }
+    }
   }
 
   package struct Result {
@@ -22,6 +32,13 @@ package struct Child {
     /// Seconds of user and system time.
     package var processorTime: Double
     package var wall: Double
+
+    package init(
+      end: End, output: String = "", errors: String = "", processorTime: Double = 0, wall: Double = 0
+    ) {
+      (self.end, self.output, self.errors) = (end, output, errors)
+      (self.processorTime, self.wall) = (processorTime, wall)
+    }
   }
 
   package let process: pid_t
@@ -75,18 +92,22 @@ package struct Child {
     return Child(process: process, outputs: pipes.map { $0[0] }, started: started)
   }
 
-  /// Listens until the program ends, and all that has its output; kills them after `limit` seconds or when SIGINT came.
+  /// Listens until the program ends, and all that has its output; ends them after `limit` seconds or when SIGINT came:
+  /// asked first, so that a script removes what it made, and killed two seconds later.
   package func wait(limit: Double) -> Result {
     var texts: [[UInt8]] = [[], []]
     var open = [true, true]
-    var forced: End?
+    var forced: (end: End, at: UInt64)?
     var buffer = [UInt8](repeating: 0, count: 4096)
     while open.contains(true) {
       var polled = outputs.indices.map { pollfd(fd: open[$0] ? outputs[$0] : -1, events: Int16(POLLIN), revents: 0) }
       _ = poll(&polled, 2, 100)
-      if forced == nil, Child.interruptPending { forced = .interrupted }
-      if forced == nil, Double(bench_now() - started) > limit * 1e9 { forced = .timedOut }
-      if forced != nil { kill(-process, SIGKILL) }
+      if let forced {
+        if bench_now() - forced.at > 2_000_000_000 { kill(-process, SIGKILL) }
+      } else if Child.interruptPending || Double(bench_now() - started) > limit * 1e9 {
+        forced = (Child.interruptPending ? .interrupted : .timedOut, bench_now())
+        kill(-process, SIGTERM)
+      }
       for index in outputs.indices where polled[index].revents != 0 {
         let got = read(outputs[index], &buffer, buffer.count)
         if got <= 0 { open[index] = false } else { texts[index] += buffer[0..<got] }
@@ -99,7 +120,7 @@ package struct Child {
     let wall = Double(bench_now() - started) / 1e9
     let end: End = status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .killed(status & 0x7f)
     return Result(
-      end: forced ?? end, output: String(decoding: texts[0], as: UTF8.self),
+      end: forced?.end ?? end, output: String(decoding: texts[0], as: UTF8.self),
       errors: String(decoding: texts[1], as: UTF8.self), processorTime: seconds(usage), wall: wall)
   }
 

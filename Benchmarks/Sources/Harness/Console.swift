@@ -7,11 +7,8 @@ import Glibc
 package enum Console {
   package static func error(_ text: String) { _ = text.withCString { write(2, $0, strlen($0)) } }
 
-  /// The line that says what is being done; nothing where nobody looks.
-  package static func progress(_ text: String) {
-    guard isatty(2) == 1 else { return }
-    error("\r\u{1B}[K\(text)")
-  }
+  /// Takes the line of progress away, so that a message has its own; nothing where nobody looks.
+  package static func clearLine() { if isatty(2) == 1 { error("\r\u{1B}[K") } }
 
   /// Columns of the terminal, or nil where the output is none.
   package static func width() -> Int? {

@@ -9,7 +9,7 @@ package struct Load {
   private let busy: Double
   private let own: Double
 
-  /// Now: processor seconds of the whole machine (stolen ones too) and of this program with its ended children.
+  /// Now: processor seconds of the CPUs that this program may use (stolen ones too) and of this program with its ended children.
   package static func now() -> Load {
     var own = 0.0
     for who in [RUSAGE_SELF, RUSAGE_CHILDREN] {
@@ -17,25 +17,43 @@ package struct Load {
       getrusage(__rusage_who_t(who.rawValue), &usage)
       own += seconds(usage)
     }
-    return Load(busy: machineBusy(), own: own)
+    return Load(busy: busy(), own: own)
   }
 
   /// Processor seconds that others used since `earlier`.
   package func foreign(since earlier: Load) -> Double { max(busy - earlier.busy - (own - earlier.own), 0) }
 
-  /// Whether so much foreign time disturbs a run of so many seconds: above 15% of the machine, and beyond what the
+  /// Whether so much foreign time as since `earlier` disturbs what ran for `wall` seconds: above 15% of the CPUs that
+  /// the run used (of two at least, as far as there are so many: neighbors share more than a CPU), and beyond what the
   /// kernel's coarse counting can tell.
-  package static func disturbs(_ foreign: Double, wall: Double) -> Bool {
-    foreign > max(0.15 * wall * Double(bench_processors()), 0.025)
+  package func disturbs(since earlier: Load, wall: Double) -> Bool {
+    let used = (own - earlier.own) / max(wall, 1e-3)
+    let cpus = min(max(used, 2), Double(bench_processors()))
+    return foreign(since: earlier) > max(0.15 * wall * cpus, 0.025)
   }
 
-  private static func machineBusy() -> Double {
-    // cpu user nice system idle iowait irq softirq steal …
-    guard let line = readText("/proc/stat").split(separator: "\n").first else { return 0 }
-    let fields = line.split(separator: " ").dropFirst().map { Double($0) ?? 0 }
-    guard fields.count >= 8 else { return 0 }
-    return (fields[0] + fields[1] + fields[2] + fields[5] + fields[6] + fields[7]) / Double(bench_clock_ticks())
+  /// Of the CPUs that this program may use. In a container with CPUs of its own the kernel tells of all the machine's.
+  private static func busy() -> Double {
+    let allowed = allowedCPUs
+    // cpu0 user nice system idle iowait irq softirq steal …
+    return readText("/proc/stat").split(separator: "\n").reduce(0) { sum, line in
+      let fields = line.split(separator: " ")
+      guard fields.count > 8, fields[0].hasPrefix("cpu"), let cpu = Int(fields[0].dropFirst(3)), allowed.contains(cpu)
+      else {
+        return sum
+      }
+      let ticks = [1, 2, 3, 6, 7, 8].reduce(0) { $0 + (Double(fields[$1]) ?? 0) }
+      return sum + ticks / Double(bench_clock_ticks())
+    }
   }
+
+  /// Once: the runner does not change it.
+  private static let allowedCPUs: Set<Int> = {
+    var mask = [UInt](repeating: 0, count: 128)
+    let bytes = bench_allowed(&mask, mask.count)
+    guard bytes > 0 else { return Set(0..<bench_processors()) }
+    return Set((0..<Int(bytes) * 8).filter { mask[$0 / UInt.bitWidth] >> ($0 % UInt.bitWidth) & 1 == 1 })
+  }()
 }
 
 /// The text of a small file; empty where it cannot be read.

@@ -9,11 +9,19 @@ package struct Outcome: Sendable {
   package var failure: String?
   /// Why it was not run at all; then it has neither metrics nor a failure.
   package var notRun: String?
+  /// The subject is not compared in the cell: it has nothing of the above.
+  package var isAbsent = false
   /// Foreign load disturbed it, and it could not be taken again.
   package var disturbed = false
 
   package init(metrics: [String: Double] = [:], failure: String? = nil, notRun: String? = nil) {
     (self.metrics, self.failure, self.notRun) = (metrics, failure, notRun)
+  }
+
+  package static var absent: Outcome {
+    var outcome = Outcome()
+    outcome.isAbsent = true
+    return outcome
   }
 }
 
@@ -43,6 +51,10 @@ package struct Samples<Cell: Hashable & Sendable, Subject: Sendable>: Sendable {
 
   package func notRun(_ cell: Cell, _ subject: Int) -> String? {
     (rounds[cell] ?? []).compactMap { $0[subject].notRun }.first
+  }
+
+  package func isAbsent(_ cell: Cell, _ subject: Int) -> Bool {
+    (rounds[cell] ?? []).allSatisfy { $0[subject].isAbsent }
   }
 
   /// The share of runs of a cell that foreign load disturbed, of those that gave figures.

@@ -35,7 +35,7 @@ package struct Takes {
       let before = Load.now()
       let from = elapsed
       let taken = body(&self)
-      let disturbed = Load.disturbs(Load.now().foreign(since: before), wall: elapsed - from)
+      let disturbed = Load.now().disturbs(since: before, wall: elapsed - from)
       let failed = outcomes.map { $0.failure == nil ? nil : $0 }
       outcomes = taken.indices.map { index in
         var outcome = failed.isEmpty ? taken[index] : failed[index] ?? taken[index]
@@ -58,8 +58,6 @@ package struct Takes {
     var outcome = Outcome()
     switch result.end {
     case .interrupted: interrupted = true
-    case .timedOut: outcome.failure = "timed out"
-    case .killed(let signal): outcome.failure = "signal \(signal)"
     case .exited(0):
       if let line = try? JSONDecoder().decode(Line.self, from: Data(result.output.utf8)) {
         outcome.metrics = line.metrics
@@ -68,10 +66,10 @@ package struct Takes {
       } else {
         outcome.failure = "no result"
       }
-    case .exited(let code): outcome.failure = "exit \(code)"
+    default: outcome.failure = result.end.words
     }
     if let failure = outcome.failure, let line = result.errors.split(separator: "\n").first {
-      Console.progress("")
+      Console.clearLine()
       Console.error("\(failure): \(line)\n")
     }
     return outcome

@@ -72,6 +72,4 @@ public struct Patience {
     tries &+= 1
     if tries < 64 { bench_pause() } else { sched_yield() }
   }
-
-  @inlinable @inline(__always) public mutating func done() { tries = 0 }
 }

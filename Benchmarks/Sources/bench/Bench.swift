@@ -3,6 +3,7 @@
 // The command line of the benchmark.
 
 import ArgumentParser
+import CBench
 import Glibc
 import Harness
 import Report
@@ -15,7 +16,8 @@ struct Bench: ParsableCommand {
     discussion: """
       malloc beside glibc as it is and the peers found on the machine (mimalloc, jemalloc, tcmalloc, tbbmalloc), all by \
       LD_PRELOAD; pages, zones and tokens beside their own peers; real programs. Says first how long it will take about, and \
-      writes results.json and the page index.html. Ctrl-C ends the measurement and keeps what was measured.
+      writes results.json and the page index.html. Ctrl-C ends the measurement and keeps what was measured: it then ends with 130. \
+      Else it ends with 0, also where subjects failed or goals were missed, which table and page tell.
 
       --full is everything in at most about an hour on two processors: every row, seven rounds where they fit; all real \
       programs; the service that answers JSON, two rounds; locks in the cells of their goals and in the whole grid of \
@@ -24,7 +26,10 @@ struct Bench: ParsableCommand {
       --only 'tokens/grid/16 threads/hog'.
       """)
 
-  @Flag(help: "Five short rounds of what is quick; at most about five minutes on two processors.")
+  @Flag(
+    help: """
+      Five short rounds of what is quick; at most about five minutes on two processors. So it is without --full, --rounds and --only.
+      """)
   var quick = false
 
   @Flag(help: "All rows, the grid of locks and the control; at most about an hour on two processors.")
@@ -36,7 +41,7 @@ struct Bench: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      Only these, separated by commas: a GROUP, GROUP/PART of a title, section or case, where further slashes separate parts \
+      Only these, separated by commas: a GROUP, GROUP/PART of a title, stanza or case, where further slashes separate parts \
       that must all be there, or such a part alone. --list shows them.
       """, valueName: "group/case"))
   var only: String?
@@ -91,15 +96,18 @@ struct Bench: ParsableCommand {
   }
 
   var isControlled: Bool { control || full }
+  /// What is said of neither extent nor length is quick.
+  private var isQuick: Bool { quick || !(full || rounds != nil || only != nil) }
 
   private func threadCounts() throws -> [Int]? {
     try threads.map { text in
-      try text.split(separator: ",").map { part in
+      let counts = try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
         guard let count = Int(part), (1...256).contains(count) else {
           throw ValidationError("--threads \(text): '\(part)' must be from 1 to 256")
         }
         return count
       }
+      return Set(counts).sorted()
     }
   }
 
@@ -116,7 +124,9 @@ struct Bench: ParsableCommand {
     if list {
       for note in notes { print(note) }
       for subject in subjects { print("subject  \(pad(subject.name, 11))\(subject.about)") }
-      for row in rows { print("row  \(row.cell.group)/\(row.cell.name): \(row.title)  [\(row.metric)]") }
+      for row in rows where !row.isPoint || row.cell.isGrid {
+        print("row  \(row.cell.group)/\(row.cell.name): \(row.title)  [\(row.metric)]")
+      }
       return
     }
     do throws(OutputError) {
@@ -125,6 +135,8 @@ struct Bench: ParsableCommand {
     } catch {
       throw ValidationError("--output \(error)")
     }
+    // In a pipe too each line comes when it is true.
+    bench_write_lines()
     print(MachineDescription.current().summary)
     let told = rows.flatMap { [$0] + Suite.aside($0) }
     var cells: [Cell] = []
@@ -135,7 +147,6 @@ struct Bench: ParsableCommand {
     let plan = plan()
     var session = Session(subjects: subjects, cells: cells, plan: plan, programs: programs)
     print("This takes about \(Plan.words(session.estimate)).")
-    fflush(nil)
     session.run()
     if plan.countsFutexes, !session.interrupted, !session.countedCells.isEmpty {
       let counter = FutexCounter.find()
@@ -161,13 +172,14 @@ struct Bench: ParsableCommand {
       interrupted: session.interrupted, notes: notes)
     print(results.judgement, terminator: "")
     print(
-      "\(awake) rounds\(session.interrupted ? ", interrupted" : ""), seed \(seed), \(Int(session.elapsed)) s.")
+      "\(Table.count(awake, "round"))\(session.interrupted ? ", interrupted" : ""), seed \(seed), \(Int(session.elapsed)) s."
+    )
     try write(results)
     if session.interrupted { throw ExitCode(130) }
   }
 
   private func plan() -> Plan {
-    let count = rounds ?? (quick ? 5 : full ? 7 : 9)
+    let (count, quick) = (rounds ?? (isQuick ? 5 : full ? 7 : 9), isQuick)
     return Plan(
       rounds: count, sleepingRounds: min(count, full ? 5 : 3), gridRounds: rounds ?? 2,
       scale: quick ? 0.5 : full ? 1 : 2,
@@ -211,9 +223,9 @@ struct Bench: ParsableCommand {
     _ samples: BenchSamples, _ judgements: [Judgement], _ cells: [Cell], _ candidate: Int?
   ) -> [Summary] {
     var summaries: [Summary?] = [.times("time / best", judgements, bound: nil, candidate: candidate)]
-    for (section, bound) in Goals.sections {
-      let part = judgements.filter { $0.row.section == section }
-      summaries.append(.times("time / best, \(section)", part, bound: bound, candidate: candidate))
+    for (stanza, bound) in Goals.stanzas {
+      let part = judgements.filter { $0.row.stanza == stanza }
+      summaries.append(.times("time / best, \(stanza)", part, bound: bound, candidate: candidate))
     }
     let measured = cells.filter { samples.rounds[$0] != nil && $0.family == .allocators }
     summaries.append(.peakMemory(measured, samples, bound: Goals.peakMemory, candidate: candidate))
@@ -225,26 +237,35 @@ struct Bench: ParsableCommand {
   private func chosenRows() throws -> [Row] {
     let counts = try threadCounts()
     let patterns = only?.lowercased().split(separator: ",").map(String.init)
+    var unused = Set(patterns ?? [])
     let tokenRounds = full ? TokenGoals.roundsAsked : TokenGoals.roundsUsual
     let rows = Suite.rows(threads: counts, rounds: tokenRounds).compactMap { row -> Row? in
-      guard let patterns else { return full || (quick ? Suite.isQuick(row) : !row.fullOnly) ? row : nil }
-      guard patterns.contains(where: { row.matches($0, withGrid: full) }) else { return nil }
+      guard let patterns else { return full || (isQuick ? Suite.isQuick(row) : !row.fullOnly) ? row : nil }
+      let matching = patterns.filter { row.matches($0, withGrid: full) }
+      guard !matching.isEmpty else { return nil }
+      unused.subtract(matching)
       // Whoever asks for a slice of the grid wants to see it.
       var row = row
       if row.cell.isGrid, !full { row.isAside = false }
       return row
     }
-    if rows.isEmpty { throw ValidationError("--only \(only ?? ""): no row's group, title, section or case is that") }
+    // Half of what was asked for would look like all of it.
+    for pattern in patterns ?? [] where unused.contains(pattern) {
+      throw ValidationError("--only \(pattern): no row's group, title, stanza or case is that; --list shows them")
+    }
+    if rows.isEmpty { throw ValidationError("--only: names nothing; --list shows what there is") }
     return rows
   }
 }
 
 extension Row {
-  /// A group, a group and parts of a case or title behind slashes, or a part of title, section or case. The grid of locks is so
+  /// A group, a group and parts of a case or title behind slashes, or a part of title, stanza or case. The grid of locks is so
   /// large that it must be named, and then has the judged cells in it too.
   func matches(_ pattern: String, withGrid: Bool) -> Bool {
-    let names = ([title, section, cell.name] + (tile == nil ? [] : ["grid"])).map { $0.lowercased() }
+    let names = ([title, stanza, cell.name] + (tile == nil ? [] : ["grid"])).map { $0.lowercased() }
     var parts = [Substring(pattern)]
+    // A group of the report whose figures come from cases of others.
+    if pattern == "peak" { return cell.footprint }
     if Cell.allGroups.contains(pattern) {
       guard cell.group == pattern else { return false }
       parts = []

@@ -33,19 +33,18 @@ struct Cell: Hashable, Sendable {
   var sleeping = false
   /// Variables of the environment for the candidate.
   var environment: [String] = []
-  /// The first run of a subject pays for what later ones find done: it is thrown away.
-  /// The service has a second of its own that does not count.
-  var isWarmedUp: Bool {
-    if case .load(let name) = kind, name.hasPrefix("http") { return false }
-    return group == "tails" || group == "loads"
-  }
+  /// The first run of a subject pays for what later ones find done: it is thrown away. A service has a first second of
+  /// its own.
+  var isWarmedUp: Bool { group == "tails" || (group == "loads" && !isService) }
+  private var isService: Bool { if case .load(let name) = kind { name.hasPrefix("http") } else { false } }
+  static let linkedService = "http-linked"
   /// Counts in the comparison of peak memory.
   var footprint = false
   /// One of many short cells of locks.
   var isGrid = false
 
-  static func lock(_ lock: TokenCell, isGrid: Bool = false) -> Cell {
-    var cell = Cell(kind: .lock(lock), family: .tokens)
+  static func lock(_ lock: TokenCell, isGrid: Bool = false, condition: Condition = .none) -> Cell {
+    var cell = Cell(kind: .lock(lock), family: .tokens, condition: condition)
     cell.isGrid = isGrid
     return cell
   }
@@ -53,7 +52,7 @@ struct Cell: Hashable, Sendable {
   /// More would take hours: a service is watched while it idles, and a long run of locks has many waits by itself.
   var mostRounds: Int {
     switch kind {
-    case .load(let name) where name.hasPrefix("http"): 2
+    case .load where isService: 2
     case .lock(let lock): lock.isForRounds ? 1 : lock.long ? 3 : .max
     default: .max
     }
@@ -62,7 +61,7 @@ struct Cell: Hashable, Sendable {
   /// Whether futex calls are counted in it. The grid is left out: a counted run costs several others.
   var isCounted: Bool {
     guard case .lock(let lock) = kind, lock.kind == .contention else { return false }
-    return lock.threads > 1 && !lock.long && !isGrid
+    return condition == .none && lock.threads > 1 && !lock.long && !isGrid
   }
 
   /// Threads that take part.
@@ -107,7 +106,8 @@ struct Cell: Hashable, Sendable {
 typealias BenchSamples = Samples<Cell, Subject>
 
 struct Row: Sendable {
-  let section: String
+  /// Rows that stand together in the terminal's table.
+  let stanza: String
   var title: String
   var cell: Cell
   var metric: String
@@ -115,8 +115,10 @@ struct Row: Sendable {
   var goal = Goal.none
   /// Part of the geometric mean of times.
   var isTime = true
-  /// Not part of the quick run.
+  /// Part of the full run only.
   var fullOnly = false
+  /// Part of all runs but the quick one.
+  var notQuick = false
   /// Where it stands in a figure of the report, and in a map of ratios.
   var place: BenchmarkRecord.Place?
   var tile: BenchmarkRecord.Tile?
@@ -127,5 +129,5 @@ struct Row: Sendable {
   /// Told beside what the case is about.
   var isTold = false
   /// Reported without a judgement: what the workload costs by itself, or what is told beside.
-  var isNeutral: Bool { section == "workload" || isTold }
+  var isNeutral: Bool { stanza == "workload" || isTold }
 }

@@ -18,6 +18,9 @@ enum Condition: String, Hashable, Sendable {
 /// A control group with a quota, of either version.
 struct QuotaGroup: Sendable {
   let folder: String
+  private static let top = "/sys/fs/cgroup"
+  /// Whether the kernel was asked to hand the top's processor time on, which ends with this group.
+  private let isHandedOn: Bool
 
   /// Makes one below the group this program is in; a reason where that may not be.
   init() throws(Problem) {
@@ -25,13 +28,17 @@ struct QuotaGroup: Sendable {
     let cpus = max(Double(bench_processors()) / 2, 0.5)
     let period = 100_000
     let name = "anax-bench-\(getpid())"
-    if access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 {
+    QuotaGroup.removeLeft()
+    if access("\(QuotaGroup.top)/cgroup.controllers", F_OK) == 0 {
       // A group with processes in it cannot hand its controllers on, so the new one is made at the top.
-      _ = QuotaGroup.write("+cpu", "/sys/fs/cgroup/cgroup.subtree_control")
-      folder = "/sys/fs/cgroup/\(name)"
+      let control = "\(QuotaGroup.top)/cgroup.subtree_control"
+      let isOn = readText(control).split(whereSeparator: \.isWhitespace).contains("cpu")
+      isHandedOn = !isOn && QuotaGroup.write("+cpu", control)
+      folder = "\(QuotaGroup.top)/\(name)"
       try make([("cpu.max", "\(Int(cpus * Double(period))) \(period)")])
     } else {
-      folder = "/sys/fs/cgroup/cpu/\(name)"
+      isHandedOn = false
+      folder = "\(QuotaGroup.top)/cpu/\(name)"
       try make([("cpu.cfs_period_us", "\(period)"), ("cpu.cfs_quota_us", "\(Int(cpus * Double(period)))")])
     }
   }
@@ -50,7 +57,25 @@ struct QuotaGroup: Sendable {
     QuotaGroup.write("\(process)", "\(folder)/cgroup.procs") ? nil : "\(folder)/cgroup.procs: \(reason(errno))"
   }
 
-  func remove() { rmdir(folder) }
+  func remove() {
+    rmdir(folder)
+    if isHandedOn { _ = QuotaGroup.write("-cpu", "\(QuotaGroup.top)/cgroup.subtree_control") }
+  }
+
+  /// Groups of runs that were killed: the kernel refuses where a process is still in one.
+  private static func removeLeft() {
+    for parent in [top, "\(top)/cpu"] {
+      guard let folder = opendir(parent) else { continue }
+      defer { closedir(folder) }
+      while let entry = readdir(folder) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        guard name.hasPrefix("anax-bench-"), let process = pid_t(name.dropFirst("anax-bench-".count)) else { continue }
+        if kill(process, 0) != 0 { rmdir("\(parent)/\(name)") }
+      }
+    }
+  }
 
   private static func write(_ text: String, _ path: String) -> Bool {
     let file = open(path, O_WRONLY | O_CLOEXEC)

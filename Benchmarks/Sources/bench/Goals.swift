@@ -28,8 +28,8 @@ enum Goals {
   static let startTime = Goal.overGlibc(1.0)
   static let tail = Goal.ratio(1.05)
 
-  /// Geometric means over a section: the section, the bound on the ratio to the best peer.
-  static let sections: [(section: String, bound: Double)] = [("threads", 0.9)]
+  /// Geometric means over a stanza: its name, the bound on the ratio to the best peer.
+  static let stanzas: [(stanza: String, bound: Double)] = [("threads", 0.9)]
   /// The geometric mean of the peak resident memory over the workloads, relative to glibc.
   static let peakMemory = 1.0
 }

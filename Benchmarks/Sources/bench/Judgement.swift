@@ -24,7 +24,7 @@ struct Judgement: Sendable {
       list.map { (Statistics.median($0), $0.min() ?? .nan, $0.max() ?? .nan) }
     }
     failures = samples.subjects.indices.map {
-      values[$0] == nil
+      values[$0] == nil && !samples.isAbsent(row.cell, $0)
         ? samples.notRun(row.cell, $0).map { _ in "not run" } ?? samples.failure(row.cell, $0) ?? "not measured" : nil
     }
     disturbed = samples.disturbed(row.cell)

@@ -72,9 +72,10 @@ struct Plan: Sendable {
       sum + cost(cell) * Double(subjects(cell) * (rounds(cell) + (cell.isWarmedUp ? 1 : 0)))
     }
     let sleepers = cells.filter(\.sleeping).map(subjects).reduce(0, +)
-    // Ten seconds of sleep, and the filling before it; 32 at once at most.
-    let asleep = Double(sleepingRounds * ((sleepers + 31) / 32)) * 15
     let counted = countsFutexes ? cells.filter(\.isCounted).map(subjects).reduce(0, +) : 0
-    return min(awake + asleep + Double(counted) * 0.07, limit)
+    return min(awake + asleep(sleepers) + Double(counted) * 0.07, limit)
   }
+
+  /// Seconds of the rounds of so many runs that sleep: ten each, and the filling before it; 32 at once at most.
+  func asleep(_ sleepers: Int) -> Double { Double(sleepingRounds * ((sleepers + 31) / 32)) * 15 }
 }

@@ -46,8 +46,8 @@ extension BenchmarkResults {
     return samples.subjects.indices.compactMap { index in
       // A line of its own beside that of the same subject: whoever is not judged has but the one.
       if let place = row.place, !place.series.isEmpty, !samples.subjects[index].isJudgedLibrary { return nil }
+      guard !samples.isAbsent(row.cell, index) else { return nil }
       let failure = samples.failure(row.cell, index)
-      guard failure != Session.absent else { return nil }
       let notRun = samples.notRun(row.cell, index)
       // One figure of a run can be missing where the run itself went well.
       guard let list = values[index] else {

@@ -14,7 +14,7 @@ extension Session {
   /// One round. Where cells differ only in the candidate's variables, the other subjects run once. A cell's subjects stand next to
   /// each other in the order, beginning with another one each round, so that they share a batch where not all fit into one.
   mutating func runSleeping(_ cells: [Cell], round: Int) {
-    var outcomes = cells.map { _ in subjects.map { _ in Outcome(failure: Session.absent) } }
+    var outcomes = cells.map { _ in subjects.map { _ in Outcome.absent } }
     let twin = { (cell: Int) in cells.firstIndex { $0.kind == cells[cell].kind } ?? cell }
     var waiting: [Run] = []
     for cell in cells.indices {
@@ -22,7 +22,7 @@ extension Session {
       for place in members.indices {
         let subject = members[(place + round) % members.count]
         let failure = unusable[subject] ?? samples.failure(cells[cell], subject)
-        outcomes[cell][subject].failure = failure
+        outcomes[cell][subject] = Outcome(failure: failure)
         if failure == nil, subjects[subject].isJudgedLibrary || twin(cell) == cell {
           waiting.append(Run(cell: cell, subject: subject))
         }

@@ -22,10 +22,9 @@ struct Session {
   private let withoutQuota: String?
   /// Why a subject cannot be measured at all.
   var unusable: [String?]
-  /// What was done of how much, in seconds as the plan has them.
-  private var done = 0.0
-  private var total = 0.0
-  /// Seconds of a cell's last round.
+  /// Seconds that are left: each cell as it took last, and what was not run yet as the plan has it.
+  private var left = 0.0
+  /// Seconds of a cell's last round, without its warm-up.
   private var took: [Cell: Double] = [:]
   /// Futex calls in a thousand operations, a number a subject.
   var futexes: [Cell: [Double?]] = [:]
@@ -54,24 +53,29 @@ struct Session {
   mutating func run() {
     let awake = cells.filter { !$0.sleeping }
     let sleeping = cells.filter(\.sleeping)
-    total = awake.map { weight($0) * Double(plan.rounds($0)) }.reduce(0, +)
+    let sleepers = sleeping.map { members($0).count }.reduce(0, +)
+    left =
+      plan.asleep(sleepers)
+      + awake.map { weight($0) * Double(plan.rounds($0) + ($0.isWarmedUp ? 1 : 0)) }.reduce(0, +)
     checkSubjects()
     checkLocks()
     for round in 0..<plan.sleepingRounds where !sleeping.isEmpty && !interrupted {
       if round > 0, elapsed > sleepingLimit { break }
-      progress.announce("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)")
+      report("\(sleeping.count) cases that sleep, at once, round \(round + 1) of \(plan.sleepingRounds)", "")
+      let begun = elapsed
       runSleeping(sleeping, round: round)
+      // What the first round took, the others will.
+      if round == 0 { left += (elapsed - begun) * Double(plan.sleepingRounds) - plan.asleep(sleepers) }
+      left -= elapsed - begun
     }
-    let started = elapsed
     for round in 0..<plan.rounds(of: awake) where !interrupted {
       let members = awake.filter { round < plan.rounds($0) }
       if round > 0, elapsed + members.compactMap({ took[$0] }).reduce(0, +) > plan.limit { break }
       for (index, cell) in members.enumerated() where !interrupted {
-        report(round, cell, since: started)
+        report("round \(round + 1) of \(plan.rounds(of: cells))", "\(cell.group)/\(cell.name)")
         let begun = elapsed
         runCell(cell, round: round, turn: round + index)
-        took[cell] = elapsed - begun
-        done += weight(cell)
+        account(cell, round, elapsed - begun)
       }
     }
     quota?.remove()
@@ -84,11 +88,17 @@ struct Session {
   /// What a cell takes in a round, about.
   private func weight(_ cell: Cell) -> Double { plan.cost(cell) * Double(members(cell).count) }
 
-  private func report(_ round: Int, _ cell: Cell, since started: Double) {
-    let share = done / max(total, 1e-3)
-    let left = done == 0 ? nil : min((elapsed - started) * (1 / share - 1), max(plan.limit - elapsed, 0))
-    progress.report(
-      "round \(round + 1) of \(plan.rounds(of: cells))", detail: "\(cell.group)/\(cell.name)", done: share, left: left)
+  /// What a round of a cell took is what its other rounds will.
+  private mutating func account(_ cell: Cell, _ round: Int, _ seconds: Double) {
+    let runs = round == 0 && cell.isWarmedUp ? 2.0 : 1
+    let expected = took[cell] ?? weight(cell)
+    took[cell] = seconds / runs
+    left += Double(plan.rounds(cell) - round - 1) * (seconds / runs - expected) - runs * expected
+  }
+
+  private func report(_ stage: String, _ detail: String) {
+    let left = min(max(left, 0), max(plan.limit - elapsed, 0))
+    progress.report(stage, detail: detail, done: elapsed / max(elapsed + left, 1e-3), left: left)
   }
 
   /// Subjects that a cell compares.
@@ -103,17 +113,22 @@ struct Session {
     }
   }
 
-  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library.
+  /// A library that the dynamic linker refuses is left out with a message: the program then runs on the C library. So
+  /// is one on which a program does not start, or does not end.
   private mutating func checkSubjects() {
     for subject in subjects.indices where subjects[subject].path != nil {
       let variables = subjects[subject].variables(.allocators, [])
       guard let child = try? Child.start(programs.workload, ["--list"], variables) else { continue }
-      let result = child.wait(limit: 20)
-      if result.errors.contains("cannot be preloaded") { unusable[subject] = "not loaded" }
-      if let message = unusable[subject] ?? (result.end == .exited(0) ? nil : "") {
-        let line = result.errors.split(separator: "\n").first ?? ""
-        Console.error("\(subjects[subject].name): \(message.isEmpty ? "\(result.end)" : message): \(line)\n")
-      }
+      let result = child.wait(limit: 10)
+      if result.end == .interrupted { _ = takes.outcome(result) }
+      guard !interrupted else { return }
+      // Whoever cannot start a program that lists its cases would not run one.
+      let isRefused = result.errors.contains("cannot be preloaded")
+      guard isRefused || result.end != .exited(0) else { continue }
+      let failure = isRefused ? "not loaded" : result.end.words
+      unusable[subject] = failure
+      let line = result.errors.split(separator: "\n").first.map { ": \($0)" } ?? ""
+      Console.error("\(subjects[subject].name): \(failure)\(line)\n")
     }
   }
 
@@ -130,18 +145,22 @@ struct Session {
   }
 
   private mutating func runCell(_ cell: Cell, round: Int, turn: Int) {
-    var outcomes = subjects.map { _ in Outcome(failure: Session.absent) }
+    var outcomes = subjects.map { _ in Outcome.absent }
     let session = self
     let members = members(cell)
     for place in members.indices {
       let subject = members[(place + turn) % members.count]
       // Who failed once stays failed: no waiting for the same crash or the same hang again.
       if let failure = unusable[subject] ?? samples.failure(cell, subject) {
-        outcomes[subject].failure = failure
+        outcomes[subject] = Outcome(failure: failure)
         continue
       }
       if let reason = samples.notRun(cell, subject) {
         outcomes[subject] = Outcome(notRun: reason)
+        continue
+      }
+      if let same = preloadedBefore(cell, subject, round) {
+        outcomes[subject] = same
         continue
       }
       if round == 0 && cell.isWarmedUp {
@@ -158,16 +177,29 @@ struct Session {
     samples.add(outcomes, of: cell)
   }
 
-  /// The failure of a subject that is not compared in a cell.
-  static let absent = "-"
+  /// What a subject reached in this round in the service that it is preloaded into: with Anax linked in, the others
+  /// have the same program as without.
+  private func preloadedBefore(_ cell: Cell, _ subject: Int, _ round: Int) -> Outcome? {
+    guard cell.kind == .load(Cell.linkedService), !subjects[subject].isJudgedLibrary else { return nil }
+    let rounds = samples.rounds[Cell(kind: .load("http"))] ?? []
+    return rounds.count > round ? rounds[round][subject] : nil
+  }
+
+  /// Whether the subject is in the program itself, and so nothing is preloaded.
+  private func isLinked(_ cell: Cell, _ subject: Int) -> Bool {
+    cell.kind == .load(Cell.linkedService) && subjects[subject].isJudgedLibrary
+  }
 
   private func measure(_ cell: Cell, _ subject: Int, _ round: Int, _ takes: inout Takes) -> Outcome {
+    if isLinked(cell, subject), subjects[subject].path != Subjects.builtLibrary() {
+      return Outcome(notRun: "the service has this checkout's Anax linked in, and not \(subjects[subject].name)")
+    }
     if cell.condition == .quota, quota == nil { return Outcome(notRun: "no quota: \(withoutQuota ?? "unknown")") }
     if cell.warmed { warmHost() }
     do throws(Problem) {
       if case .start(let work) = cell.kind {
         let command = work.map { [programs.workload, $0] } ?? ["/bin/true"]
-        return Outcome(metrics: try Startup.measure(command, variables(cell, subject), starts: 20))
+        return try Startup.measure(command, variables(cell, subject), starts: 20, limit: plan.hangs(cell), &takes)
       }
       let hog = cell.condition == .hog ? try Hog() : nil
       defer { hog?.end() }
@@ -176,8 +208,12 @@ struct Session {
         child.end()
         return Outcome(notRun: "no quota: \(refusal)")
       }
-      var outcome = takes.outcome(child.wait(limit: plan.hangs(cell)))
-      if case .load = cell.kind, outcome.failure == "exit 77" { outcome = Outcome(notRun: "not installed") }
+      let result = child.wait(limit: plan.hangs(cell))
+      if case .load = cell.kind, result.end == .exited(77) {
+        // The script's last words say what is missing.
+        return Outcome(notRun: result.errors.split(separator: "\n").last.map(String.init) ?? "not installed")
+      }
+      var outcome = takes.outcome(result)
       // Locks are told as time of an operation, as all else is.
       if let rate = outcome.metrics["kops"], rate > 0 { outcome.metrics["ns"] = 1e6 / rate }
       return outcome
@@ -220,7 +256,9 @@ struct Session {
       child = try Child.start(tokens.path, arguments, lockVariables(subject))
     case .load(let script):
       // The script preloads the library into what it measures, and into nothing else.
-      let library = ["ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")"]
+      let library = [
+        "ANAX_BENCH_LIBRARY=\(subjects[subject].path ?? "")", "ANAX_BENCH_LINKED=\(isLinked(cell, subject) ? 1 : 0)",
+      ]
       child = try Child.start(
         "/bin/bash", ["\(programs.loads)/\(script).sh"],
         Subject.plain + ["HOME=/tmp", "TMPDIR=/tmp"] + library + subjects[subject].environment)

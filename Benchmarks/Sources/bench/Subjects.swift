@@ -33,7 +33,9 @@ struct Subjects {
         "the lock \($0), which token-workload was built without (Scripts/bench builds it in where it is installed)"
       }
     }
-    for index in subjects.indices where subjects[index].isCandidate { subjects[index].environment = options.env }
+    for index in subjects.indices where subjects[index].isCandidate || subjects[index].isVariant {
+      subjects[index].environment = options.env + subjects[index].environment
+    }
     let originals = subjects
     if options.isControlled {
       var control = try copy(of: originals, "control", option: "--control")
@@ -54,9 +56,8 @@ struct Subjects {
     copy.families = candidates.reduce(into: []) { $0.formUnion($1.families) }
     copy.parts = candidates.flatMap(\.parts)
     copy.isCopy = true
-    if let library = candidates.first(where: { $0.families.contains(.allocators) }) {
-      (copy.path, copy.environment) = (library.path, library.environment)
-    }
+    copy.environment = options.env
+    copy.path = candidates.first { $0.families.contains(.allocators) }?.path
     return copy
   }
 
@@ -121,7 +122,7 @@ struct Subjects {
 
   /// The library as the repository builds it: of the checkout that this program was built in, else seen from the current folder or
   /// from the nested package.
-  private static func builtLibrary() -> String? {
+  static func builtLibrary() -> String? {
     var paths = [".build/lib/libanax.so", "../.build/lib/libanax.so"]
     if let own = realpath("/proc/self/exe", nil) {
       let parts = String(cString: own).split(separator: "/")

@@ -24,14 +24,17 @@ extension Suite {
     "server x8",
   ]
 
-  static func isQuick(_ row: Row) -> Bool { !row.fullOnly && !notQuick.contains(row.cell.name) }
+  static func isQuick(_ row: Row) -> Bool {
+    !row.fullOnly && !row.notQuick && !notQuick.contains(row.cell.name)
+  }
 
   /// Threads for each CPU from a quarter to eight, as numbers of threads: none twice.
   static var curveThreads: [Int] {
     let cpus = Double(bench_processors())
     var counts: [Int] = []
     for share in [0.25, 0.5, 1, 2, 4, 8] {
-      let count = max(Int((share * cpus).rounded()), 1)
+      // The workloads take no more.
+      let count = min(max(Int((share * cpus).rounded()), 1), 1024)
       if !counts.contains(count) { counts.append(count) }
     }
     return counts
@@ -49,6 +52,8 @@ extension Suite {
     switch row.cell.kind {
     case .workload("handover"): row.place = place(handover, threads: row.cell.threads)
     case .workload("server"): row.place = place(server, threads: row.cell.threads)
+    case .workload("tails") where row.metric.hasSuffix("_p999_ns"):
+      row.place = tailPlace(row.metric.hasPrefix("malloc") ? "malloc" : "free", threads: row.cell.threads)
     case .workload(let name) where name.hasPrefix("chase-"):
       let bytes = Int(name.dropFirst("chase-".count)) ?? 0
       row.place = .init(
@@ -69,15 +74,43 @@ extension Suite {
       counts.map { threads in
         let cell = Cell(kind: .workload(name), threads: threads, condition: condition, footprint: condition == .none)
         return Row(
-          section: "threads", title: "\(title), \(count(threads))", cell: cell, metric: "ns", unit: "ns",
+          stanza: "threads", title: "\(title), \(count(threads))", cell: cell, metric: "ns", unit: "ns",
           place: place(title, threads: threads), isAside: true)
       }
     }
     // Two and eight times as many threads as CPUs may run at once.
     let crowded = counts.filter { $0 >= Int(bench_processors()) }
+    let pressed = [("handover", handover), ("server", server)].flatMap { name, title in
+      rows(name, title + quotaWords, .quota, crowded) + rows(name, title + hogWords, .hog, crowded)
+    }
     return rows("handover", handover, .none, counts) + rows("server", server, .none, counts)
-      + rows("handover", "\(handover), with half of the CPUs' time as quota", .quota, crowded)
-      + rows("handover", "\(handover), beside a process that burns a CPU", .hog, crowded)
+      + pressed.map { row in
+        // One load under a quota and beside a hog says in a few minutes what two do.
+        var row = row
+        row.notQuick = row.cell.kind == .workload("server")
+        return row
+      } + tailCurves(counts)
+  }
+
+  static let quotaWords = ", with half of the CPUs' time as quota"
+  static let hogWords = ", beside a process that burns a CPU"
+
+  /// The calls that take longest but for one in a thousand. Points that are rows of the table are placed there.
+  private static func tailCurves(_ counts: [Int]) -> [Row] {
+    counts.filter { !tailThreads.contains($0) }.flatMap { threads in
+      ["malloc", "free"].map { call in
+        var shown = row(
+          "tails", "\(call) p99.9, \(count(threads))", "tails", .none, metric: "\(call)_p999_ns", threads: threads,
+          footprint: true)
+        (shown.isTime, shown.isAside, shown.place) = (false, true, tailPlace(call, threads: threads))
+        shown.notQuick = true
+        return shown
+      }
+    }
+  }
+
+  private static func tailPlace(_ call: String, threads: Int) -> BenchmarkRecord.Place {
+    place("How long \(call) takes, 99.9% of the calls", threads: threads)
   }
 
   // MARK: - Pages and zones
@@ -88,7 +121,7 @@ extension Suite {
   ) -> Row {
     let cell = Cell(kind: .inside(name), family: family, threads: threads, condition: condition)
     return Row(
-      section: family.rawValue, title: threads > 1 ? "\(title), \(count(threads))" : title, cell: cell, metric: "ns",
+      stanza: family.rawValue, title: threads > 1 ? "\(title), \(count(threads))" : title, cell: cell, metric: "ns",
       unit: "ns", place: figure.map { place($0, threads: threads) }, isAside: isAside)
   }
 
@@ -129,12 +162,12 @@ extension Suite {
     (environment: [String], words: String) in
     let cell = Cell(kind: .workload("breathing"), sleeping: true, environment: environment)
     let mean = Row(
-      section: "memory", title: "a service that breathes, mean" + (words.isEmpty ? "" : ", helper"), cell: cell,
+      stanza: "memory", title: "a service that breathes, mean" + (words.isEmpty ? "" : ", helper"), cell: cell,
       metric: "mean_mib", unit: "MiB", isTime: false)
     return [mean]
       + breaths.map { second in
         Row(
-          section: "memory", title: "resident after \(number(second)) s", cell: cell, metric: "mib@\(second)",
+          stanza: "memory", title: "resident after \(number(second)) s", cell: cell, metric: "mib@\(second)",
           unit: "MiB", isTime: false,
           place: .init(
             .time, "A service fills up, empties, idles, twice: resident memory", at: second, series: words),
@@ -142,12 +175,12 @@ extension Suite {
       }
   }
 
-  private static let distributions: [Row] = [1, 2, 8].flatMap { threads in
+  private static let distributions: [Row] = tailThreads.flatMap { threads in
     ["malloc", "free"].flatMap { call in
       [(0.5, "50%"), (0.9, "90%"), (0.99, "99%"), (0.999, "99.9%"), (0.9999, "99.99%"), (1, "all")].map {
         share, label in
         Row(
-          section: "tails", title: "\(call), \(label) of the calls, \(count(threads))",
+          stanza: "tails", title: "\(call), \(label) of the calls, \(count(threads))",
           cell: Cell(kind: .workload("tails"), threads: threads, footprint: true), metric: "\(call)_ns@\(share)",
           unit: "ns", isTime: false,
           place: .init(.share, "How long \(call) takes, \(count(threads))", at: share, label: label), isAside: true,
@@ -163,7 +196,7 @@ extension Suite {
     ("texts", "Swift: a line of words, counted"),
   ].map { name, title in
     Row(
-      section: "loads", title: title, cell: Cell(kind: .service(name)), metric: "ns", unit: "ns",
+      stanza: "loads", title: title, cell: Cell(kind: .service(name)), metric: "ns", unit: "ns",
       isTime: false)
   }
 
@@ -186,7 +219,7 @@ extension Suite {
           "us": ", a request", "p50_ms": ", p50", "p999_ms": ", p99.9",
         ]
         return Row(
-          section: "loads", title: title + (words[metric] ?? ""), cell: Cell(kind: .load(script)), metric: metric,
+          stanza: "loads", title: title + (words[metric] ?? ""), cell: Cell(kind: .load(script)), metric: metric,
           unit: unit, isTime: false, fullOnly: script != "python")
       }
     }

@@ -13,29 +13,29 @@ extension Suite {
   static func tokens(_ counts: [Int], only chosen: [Int]?, rounds: Int) -> [Row] {
     let quick = tokenCurves(counts)
     var known = Set(quick.map(\.cell.name))
-    let cells = goalCells(rounds) + TokenCells.grid.map { (section: "grid", lock: $0) }
-    let more = cells.filter { chosen?.contains($0.lock.threads) ?? true }.compactMap { section, lock -> Row? in
+    let cells = goalCells(rounds) + TokenCells.grid.map { (stanza: "grid", lock: $0) }
+    let more = cells.filter { chosen?.contains($0.lock.threads) ?? true }.compactMap { stanza, lock -> Row? in
       guard known.insert(lock.name).inserted else { return nil }
-      return tokenRow(lock, lock.name, section: section)
+      return tokenRow(lock, lock.name, stanza: stanza)
     }
     return quick + more
   }
 
   /// What the goals need, by the word that chooses them.
-  private static func goalCells(_ rounds: Int) -> [(section: String, lock: TokenCell)] {
+  private static func goalCells(_ rounds: Int) -> [(stanza: String, lock: TokenCell)] {
     TokenCells.judged.map { ("judged", $0) } + TokenCells.long.map { ("long", $0) }
       + (TokenCells.mostlyShared(2) + TokenCells.mostlyShared(4)).map { ("shared", $0) }
       + [TokenCells.two(2), TokenCells.two(4), TokenCells.opposite(rounds: rounds)].map { ("two", $0) }
   }
 
   private static func tokenRow(
-    _ lock: TokenCell, _ title: String, section: String, place: BenchmarkRecord.Place? = nil
+    _ lock: TokenCell, _ title: String, stanza: String, place: BenchmarkRecord.Place? = nil
   ) -> Row {
     var row = Row(
-      section: section, title: title, cell: .lock(lock, isGrid: section == "grid"), metric: "ns", unit: "ns",
-      fullOnly: section != "tokens", place: place, tile: tile(lock))
+      stanza: stanza, title: title, cell: .lock(lock, isGrid: stanza == "grid"), metric: "ns", unit: "ns",
+      fullOnly: stanza != "tokens", place: place, tile: tile(lock))
     // The grid is drawn, and a run for so many rounds is no race.
-    row.isAside = section == "grid" || lock.isForRounds
+    row.isAside = stanza == "grid" || lock.isForRounds
     row.isPoint = row.isAside
     return row
   }
@@ -49,17 +49,30 @@ extension Suite {
       counts.map { threads in
         var row = tokenRow(
           TokenCell(threads: threads, section: work.section, think: work.think), "\(count(threads)), \(work.title)",
-          section: "tokens", place: place("Locked time of an operation: \(work.title)", threads: threads))
+          stanza: "tokens", place: place("Locked time of an operation: \(work.title)", threads: threads))
         row.fullOnly = work.fullOnly
+        return row
+      }
+    }
+    let crowded = counts.filter { $0 >= Int(bench_processors()) }
+    // A holder that the quota stops in its section stops all others.
+    let quotas = work.filter { !$0.fullOnly }.flatMap { work in
+      crowded.map { threads in
+        let lock = TokenCell(threads: threads, section: work.section, think: work.think)
+        var row = tokenRow(
+          lock, "\(count(threads)), \(work.title), a quota", stanza: "tokens",
+          place: place("Locked time of an operation: \(work.title)\(quotaWords)", threads: threads))
+        (row.cell, row.tile) = (.lock(lock, condition: .quota), nil)
+        row.notQuick = threads != crowded.last || work.section > 100
         return row
       }
     }
     let most = counts.last ?? 1
     let hog = TokenCell(threads: most, section: 200, think: .sections(1), hog: true)
-    return [tokenRow(TokenCell(kind: .pair), "taken and let go, nobody else", section: "tokens")] + curves + [
-      tokenRow(TokenCells.mostlyShared(4)[0], "4 threads, 99% shared", section: "tokens"),
-      tokenRow(TokenCells.two(4), "4 threads, two locks", section: "tokens"),
-      tokenRow(hog, "\(count(most)), 200 ns, a hog", section: "tokens"),
+    return [tokenRow(TokenCell(kind: .pair), "taken and let go, nobody else", stanza: "tokens")] + curves + quotas + [
+      tokenRow(TokenCells.mostlyShared(4)[0], "4 threads, 99% shared", stanza: "tokens"),
+      tokenRow(TokenCells.two(4), "4 threads, two locks", stanza: "tokens"),
+      tokenRow(hog, "\(count(most)), 200 ns, a hog", stanza: "tokens"),
     ]
   }
 

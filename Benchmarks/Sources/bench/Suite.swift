@@ -16,12 +16,12 @@ enum Suite {
   static func count(_ threads: Int) -> String { threads == 1 ? "1 thread" : "\(threads) threads" }
 
   static func row(
-    _ section: String, _ title: String, _ name: String, _ goal: Goal, unit: String = "ns",
+    _ stanza: String, _ title: String, _ name: String, _ goal: Goal, unit: String = "ns",
     metric: String? = nil, threads: Int = 1, warmed: Bool = false, footprint: Bool = false
   ) -> Row {
     var cell = Cell(kind: .workload(name), threads: threads, warmed: warmed, footprint: footprint)
-    if section == "chase" { cell.family = .color }
-    return Row(section: section, title: title, cell: cell, metric: metric ?? unit, unit: unit, goal: goal)
+    if stanza == "chase" { cell.family = .color }
+    return Row(stanza: stanza, title: title, cell: cell, metric: metric ?? unit, unit: unit, goal: goal)
   }
 
   private static let pairSizes = [16, 64, 256, 1024, 4096, 8192, 32768]
@@ -88,16 +88,16 @@ enum Suite {
         kind: .workload("silence-\(size)"), warmed: true, sleeping: true, environment: ["ANAX_HELPER=1"])
       rows.append(
         Row(
-          section: "memory", title: "192 MB of \(size) B freed, silent, helper", cell: cell, metric: "mib", unit: "MiB",
+          stanza: "memory", title: "192 MB of \(size) B freed, silent, helper", cell: cell, metric: "mib", unit: "MiB",
           goal: Goals.silence))
       cell.environment = []
       rows.append(
         Row(
-          section: "memory", title: "192 MB of \(size) B freed, silent", cell: cell, metric: "mib", unit: "MiB"))
+          stanza: "memory", title: "192 MB of \(size) B freed, silent", cell: cell, metric: "mib", unit: "MiB"))
       cell.kind = .workload("busy-\(size)")
       rows.append(
         Row(
-          section: "memory", title: "192 MB of \(size) B freed, busy", cell: cell, metric: "mib", unit: "MiB",
+          stanza: "memory", title: "192 MB of \(size) B freed, busy", cell: cell, metric: "mib", unit: "MiB",
           fullOnly: true))
     }
     rows.append(row("memory", "63 of 64 freed, other size", "fragment-rss", .none, unit: "MiB", metric: "mib"))
@@ -113,15 +113,17 @@ enum Suite {
     let cell = Cell(kind: .start(work))
     return [
       Row(
-        section: "start", title: "\(title), RSS", cell: cell, metric: "kib", unit: "KiB", goal: Goals.startMemory,
+        stanza: "start", title: "\(title), RSS", cell: cell, metric: "kib", unit: "KiB", goal: Goals.startMemory,
         isTime: false),
       Row(
-        section: "start", title: "\(title), time", cell: cell, metric: "ms", unit: "ms", goal: Goals.startTime,
+        stanza: "start", title: "\(title), time", cell: cell, metric: "ms", unit: "ms", goal: Goals.startTime,
         isTime: false),
     ]
   }
 
-  private static let tails: [Row] = [1, 2, 8].flatMap { threads in
+  static let tailThreads = [1, 2, 8]
+
+  private static let tails: [Row] = tailThreads.flatMap { threads in
     ["malloc", "free"].flatMap { call in
       [("p50", Goal.none), ("p99", .none), ("p99.9", Goals.tail), ("max", .none)].map { (label, goal) in
         let unit = label == "max" ? "us" : "ns"

@@ -20,10 +20,10 @@ struct Table {
 
   func render(_ judgements: [Judgement], _ summaries: [Summary]) -> String {
     var text = heading()
-    var section = ""
+    var stanza = ""
     for judgement in judgements {
-      if judgement.row.section != section {
-        section = judgement.row.section
+      if judgement.row.stanza != stanza {
+        stanza = judgement.row.stanza
         text += "\n"
       }
       text += line(judgement) + "\n"
@@ -64,10 +64,11 @@ struct Table {
   }
 
   private func line(_ summary: Summary) -> String {
-    var line = pad(" \(summary.name), \(summary.rows) rows", titleWidth + 5)
+    var line = pad(" \(summary.name), \(Table.count(summary.rows, "row"))", titleWidth + 5)
     for subject in columns { line += padLeft(summary.means[subject].map(number) ?? "-", subjectWidth - 1) + " " }
     guard candidate != nil else { return line }
-    let interval = summary.interval.map { "[\(number($0.low)) \(number($0.high))]" } ?? ""
+    let interval =
+      summary.interval.map { $0.high.isFinite ? "[\(number($0.low)) \(number($0.high))]" : "[one round]" } ?? ""
     let goal = summary.bound.map { "≤ \(number($0))" } ?? ""
     return line + "  " + pad(interval, 22) + pad(goal, 26) + summary.verdict.rawValue
   }
@@ -77,19 +78,21 @@ struct Table {
     guard !goals.isEmpty else { return "" }
     let width = goals.map { $0.title.count }.max()! + 2
     var text =
-      pad("goal", width) + padLeft("figure", 12) + "  " + pad("[95%]", 18) + pad("bound", 10) + pad("verdict", 12)
+      pad("goal", width) + padLeft("figure", 12) + "  " + pad("[95%]", 18) + pad("bound", 10) + pad("verdict", 16)
     text += "note\n"
     for goal in goals {
       text += pad(goal.title, width) + padLeft(goal.value, 12) + "  " + pad(goal.interval, 18) + pad(goal.bound, 10)
-      text += pad(goal.verdict.rawValue, 12) + goal.note + "\n"
+      text += pad(goal.verdict.rawValue, 16) + goal.note + "\n"
     }
     return text + "\n"
   }
 
+  static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
+
   /// How many goals are met.
   static func tally(_ judgements: [Judgement], _ summaries: [Summary], _ goals: [GoalOutcome]) -> String {
     let verdicts = judgements.map(\.verdict) + summaries.map(\.verdict) + goals.map(\.verdict)
-    let parts = [Verdict.met, .metWithinNoise, .missed, .failed].map { verdict in
+    let parts = [Verdict.met, .perhapsMissed, .missed, .failed].map { verdict in
       "\(verdict.rawValue) \(verdicts.filter { $0 == verdict }.count)"
     }
     return "goals: " + parts.joined(separator: ", ") + "\n"
@@ -98,9 +101,11 @@ struct Table {
   static func legend(_ judgements: [Judgement]) -> String {
     var text = "Medians over the rounds; * the lowest. Lower is better everywhere.\n"
     text += "ratio: to the best peer of the row by the other rounds, geometric mean, with Student's 95% interval.\n"
+    text += "\(Verdict.legend)\n"
     let disturbed = judgements.filter { $0.disturbed > 0.2 }.count
     if disturbed > 0 {
-      text += "~ other programs used the machine in over a fifth of the runs of that row (\(disturbed) rows).\n"
+      let rows = count(disturbed, "row")
+      text += "~ other programs used the machine in over a fifth of the runs of that row (\(rows)).\n"
     }
     return text
   }

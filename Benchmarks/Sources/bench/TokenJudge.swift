@@ -120,7 +120,12 @@ struct TokenJudge {
       return (cell, most / least)
     }
     guard let worst = spreads.max(by: { $0.spread < $1.spread }) else { return make(goal, note: "needs two rounds") }
-    return figure(goal, [worst.spread], note: "\(spreads.count) cells; \(worst.cell.name)")
+    // One figure of all rounds, and no sample of them.
+    var verdict = Verdict.open
+    if case .atMost(let bound) = goal.bound { verdict = worst.spread <= bound ? .met : .missed }
+    return make(
+      goal, figure: Interval(middle: worst.spread, low: worst.spread, high: worst.spread), verdict: verdict,
+      note: "\(spreads.count) cells; \(worst.cell.name)")
   }
 
   private func rounds(_ goal: TokenGoal, _ cells: [Cell], _ subject: Int) -> GoalOutcome {
@@ -147,12 +152,9 @@ struct TokenJudge {
       goal, figure: Statistics.interval(ofRatios: ratios), verdict: goal.bound.judge(ratios: ratios), note: note)
   }
 
-  /// The median of the rounds, with the interval that holds it.
+  /// The median of the rounds, with its interval.
   private func figure(_ goal: TokenGoal, _ values: [Double], unit: String = "", note: String = "") -> GoalOutcome {
-    let range = Statistics.interval(ofMedian: values)
-    return make(
-      goal, unit: unit,
-      figure: Interval(middle: Statistics.median(values), low: range.lowerBound, high: range.upperBound),
-      verdict: goal.bound.judge(values), note: note)
+    make(
+      goal, unit: unit, figure: Statistics.interval(ofFigures: values), verdict: goal.bound.judge(values), note: note)
   }
 }
