@@ -113,7 +113,7 @@ public struct MemorySnapshot: Sendable, Hashable {
     nodes = (0..<Int(state.pointee.node_count)).map { id in
       let entry = Pages.node(id).pointee
       return Node(
-        id: id, claimed: bytes(entry.claimed_pages), dirty: bytes(entry.dirty_pages),
+        id: id, claimed: bytes(PageCounters.claimed(node: id)), dirty: bytes(PageCounters.dirty(node: id)),
         returned: bytes(entry.purged_pages),
         depot: Int(clamping: Int64(bitPattern: entry.depot_bytes)), opened: bytes(entry.top &* Region.pagesPerChunk),
         servedElsewhere: Int(entry.off_node))

@@ -46,22 +46,26 @@ package enum Pages {
     }
   }
 
-  /// What `claim` finds on the nearest node that has it.
+  /// What `claim` finds on the nearest node that has it; before that is nothing, with the pages that lie ready on CPUs.
   @inline(__always) @_noLocks @_noAllocation
   static func allocate(
     node wanted: Int, count: UInt64, claim: (UnsafeMutablePointer<anax_node>) -> UInt64?
   ) -> PageRun? {
     var turn = 0
     let nodes = Int(anax_state().pointee.node_count)
-    while turn < nodes {
+    var drained = false
+    while true {
       let entry = node(Nearest.node(from: wanted, rank: turn))
       if let page = claim(entry) {
         if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(count) }
         return taken(node: entry, page: page, count: count)
       }
       turn += 1
+      if turn < nodes { continue }
+      if drained || PageDrain.everything() == 0 { return nil }
+      drained = true
+      turn = 0
     }
-    return nil
   }
 
   /// One page, from the queue of this CPU and color outwards.

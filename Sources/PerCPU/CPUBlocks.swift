@@ -25,7 +25,7 @@
 // | reclaim lock word | means |
 // |---|---|
 // | 0 | free |
-// | 1 | a reclaimer has a block of this CPU in hand; stopped there, it keeps what was on that block, and the CPU goes on with the other |
+// | 1 | a reclaimer has a block of this CPU in hand; stopped there, it keeps what was on that block, and the CPU goes on with the other; or it has closed a stack of the block in use |
 // | 2 | the block that is not in use is left over |
 
 import CAnax
@@ -77,7 +77,7 @@ package enum CPUBlocks {
   @_noLocks @_noAllocation
   package static func inUse(_ index: Int) -> UInt64 { AtomicWord(releaseTable + index).loadAcquire() }
 
-  // The sections of the process's rung, for slow paths. A list index is [node][zone]; pop takes the zone alone.
+  // The sections of the process's rung, for slow paths. A list index is [node][zone]; pop takes the zone alone, as the stack's does.
   @inlinable @_noLocks @_noAllocation
   package static func pop(_ zone: UInt64) -> UnsafeMutableRawPointer? {
     byConcurrency ? anax_concurrency_pop(zone) : anax_cache_pop(zone)
@@ -101,6 +101,14 @@ package enum CPUBlocks {
   @inlinable @_noLocks @_noAllocation
   package static func add(_ word: UInt64, _ amount: UInt64) -> Bool {
     byConcurrency ? anax_concurrency_add(word, amount) : anax_cache_add(word, amount)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func pop(stack: UInt64) -> UInt64 {
+    byConcurrency ? anax_concurrency_stack_pop(stack) : anax_cache_stack_pop(stack)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func push(stack: UInt64, _ entry: UInt64, room: UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_stack_push(stack, entry, room) : anax_cache_stack_push(stack, entry, room)
   }
 
   @_noLocks @_noAllocation
@@ -199,6 +207,15 @@ package enum CPUBlocks {
   /// Of a CPU's two blocks the other.
   @_noLocks @_noAllocation
   static func notInUse(_ cpu: Int) -> UInt64 { block(cpu, inUse(cpu) == block(cpu, 0) ? 1 : 0) }
+
+  /// Keeps the CPU's block in use, and what lies in it from other reclaimers, until `finish`. False: another has the lock, or a block
+  /// is left over.
+  @_noLocks @_noAllocation
+  package static func lock(_ cpu: Int) -> Bool {
+    var free: UInt64 = 0
+    let lock = reclaimLock(cpu)
+    return lock.loadRelaxed() == 0 && lock.compareExchange(&free, 1)
+  }
 
   @_noLocks @_noAllocation
   package static func finish(_ cpu: Int) { reclaimLock(cpu).storeRelease(0) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Taking back what CPU caches hold, from outside: the block of each CPU is swapped for its replacement, the sections of all are
-// stopped at once (one membarrier), and the old blocks' lists, which are now nobody else's, go to the slabs. Nobody waits: a CPU
+// stopped at once (one membarrier), and the old blocks' lists, which are now nobody else's, go to the slabs, and their ready pages
+// to the bitmaps. Nobody waits: a CPU
 // whose block is being drained already is passed by. Where the kernel refuses that membarrier, only shards are drained. A
 // reclaimer that is stopped midway keeps what was in the caches it swapped, and they are not taken back again.
 
@@ -52,6 +53,7 @@ package enum Reclaim {
 
   @_noLocks @_noAllocation
   static func drain(_ block: UnsafeMutablePointer<UInt64>) {
+    PageDrain.block(block)
     let nodes = Int(anax_state().pointee.node_count)
     let top = Int(AtomicWord(anax_state_zone_top(anax_state())).loadAcquire())
     var node = 0
