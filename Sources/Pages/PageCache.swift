@@ -29,11 +29,16 @@ package enum PageCache {
   /// Pages that a CPU may have now; 0: no caches.
   static var room: UInt64 {
     @inline(__always) @_noLocks @_noAllocation get {
-      if Tunable.pageDecay.value == 0 { return 0 }
+      if Tunable.pageDecay.value == 0 || !sectionsWork { return 0 }
       let cpus = UInt64(64 &- (anax_state().pointee.cpu_count &- 1).leadingZeroBitCount)
       return min(
         UInt64(Tunable.pageCache.value), UInt64(Tunable.pageKeepFloor.value) &>> (Region.pageShift &+ 3 &+ cpus))
     }
+  }
+
+  /// No section may be entered on rung D.
+  static var sectionsWork: Bool {
+    @inline(__always) @_noLocks @_noAllocation get { anax_state().pointee.cpu_limit != 0 }
   }
 
   /// Pages that go from the bitmaps to a CPU, or back, at once.
@@ -53,6 +58,7 @@ package enum PageCache {
   /// A page of this CPU's node; nil: ask the bitmaps.
   @inline(__always) @_noLocks @_noAllocation
   static func take() -> PageRun? {
+    if !sectionsWork { return nil }
     let entry = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))
     return entry == 0 ? refill() : handedOut(entry)
   }
