@@ -55,6 +55,7 @@ extension Report {
     line.append(key: "node", UInt64(index))
     line.append(key: "claimed", PageCounters.claimed(node: index) &<< shift)
     line.append(key: "free_pages", PageCounters.dirty(node: index) &<< shift)
+    line.append(key: "ready_pages", PageCounters.readyDirty(node: index) &<< shift)
     line.append(key: "depots", HeapStatistics.positive(entry.pointee.depot_bytes))
     line.append(key: "returned", entry.pointee.purged_pages &<< shift)
     line.append(key: "chunks", entry.pointee.top)

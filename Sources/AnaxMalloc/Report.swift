@@ -128,6 +128,7 @@ enum Report {
     line.append(Int64(index))
     line.append(": claimed ", kibibytes: PageCounters.claimed(node: index) &<< shift)
     line.append(", free pages kept ", kibibytes: PageCounters.dirty(node: index) &<< shift)
+    line.append(", of these ready on CPUs ", kibibytes: PageCounters.readyDirty(node: index) &<< shift)
     line.append(", depots ", kibibytes: HeapStatistics.positive(entry.pointee.depot_bytes))
     line.append(", returned so far ", kibibytes: entry.pointee.purged_pages &<< shift)
     line.append(", chunks opened ", entry.pointee.top)

@@ -112,7 +112,7 @@ package enum Helper {
   /// Changes whenever memory moved between the levels.
   @_noLocks @_noAllocation
   static func activity() -> UInt64 {
-    var sum: UInt64 = 0
+    var sum = PageCounters.pushes
     var node = 0
     while node < Int(anax_state().pointee.node_count) {
       let entry = Pages.node(node)

@@ -6,10 +6,19 @@ import CAnax
 import LockFree
 
 struct PageBatch {
+  /// What a sweep is to know of pages that have come back (PageBitmap's `recent`).
+  enum Age {
+    /// They count as freed now.
+    case fresh
+    /// Nobody has wanted them for a while: the next sweep returns them.
+    case old
+    /// They were claimed and not given out: as it was before.
+    case unchanged
+  }
+
   /// Pages added.
   private(set) var count: UInt64 = 0
-  /// False: they were claimed and not given out, or nobody has wanted them for a while. They do not count as freed now.
-  private let wereUsed: Bool
+  private let age: Age
   // What is not free yet: pages of one word of the bitmap, and those of them that are known to be zero.
   private var word: UInt64 = 0
   private var bits: UInt64 = 0
@@ -17,7 +26,7 @@ struct PageBatch {
   private var anyDirty = false
 
   @_noLocks @_noAllocation
-  init(wereUsed: Bool = true) { self.wereUsed = wereUsed }
+  init(_ age: Age) { self.age = age }
 
   @_noLocks @_noAllocation
   mutating func add(_ page: UInt64, zero isZero: Bool) {
@@ -36,14 +45,17 @@ struct PageBatch {
 
   /// The pages so far are free.
   @_noLocks @_noAllocation
-  private mutating func free() {
+  mutating func free() {
     if bits == 0 { return }
     let node = Pages.node(Region.node(ofPage: word &* 64))
     let dirty = bits & ~zero
     let recent = PageBitmap.recentWord(word)
     let marked = recent.loadRelaxed() & dirty
-    if wereUsed, marked != dirty { recent.claim(bits: dirty) }
-    if !wereUsed, marked != 0 { recent.release(bits: dirty) }
+    switch age {
+    case .fresh: if marked != dirty { recent.claim(bits: dirty) }
+    case .old: if marked != 0 { recent.release(bits: dirty) }
+    case .unchanged: break
+    }
     AtomicWord(anax_node_claimed_pages(node)).subtract(UInt64(bits.nonzeroBitCount))
     if dirty != 0 {
       AtomicWord(anax_node_dirty_pages(node)).add(UInt64(dirty.nonzeroBitCount))

@@ -26,14 +26,19 @@ import PerCPU
 
 @usableFromInline
 package enum PageCache {
-  /// Pages that a CPU may have now; 0: no caches.
+  /// Pages that a CPU may have now; 0: none is kept.
   static var room: UInt64 {
     @inline(__always) @_noLocks @_noAllocation get {
-      if Tunable.pageDecay.value == 0 || !sectionsWork { return 0 }
-      let cpus = UInt64(64 &- (anax_state().pointee.cpu_count &- 1).leadingZeroBitCount)
+      if Tunable.pageDecay.value == 0 || !sectionsWork || anax_state().pointee.membarrier == 0 { return 0 }
+      let blocks = UInt64(64 &- (anax_state().pointee.block_count &- 1).leadingZeroBitCount)
       return min(
-        UInt64(Tunable.pageCache.value), UInt64(Tunable.pageKeepFloor.value) &>> (Region.pageShift &+ 3 &+ cpus))
+        UInt64(Tunable.pageCache.value), UInt64(Tunable.pageKeepFloor.value) &>> (Region.pageShift &+ 3 &+ blocks))
     }
+  }
+
+  /// Bytes that all CPUs may have: part of what `vm.page.keep_floor` lets be kept.
+  static var most: UInt64 {
+    @_noLocks @_noAllocation get { (room &* anax_state().pointee.block_count) &<< Region.pageShift }
   }
 
   /// No section may be entered on rung D.
@@ -57,7 +62,7 @@ package enum PageCache {
 
   /// A page of this CPU's node; nil: ask the bitmaps.
   @inline(__always) @_noLocks @_noAllocation
-  static func take() -> PageRun? {
+  package static func take() -> PageRun? {
     if !sectionsWork { return nil }
     let entry = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))
     return entry == 0 ? refill() : handedOut(entry)
@@ -92,17 +97,15 @@ package enum PageCache {
     return false
   }
 
-  /// Some pages from the bitmaps for a CPU that has none; of these the first one.
+  /// Some pages from the bitmaps for a CPU that has none; of these the first one. nil: there are none, or the CPU keeps none now.
   @inline(never) @_noLocks @_noAllocation
   static func refill() -> PageRun? {
     let room = room
-    guard room > 0, anax_state().pointee.membarrier != 0, let cpu = CPUBlocks.current() else { return nil }
+    if room == 0 { return nil }
     // The thread may have come to another CPU meanwhile.
     let found = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))
     if found != 0 { return handedOut(found) }
-    CPUBlocks.open(cpu)
-    let node = CPUBlocks.node(ofCPU: cpu)
-    open(node)
+    guard let cpu = CPUBlocks.current(), let node = open(cpu) else { return nil }
     let entry = Pages.node(node)
     var bits: UInt64 = 0
     guard let first = PageSearch.claimSeveral(node: entry, most: min(batch, room &+ 1), cpu: UInt64(cpu), &bits) else {
@@ -121,16 +124,22 @@ package enum PageCache {
     PageCounters.given(0 &- UInt64(kept.nonzeroBitCount))
     PageCounters.taken(1)
     if kept != rest {
-      var back = PageBatch(wereUsed: false)
+      var back = PageBatch(.unchanged)
       back.add(word: word, rest & ~kept, zero: rest & ~kept & ~dirty)
       back.end()
     }
     return handedOut(Self.entry(word &* 64 &+ given, zero: dirty == 0))
   }
 
-  /// Makes an empty stack for the node's pages where this CPU, whose block is open, has none. Elsewhere nothing changes.
+  /// Makes an empty stack where this CPU has none; the node of its pages. nil: it has no block, or the stack is closed: then the
+  /// bitmaps serve page by page.
   @_noLocks @_noAllocation
-  static func open(_ node: Int) { _ = CPUBlocks.put(stack(node), 1) }
+  static func open(_ cpu: Int) -> Int? {
+    CPUBlocks.open(cpu)
+    _ = CPUBlocks.open(stack: UInt64(ANAX_WORD_PAGE_STACK))
+    guard let here = CPUBlocks.partHere(), PageStack(part: here.words).isOpen else { return nil }
+    return here.node
+  }
 
   /// Puts claimed pages of one word of the bitmap on this CPU's stack, the highest first. Those that are there.
   @_noLocks @_noAllocation
@@ -149,19 +158,15 @@ package enum PageCache {
     return bits & ~left
   }
 
-  /// Keeps a page for which the stack had no room: half of what is there makes some. False: it is not for this CPU, or the section
-  /// was aborted, or another thread was faster.
+  /// Keeps a page for which the stack had no room: half of what is there makes some. False: it is not for this CPU, or the stack is
+  /// closed, or the section was aborted, or another thread was faster.
   @inline(never) @_noLocks @_noAllocation
   static func overflow(_ page: UInt64, _ room: UInt64) -> Bool {
     let node = Region.node(ofPage: page)
-    guard anax_state().pointee.membarrier != 0, let cpu = CPUBlocks.current(), node == CPUBlocks.node(ofCPU: cpu) else {
-      return false
-    }
-    CPUBlocks.open(cpu)
-    open(node)
+    guard let cpu = CPUBlocks.current(), open(cpu) == node else { return false }
     let entry = entry(page, zero: false)
     if CPUBlocks.push(stack: stack(node), entry, room: room) { return true }
-    var back = PageBatch()
+    var back = PageBatch(.fresh)
     var left = min(batch, (room &+ 1) / 2)
     while left > 0 {
       let last = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))

@@ -22,68 +22,77 @@ package enum PageCounters {
 
   @_noLocks @_noAllocation
   package static func taken(onCPU cpu: Int) -> UInt64 {
+    if !CacheCensus.isOpen(cpu) { return 0 }
     var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_TAKEN), cpu: cpu)
-    forEachStack(cpu) { sum &+= $0.counts.popped }
-    return sum
+    PageDrain.forBoth(cpu) { _, stack in sum &+= stack.counts.popped }
+    return positive(sum)
   }
 
   @_noLocks @_noAllocation
   package static func given(onCPU cpu: Int) -> UInt64 {
+    if !CacheCensus.isOpen(cpu) { return 0 }
     var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_GIVEN), cpu: cpu)
-    forEachStack(cpu) { sum &+= $0.counts.pushed }
-    return sum
+    PageDrain.forBoth(cpu) { _, stack in sum &+= stack.counts.pushed }
+    return positive(sum)
   }
+
+  /// 0 for a sum below it: on one CPU something was counted that was taken off again on another, or who has subtracted was before who
+  /// adds.
+  @_noLocks @_noAllocation
+  static func positive(_ sum: UInt64) -> UInt64 { sum < 1 &<< 62 ? sum : 0 }
 
   /// Pages of the node that somebody has.
   @_noLocks @_noAllocation
   package static func claimed(node: Int) -> UInt64 {
-    let counted = AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed()
-    let ready = ready(node: node).pages
-    return counted > ready && counted < 1 &<< 62 ? counted &- ready : 0
+    let counted = positive(AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed())
+    return counted &- min(ready(node: node), counted)
   }
 
   /// Free pages of the node that were not returned to the kernel.
   @_noLocks @_noAllocation
   package static func dirty(node: Int) -> UInt64 {
-    let counted = AtomicWord(anax_node_dirty_pages(Pages.node(node))).loadRelaxed()
-    let ready = ready(node: node)
-    // Who has subtracted before another added made it negative for a moment.
-    return (counted < 1 &<< 62 ? counted : 0) &+ (ready.pages &- min(ready.zero, ready.pages))
+    positive(AtomicWord(anax_node_dirty_pages(Pages.node(node))).loadRelaxed()) &+ readyDirty(node: node)
   }
 
-  /// Pages of the node that lie ready on CPUs, and how many of them are known to be zero.
+  /// Pages of the node that lie ready on CPUs.
   @_noLocks @_noAllocation
-  package static func ready(node: Int) -> (pages: UInt64, zero: UInt64) {
+  package static func ready(node: Int) -> UInt64 {
     var pages: UInt64 = 0
-    var zero: UInt64 = 0
+    forEachStack(of: node) { pages &+= $0.depth }
+    return pages
+  }
+
+  /// Of these, those that are not known to be zero.
+  @_noLocks @_noAllocation
+  package static func readyDirty(node: Int) -> UInt64 {
+    var pages: UInt64 = 0
+    forEachStack(of: node) {
+      let depth = $0.depth
+      pages &+= depth &- min($0.zeroPages, depth)
+    }
+    return pages
+  }
+
+  /// Changes with every page that is put on a stack.
+  package static var pushes: UInt64 {
+    @_noLocks @_noAllocation get {
+      var sum: UInt64 = 0
+      var node = 0
+      while node < Int(anax_state().pointee.node_count) {
+        forEachStack(of: node) { sum &+= $0.counts.pushed }
+        node += 1
+      }
+      return sum
+    }
+  }
+
+  /// The stacks of all CPUs of a node.
+  @inline(__always) @_noLocks @_noAllocation
+  private static func forEachStack(of node: Int, _ body: (PageStack) -> Void) {
     var cpu = 0
     while cpu < Int(anax_state().pointee.block_count) {
-      if CacheCensus.isOpen(cpu) {
-        forBoth(cpu, node) {
-          pages &+= $0.depth
-          zero &+= $0.zeroPages
-        }
-      }
+      if CacheCensus.isOpen(cpu), CPUBlocks.ownNode(cpu) == node { PageDrain.forBoth(cpu) { body($1) } }
       cpu += 1
     }
-    return (pages, zero)
-  }
-
-  /// The stacks of a CPU that has blocks, of all nodes.
-  @inline(__always) @_noLocks @_noAllocation
-  private static func forEachStack(_ cpu: Int, _ body: (PageStack) -> Void) {
-    if !CacheCensus.isOpen(cpu) { return }
-    var node = 0
-    while node < Int(anax_state().pointee.node_count) {
-      forBoth(cpu, node, body)
-      node += 1
-    }
-  }
-
-  /// In both blocks of a CPU.
-  @inline(__always) @_noLocks @_noAllocation
-  private static func forBoth(_ cpu: Int, _ node: Int, _ body: (PageStack) -> Void) {
-    body(PageStack(cpu: cpu, which: 0, node: node))
-    body(PageStack(cpu: cpu, which: 1, node: node))
   }
 }

@@ -41,7 +41,7 @@ package enum PageLimit {
     var ready: UInt64 = 0
     var node = 0
     while node < Int(anax_state().pointee.node_count) {
-      ready &+= PageCounters.ready(node: node).pages
+      ready &+= PageCounters.ready(node: node)
       node += 1
     }
     return ready

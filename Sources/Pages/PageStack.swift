@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CPU's stack of ready pages as others see it: words of one node's part of a CPU block. The CPU's sections push and pop; they give
-// up while the stack is closed. To take it from outside: lock the CPU (CPUBlocks), close, stop all sections by one membarrier, take
-// entry after entry, open, unlock. Or the whole block was swapped out, and is its reclaimer's alone (Reclaim).
+// A CPU's stack of ready pages as others see it: words of the own node's part of a CPU block, so two of them a CPU. The CPU's sections
+// push and pop; they give up while the stack is closed. To take it from outside: lock the CPU's stacks (CPUBlocks), close, stop all
+// sections by one membarrier, take entry after entry, open, unlock. Or the whole block was swapped out and its sections stopped
+// (Reclaim): then the lock is enough. That lock is no other's: while a CPU's pages are taken its lists can be, and the other way round.
 //
 // | word | transition | by | order |
 // |---|---|---|---|
@@ -9,13 +10,14 @@
 // | stack | place - 1 | a section of the CPU, which then has the entry | the same |
 // | stack | 0 → 1 | a section of the CPU: opened for the first time, empty | the same |
 // | stack | place - 1 | who has it from outside, before the page goes on | relaxed; the CPU sees it behind `closed` |
-// | closed | 0 → 1 | who has the CPU's lock | release, then the membarrier: sections that read 0 have ended or are aborted |
-// | closed | 1 → 0 | the same | release; sections read it before the stack (aarch64: by an address that depends on it) |
-// | drained | + n | who has it from outside | relaxed |
+// | closed | 0, 1 → 1 | who has the CPU's lock | release, then the membarrier: sections that read 0 have ended or are aborted |
+// | closed | 1 → 0 | the same, when the pages it took are free in the bitmaps | release; sections read it before the stack (aarch64: by an address that depends on it) |
+// | drained | + 1 | who has it from outside, behind place - 1 | release: who reads it by acquire sees that place, or a later one |
 // | seen | any | a tick: the stack as it is | relaxed; a hint |
-// Where the membarrier is refused, the stack is opened again and nothing was touched. A thread stopped with a stack closed keeps its
-// pages and lets the CPU go on without it; in the child of a fork the lock is free, and the next who drains opens it. Pages taken on a
-// CPU are pushes less what lies there and what was drained: so a hit counts itself. Model: Tests/ModelTests/PageStackModelTests.
+// A stack is only ever opened in the own node's part of its CPU, so that no pages lie where nobody pops. Where the membarrier is
+// refused, the stack is opened again and nothing was touched. A thread stopped with a stack closed keeps its pages and lets the CPU
+// go on without it; in the child of a fork the lock is free, and the next who drains opens it. Pages taken on a CPU are pushes less
+// what lies there and what was drained: so a hit counts itself. Model: Tests/ModelTests/PageStackModelTests.
 //
 // | bits of an entry | mean |
 // |---|---|
@@ -31,12 +33,12 @@ struct PageStack {
   /// The start of a node's part.
   private let part: UnsafeMutablePointer<UInt64>
 
-  /// In one of a CPU's two blocks.
+  /// In one of the two blocks of a CPU that has its block, in use or not.
   @_noLocks @_noAllocation
-  init(cpu: Int, which: UInt64, node: Int) { self.init(block: CacheCensus.words(cpu, which), node: node) }
+  init(cpu: Int, which: UInt64) { part = CPUBlocks.ownPart(cpu, which: which) }
 
   @_noLocks @_noAllocation
-  init(block: UnsafeMutablePointer<UInt64>, node: Int) { part = block + node * ANAX_ZONES_MAX }
+  init(part: UnsafeMutablePointer<UInt64>) { self.part = part }
 
   @_noLocks @_noAllocation
   private func word(_ index: Int) -> AtomicWord { AtomicWord(part + index) }
@@ -51,11 +53,13 @@ struct PageStack {
   /// Pages that lie there.
   var depth: UInt64 { @_noLocks @_noAllocation get { PageStack.depth(stack.loadRelaxed()) } }
 
-  /// Pages pushed so far, and of these popped by the CPU.
+  /// Pages pushed so far, and of these popped by the CPU; while somebody drains the stack some too many.
   var counts: (pushed: UInt64, popped: UInt64) {
     @_noLocks @_noAllocation get {
+      // In this order: what was drained is gone from the stack that is read.
+      let drained = drained.loadAcquire()
       let word = stack.loadRelaxed()
-      return (word &>> 16, word &>> 16 &- PageStack.depth(word) &- drained.loadRelaxed())
+      return (word &>> 16, word &>> 16 &- PageStack.depth(word) &- drained)
     }
   }
 
@@ -72,16 +76,23 @@ struct PageStack {
     }
   }
 
-  /// Whether there is something to take. `idle`: only where nothing has changed since this was last asked so.
+  /// Whether the CPU's sections can use it: it is there, and not closed. A hint.
+  var isOpen: Bool { @_noLocks @_noAllocation get { closed.loadRelaxed() == 0 && stack.loadRelaxed() != 0 } }
+
+  /// Whether somebody has it from outside, or was stopped when he had.
+  var isClosed: Bool { @_noLocks @_noAllocation get { closed.loadAcquire() != 0 } }
+
+  /// Whether there is something to take, or the stack was left closed. `idle`: only where nothing has changed since this was last
+  /// asked so.
   @_noLocks @_noAllocation
   func isWorthTaking(idle: Bool) -> Bool {
+    if isClosed { return true }
     let now = stack.loadRelaxed()
-    if !idle { return PageStack.depth(now) > 0 || closed.loadRelaxed() != 0 }
-    if seen.loadRelaxed() != now {
+    if idle, seen.loadRelaxed() != now {
       seen.storeRelaxed(now)
-      return closed.loadRelaxed() != 0
+      return false
     }
-    return PageStack.depth(now) > 0 || closed.loadRelaxed() != 0
+    return PageStack.depth(now) > 0
   }
 
   @_noLocks @_noAllocation
@@ -90,20 +101,19 @@ struct PageStack {
   @_noLocks @_noAllocation
   func open() { if closed.loadRelaxed() != 0 { closed.storeRelease(0) } }
 
-  /// For who has the stack from outside: its pages go to the bitmaps. How many.
+  /// For who has the stack from outside: its pages are free in the bitmaps.
   @_noLocks @_noAllocation
-  func empty(into batch: inout PageBatch) -> UInt64 {
+  func empty(into batch: inout PageBatch) {
     var now = stack.loadRelaxed()
-    let count = PageStack.depth(now)
     while PageStack.depth(now) > 0 {
       let entry = word(Int(ANAX_WORD_PAGE_STACK_ENTRIES) + Int(PageStack.depth(now)) - 1).loadRelaxed()
       now &-= 1
       stack.storeRelaxed(now)
+      drained.storeRelease(drained.loadRelaxed() &+ 1)
       let page = PageCache.page(entry)
       Run.at(page: page).storeRelaxed(0)
       batch.add(page, zero: PageCache.isZero(entry))
     }
-    if count > 0 { drained.add(count) }
-    return count
+    batch.free()
   }
 }

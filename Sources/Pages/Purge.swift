@@ -39,8 +39,16 @@ package enum Purge {
     let claimed = AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
     let depot = AtomicWord(anax_node_depot_bytes(node)).loadRelaxed()
     let live = claimed > depot ? claimed &- depot : 0
-    let base = UInt64(Tunable.pageKeepFloor.value) &+ live / 100 &* UInt64(Tunable.pageKeep.value)
+    let base = floor &+ live / 100 &* UInt64(Tunable.pageKeep.value)
     return base &+ min(AtomicWord(anax_node_missed(node)).loadRelaxed() &<< anax_state().pointee.page_shift, base &* 3)
+  }
+
+  /// Bytes of `vm.page.keep_floor`, without those that ready pages may take.
+  static var floor: UInt64 {
+    @_noLocks @_noAllocation get {
+      let floor = UInt64(Tunable.pageKeepFloor.value)
+      return floor &- min(PageCache.most, floor)
+    }
   }
 
   /// Pages that are not resident were taken: what the cap returned too early, as far as it did, raises the cap. Counts that
@@ -83,7 +91,7 @@ package enum Purge {
       return
     }
     let dirty = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
-    if dirty > UInt64(Tunable.pageKeepFloor.value), dirty > allowance(node: node), !isRefused(node: node) {
+    if dirty > floor, dirty > allowance(node: node), !isRefused(node: node) {
       // Down to seven eighths, so that not every release pays.
       let allowed = allowance(node: node) / 8 &* 7
       var returned = sweep(node: node, all: false, downTo: allowed, forCap: true)

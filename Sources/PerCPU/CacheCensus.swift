@@ -81,13 +81,7 @@ package enum CacheCensus {
 
   @_noLocks @_noAllocation
   static func word(_ cpu: Int, _ which: UInt64, _ index: Int) -> UInt64 {
-    AtomicWord(words(cpu, which) + index).loadRelaxed()
-  }
-
-  /// A CPU's block, in use (`which` says 0 or 1, whichever) or not. To be read word by word, atomically.
-  @_noLocks @_noAllocation
-  package static func words(_ cpu: Int, _ which: UInt64) -> UnsafeMutablePointer<UInt64> {
-    UnsafeMutablePointer(bitPattern: UInt(CPUBlocks.block(cpu, which))).unsafelyUnwrapped
+    AtomicWord(UnsafeMutablePointer(bitPattern: UInt(CPUBlocks.block(cpu, which)))! + index).loadRelaxed()
   }
 
   @_noLocks @_noAllocation

@@ -12,42 +12,6 @@ import Testing
 
 @testable import Pages
 
-private enum Ready {
-  /// A live engine and this thread on one CPU. False: there are no caches here.
-  static func start(cpu: Int = 0) -> Bool {
-    Live.start()
-    stay(on: cpu)
-    return anax_state().pointee.membarrier == 1 && CPUBlocks.current() != nil
-  }
-
-  static func stay(on cpu: Int) {
-    var mask: UInt64 = 1 << UInt64(cpu)
-    _ = withUnsafePointer(to: &mask) { Kernel.call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0)) }
-  }
-
-  static func page(_ placement: PagePlacement = .local) throws -> PageRun {
-    try PageRequest.allocate(count: 1, alignment: 1, placement: placement, zeroed: false, .normal)
-  }
-
-  static func pages(_ count: Int) throws -> [PageRun] { try (0..<count).map { _ in try page() } }
-
-  static func give(_ runs: [PageRun]) throws { for run in runs { try PageRequest.release(page: run.page) } }
-
-  static var count: UInt64 { PageCounters.ready(node: 0).pages }
-
-  static func isResident(_ page: UInt64) -> Bool {
-    var state: UInt8 = 0
-    return mincore(UnsafeMutableRawPointer(bitPattern: UInt(Region.address(ofPage: page))), 1, &state) == 0
-      && state & 1 == 1
-  }
-
-  /// What must hold when all is given back and drained.
-  static func checkNothingIsOut() {
-    #expect(count == 0 && Live.claimed == 0)
-    Live.checkCounts()
-  }
-}
-
 @Suite struct PageCacheTests {
   @Test func whatIsFreedIsTakenNextWithoutTheNode() async {
     await #expect(processExitsWith: .success) {
@@ -128,58 +92,6 @@ private enum Ready {
     }
   }
 
-  @Test func aPurgeTakesThePagesOfAllCPUs() async {
-    await #expect(processExitsWith: .success) {
-      if !Ready.start() { return }
-      for cpu in 0..<min(Int(anax_state().pointee.cpu_count), 4) {
-        Ready.stay(on: cpu)
-        let runs = try Ready.pages(12)
-        for run in runs { Live.write(run, 1, 1) }
-        try Ready.give(runs)
-      }
-      #expect(Ready.count >= 8)
-      #expect(PageCounters.dirty(node: 0) >= Ready.count - PageCounters.ready(node: 0).zero)
-      _ = Ticks.purge()
-      Ready.checkNothingIsOut()
-      #expect(Live.dirty == 0)
-    }
-  }
-
-  /// A page goes back one to two periods after it was freed, if its CPU leaves it alone.
-  @Test func ticksTakeWhatIsLeftAlone() async {
-    await #expect(processExitsWith: .success) {
-      if !Ready.start() { return }
-      let runs = try Ready.pages(8)
-      for run in runs { Live.write(run, 1, 1) }
-      try Ready.give(runs)
-      Ticks.tick()
-      #expect(Ready.count >= 8, "it was used since the tick before")
-      try Ready.give([try Ready.page()])
-      Ticks.tick()
-      #expect(Ready.count >= 8, "so it was")
-      Ticks.tick()
-      Ready.checkNothingIsOut()
-      for run in runs { #expect(!Ready.isResident(run.page)) }
-    }
-  }
-
-  /// The last pages of a region lie ready on another CPU.
-  @Test func beforeARequestIsRefusedOtherCPUsGiveTheirs() async {
-    await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
-      if !Ready.start() { return }
-      try Ready.give(try Ready.pages(30))
-      let theirs = Ready.count
-      #expect(theirs >= 8)
-      Ready.stay(on: 1)
-      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
-      var got: UInt64 = 0
-      while Pages.allocate(node: 0, cpu: 1, count: 1) != nil { got += 1 }
-      #expect(got == pages, "\(theirs) of \(pages) lay ready on another CPU")
-      #expect(throws: PageFailure.self) { _ = try Ready.page() }
-    }
-  }
-
   @Test func whatLiesReadyIsNotOfTheLimit() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
@@ -224,46 +136,6 @@ private enum Ready {
     }
   }
 
-  @Test func aKernelThatStopsNoSectionsLosesNothing() async {
-    await #expect(processExitsWith: .success) {
-      if !Ready.start() { return }
-      try Ready.give(try Ready.pages(10))
-      let before = Ready.count
-      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
-        number == anax_sys_membarrier ? Int(-EPERM) : anax_system_call(number, a, b, c, d, e, f)
-      }
-      #expect(PageDrain.everything() == 0)
-      anax_state().pointee.fake_kernel = nil
-      #expect(Ready.count == before && anax_state().pointee.membarrier == 0)
-      // They are served still; when they are out there are no more.
-      for left in (0..<before).reversed() {
-        _ = try Ready.page()
-        #expect(Ready.count == left)
-      }
-      for run in try Ready.pages(40) { try PageRequest.release(page: run.page) }
-      #expect(Ready.count <= 16)
-      Live.checkCounts()
-    }
-  }
-
-  /// As in a child whose parent was draining when it forked.
-  @Test func aStackThatWasLeftClosedIsOpenedAgain() async {
-    await #expect(processExitsWith: .success) {
-      if !Ready.start() { return }
-      try Ready.give(try Ready.pages(10))
-      let cpu = (0..<Int(anax_state().pointee.block_count)).first { CacheCensus.isOpen($0) }!
-      PageDrain.forEachStack(cpu) { $0.close() }
-      let before = Ready.count
-      try Ready.give(try Ready.pages(10))
-      #expect(Ready.count == before, "the CPU does without")
-      Ticks.tick()
-      try Ready.give(try Ready.pages(10))
-      #expect(Ready.count > 0)
-      _ = Ticks.purge()
-      Ready.checkNothingIsOut()
-    }
-  }
-
   @Test func theCountersTellWhatCPUsTookAndGave() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() || anax_state().pointee.rung == UInt64(ANAX_RUNG_A) { return }
@@ -281,18 +153,79 @@ private enum Ready {
     }
   }
 
+  /// A thread may be moved between what it counts and what it takes off again.
+  @Test func countsNeverFallBelowZero() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung == UInt64(ANAX_RUNG_A) { return }
+      try Ready.give(try Ready.pages(3))
+      for word in [ANAX_WORD_PAGES_TAKEN, ANAX_WORD_PAGES_GIVEN] {
+        while !CPUBlocks.add(UInt64(word), 0 &- 1000) {}
+      }
+      #expect(PageCounters.taken(onCPU: 0) == 0)
+      #expect(PageCounters.given(onCPU: 0) == 0)
+      try Ready.give(try Ready.pages(2000))
+      #expect(PageCounters.taken(onCPU: 0) > 0)
+    }
+  }
+
+  /// What lies ready is a part of what the floor lets be kept, not more than that.
+  @Test func theFloorCountsReadyPages() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      let floor = 8 * 16 * anax_state().pointee.block_count * Live.pageBytes
+      try Tunable.pageKeepFloor.set(Int64(floor))
+      try Tunable.pageKeep.set(0)
+      let runs = try Ready.pages(Int(floor / Live.pageBytes) * 2)
+      for run in runs { Live.write(run, 1, 1) }
+      // Up to the cap, one by one.
+      for run in runs {
+        try PageRequest.release(page: run.page)
+        #expect(PageCounters.dirty(node: 0) * Live.pageBytes <= floor)
+      }
+      #expect(Ready.count >= 8 && PageCounters.dirty(node: 0) * Live.pageBytes >= floor / 2)
+    }
+  }
+
+  /// Blocks of one page, as there are where a page is larger than the largest class.
+  @Test func aLargeBlockOfOnePageIsTakenFromThere() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      let size = Live.pageBytes - 96
+      var zero = false
+      let first = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
+      memset(first, 1, Int(size))
+      Large.free(UInt64(UInt(bitPattern: first)))
+      let counted = Live.claimed
+      #expect(Ready.count > 0)
+      zero = true
+      let second = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
+      #expect(second == first && Live.claimed == counted && !zero)
+      Large.free(UInt64(UInt(bitPattern: second)))
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
   /// Each page has one owner: who has it writes its name there, and finds it when the page goes back.
   @Test func noPageIsGivenTwice() async {
     await #expect(processExitsWith: .success) {
       Live.start()
       nonisolated(unsafe) let wrong = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
       wrong.initialize(to: 0)
+      // A signal handler takes and gives pages too, whatever it interrupts.
+      signal(SIGALRM) { _ in if let run = try? Ready.page() { try? PageRequest.release(page: run.page) } }
+      var alarms = itimerval(
+        it_interval: timeval(tv_sec: 0, tv_usec: 1000), it_value: timeval(tv_sec: 0, tv_usec: 1000))
+      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
       DispatchQueue.concurrentPerform(iterations: 6) { thread in
         var held: [PageRun] = []
         var random = UInt64(thread + 1) &* 0x9e37_79b9_7f4a_7c15
         for turn in 0..<40_000 as Range<UInt64> {
           random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-          if thread == 0, turn % 400 == 0 { _ = random >> 60 & 1 == 0 ? Ticks.purge() : PageDrain.everything() }
+          if thread < 2, turn % 400 == 0 {
+            if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }
+          }
+          if turn % 64 == 0 { Ready.stay(on: Int(random >> 50) % Int(anax_state().pointee.cpu_count)) }
           if held.count < 48, random >> 40 & 1 == 0 || held.isEmpty {
             guard let run = try? Ready.page() else { continue }
             let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(run.address))!
@@ -309,6 +242,8 @@ private enum Ready {
         }
         for run in held { try? PageRequest.release(page: run.page) }
       }
+      alarms = itimerval()
+      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
       #expect(wrong.pointee == 0)
       _ = Ticks.purge()
       Ready.checkNothingIsOut()

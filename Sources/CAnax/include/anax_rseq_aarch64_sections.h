@@ -136,6 +136,29 @@ empty:
   return false;
 }
 
+/// Makes an empty stack at word `stack` of this CPU's part for its own node, where there is none. False: there is one, aborted, or no
+/// block now.
+ANAX_INLINE bool ANAX_SECTION(stack_open)(uint64_t stack) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmp %[work], %[none]\n\t"
+      "b.eq %l[empty]\n\t"
+      "ldr %[head], [%[work], %[stack], lsl #3]\n\t"
+      "cbnz %[head], %l[empty]\n\t"
+      "mov %[head], #1\n\t"
+      "str %[head], [%[work], %[stack], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(allocate), [stack] "r"(stack), [none] "r"(anax_empty_block)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
 /// Takes the last entry of the stack at word `stack` of this CPU's part for its own node. 0: empty, closed, aborted, or no stack.
 ANAX_INLINE uint64_t ANAX_SECTION(stack_pop)(uint64_t stack) {
   uint64_t cpu, work, head, entry;

@@ -136,6 +136,28 @@ empty:
   return false;
 }
 
+/// Makes an empty stack at word `stack` of this CPU's part for its own node, where there is none. False: there is one, aborted, or no
+/// block now.
+ANAX_INLINE bool ANAX_SECTION(stack_open)(uint64_t stack) {
+  uint64_t cpu, work;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "cmpq $0, (%[work], %[stack], 8)\n\t"
+      "jne %l[empty]\n\t"
+      "movq $1, (%[work], %[stack], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work)
+      : ANAX_RSEQ_INPUTS(allocate), [stack] "r"(stack), [none] "r"(anax_empty_block)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
 /// Takes the last entry of the stack at word `stack` of this CPU's part for its own node. 0: empty, closed, aborted, or no stack.
 ANAX_INLINE uint64_t ANAX_SECTION(stack_pop)(uint64_t stack) {
   uint64_t cpu, work, head, entry;
