@@ -71,8 +71,9 @@ package enum Pages {
     }
   }
 
-  /// How often a request drains, or finds another at it, before it is refused.
-  static var mostDrains: Int { @_noLocks @_noAllocation get { 64 } }
+  /// How often a request drains, or finds another at it, before it is refused: some hundred microseconds, longer than the membarrier of
+  /// one that is not interrupted.
+  static var mostDrains: Int { @_noLocks @_noAllocation get { 1024 } }
 
   /// One page, from the queue of this CPU and color outwards.
   @_noLocks @_noAllocation
