@@ -109,7 +109,7 @@ package enum Helper {
   @_noLocks @_noAllocation
   package static func forget() { word.storeRelease(0) }
 
-  /// Changes whenever memory moved between the levels.
+  /// Changes whenever memory moved between the levels, or a page was laid ready on a CPU.
   @_noLocks @_noAllocation
   static func activity() -> UInt64 {
     var sum = PageCounters.pushes

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Single pages that lie ready on a CPU: what is freed there is taken there next, without an atomic instruction on a word that CPUs
 // share. Only pages of the CPU's own node, only for requests for one page that belongs to no object and has no wish for a node, and
-// only where other CPUs' pages can be taken back (the membarrier of CPUBlocks): without it, on rung D and for threads without an area
-// pages come from the bitmaps and go there. At most `vm.page.cache` on a CPU, and none beyond an eighth of `vm.page.keep_floor`
-// divided by the CPUs.
+// only where other CPUs' pages can be taken back by a membarrier: where the kernel refuses it, from the start or later, nothing is
+// kept any more, and on rung D and for threads without an area pages come from the bitmaps and go there. At most `vm.page.cache` on a
+// CPU, and none beyond an eighth of `vm.page.keep_floor` divided by the CPU blocks (rounded up to a power of two; on rung A there is
+// one for each node and concurrency id). The cap of free pages leaves that share out (Purge.floor).
 //
-// A page in a cache is claimed in the bitmap and counted so in its node's words; for the limit and in the statistics it is free.
-// Its run word is Run.cached: whoever frees it again is told so. Nothing is written to the page: the stack holds numbers.
-// Memory orders and the stack's words: PageStack. Another CPU's pages are taken back at a purge, by a tick when their CPU has not
-// touched its stack for a decay period, and before a request is refused (PageDrain).
+// A page that lies ready is claimed in the bitmap and counted so in its node's words; for vm.heap.limit and in the statistics it is
+// free. Its run word is Run.cached: whoever frees it again is told so. Nothing is written to the page: the stack holds numbers.
+// Memory orders and the stack's words: PageStack. Pages are taken back from outside at a purge, by a tick when their stack is as it
+// was at the tick before, and before a request is refused (PageDrain).
 //
-// | where the page is | claimed | run word | to | by |
+// | where the page is | claimed | run word | goes to | by |
 // |---|---|---|---|---|
 // | bitmap | 0 | 0 | in hand | refill: some of one word of the bitmap at once |
-// | in hand | 1 | 0 | cache | the same, for what it does not give out; who frees: cached, then a push |
-// | cache | 1 | cached | in hand | who pops it, by a section of its CPU; who drains the stack |
-// | in hand | 1 | live | the user's | who asked |
+// | in hand | 1 | 0 | stack | the same, for what it does not give out; who frees: the word cached, then a push |
+// | stack | 1 | cached | in hand | who pops it, by a section of its CPU; who has the stack from outside |
+// | in hand | 1 | 0, cached | the user's, live | who asked |
 // | in hand | 1 | 0 | bitmap | overflow, a drain, and whatever could not be pushed |
-// A thread stopped with pages in hand keeps them, at most 8.
+// A thread stopped with pages in hand keeps them: 8 at most, and one that takes them from outside those of one word of the bitmap, and
+// what it leaves on the stacks that it has closed.
 
 import CAnax
 import LockFree

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many pages were taken and given back on each CPU: words of its block that only its sections change. A count is lost when
 // the section is aborted, or where the CPU has no block (before its first slow path, and on rung D): an approximation, from
-// below. Pages that lie ready there count when they are pushed and popped (PageStack).
+// below. Pages that lie ready there count when they are pushed and popped (PageStack). What a refill or an overflow counts so without
+// giving or taking is subtracted again, where the thread is by then on another CPU from that one's: no count is told below 0.
 //
 // What a node has in use, dirty and returned is counted exactly, in its anax_node; there pages that lie ready on CPUs count as
 // claimed, so that a hit touches no word that CPUs share. What is told to people is without them: they are free.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the reclaimer.
-// The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the sections.
+// The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the sections; those of
+// its stack of ready pages also by who has closed it and stopped the sections, which needs a lock word of its own (PageStack).
 //
 // A block has an index: on rung B the CPU id; on rung A node id * cpu_limit + concurrency id, which two threads of this process
 // never have at the same time, and which is dense where few threads run. Below, a rung A reader may say "(node, concurrency id)"
