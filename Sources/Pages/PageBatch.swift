@@ -44,7 +44,7 @@ struct PageBatch {
   }
 
   /// The pages so far are free.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   mutating func free() {
     if bits == 0 { return }
     let node = Pages.node(Region.node(ofPage: word &* 64))
@@ -67,7 +67,7 @@ struct PageBatch {
   }
 
   /// All pages are free, and the caps hold.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   mutating func end() {
     free()
     if !anyDirty { return }

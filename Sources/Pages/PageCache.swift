@@ -62,8 +62,8 @@ package enum PageCache {
   @inline(__always) @_noLocks @_noAllocation
   static func isZero(_ entry: UInt64) -> Bool { entry & 2 != 0 }
 
-  /// A page of this CPU's node; nil: ask the bitmaps.
-  @inline(__always) @_noLocks @_noAllocation
+  /// A page of this CPU's node; nil: ask the bitmaps. Not inlined: the linker keeps every function that has a section in it.
+  @inline(never) @_noLocks @_noAllocation
   package static func take() -> PageRun? {
     if !sectionsWork { return nil }
     let entry = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))
@@ -135,7 +135,7 @@ package enum PageCache {
 
   /// Makes an empty stack where this CPU has none; the node of its pages. nil: it has no block, or the stack is closed: then the
   /// bitmaps serve page by page.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   static func open(_ cpu: Int) -> Int? {
     CPUBlocks.open(cpu)
     _ = CPUBlocks.open(stack: UInt64(ANAX_WORD_PAGE_STACK))
@@ -144,7 +144,7 @@ package enum PageCache {
   }
 
   /// Puts claimed pages of one word of the bitmap on this CPU's stack, the highest first. Those that are there.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   static func push(word: UInt64, _ bits: UInt64, zero: Bool, _ room: UInt64) -> UInt64 {
     var left = bits
     while left != 0 {

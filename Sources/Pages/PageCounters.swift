@@ -18,10 +18,10 @@ package enum PageCounters {
   @_noLocks @_noAllocation
   static func given(_ count: UInt64) { add(UInt64(ANAX_WORD_PAGES_GIVEN), count) }
 
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   static func add(_ word: UInt64, _ count: UInt64) { if CPUBlocks.current() != nil { _ = CPUBlocks.add(word, count) } }
 
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   package static func taken(onCPU cpu: Int) -> UInt64 {
     if !CacheCensus.isOpen(cpu) { return 0 }
     var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_TAKEN), cpu: cpu)
@@ -29,7 +29,7 @@ package enum PageCounters {
     return positive(sum)
   }
 
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   package static func given(onCPU cpu: Int) -> UInt64 {
     if !CacheCensus.isOpen(cpu) { return 0 }
     var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_GIVEN), cpu: cpu)
@@ -43,57 +43,51 @@ package enum PageCounters {
   static func positive(_ sum: UInt64) -> UInt64 { sum < 1 &<< 62 ? sum : 0 }
 
   /// Pages of the node that somebody has.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   package static func claimed(node: Int) -> UInt64 {
     let counted = positive(AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed())
     return counted &- min(ready(node: node), counted)
   }
 
   /// Free pages of the node that were not returned to the kernel.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   package static func dirty(node: Int) -> UInt64 {
     positive(AtomicWord(anax_node_dirty_pages(Pages.node(node))).loadRelaxed()) &+ readyDirty(node: node)
   }
 
   /// Pages of the node that lie ready on CPUs.
   @_noLocks @_noAllocation
-  package static func ready(node: Int) -> UInt64 {
-    var pages: UInt64 = 0
-    forEachStack(of: node) { pages &+= $0.depth }
-    return pages
-  }
+  package static func ready(node: Int) -> UInt64 { sum(of: .pages, node: node) }
 
   /// Of these, those that are not known to be zero.
   @_noLocks @_noAllocation
-  package static func readyDirty(node: Int) -> UInt64 {
-    var pages: UInt64 = 0
-    forEachStack(of: node) {
-      let depth = $0.depth
-      pages &+= depth &- min($0.zeroPages, depth)
-    }
-    return pages
-  }
+  package static func readyDirty(node: Int) -> UInt64 { sum(of: .dirty, node: node) }
 
-  /// Changes with every page that is put on a stack.
-  package static var pushes: UInt64 {
-    @_noLocks @_noAllocation get {
-      var sum: UInt64 = 0
-      var node = 0
-      while node < Int(anax_state().pointee.node_count) {
-        forEachStack(of: node) { sum &+= $0.counts.pushed }
-        node += 1
+  /// Changes with every page that is put on a stack of the node's.
+  @_noLocks @_noAllocation
+  package static func pushes(node: Int) -> UInt64 { sum(of: .pushes, node: node) }
+
+  private enum Figure { case pages, dirty, pushes }
+
+  /// Over the stacks of all CPUs of a node; of `pages` and `pushes` only the words that head them are read.
+  @inline(never) @_noLocks @_noAllocation
+  private static func sum(of figure: Figure, node: Int) -> UInt64 {
+    var sum: UInt64 = 0
+    var index = 0
+    while index < Int(anax_state().pointee.block_count) &* 2 {
+      let cpu = index / 2
+      if CacheCensus.isOpen(cpu), CPUBlocks.ownNode(cpu) == node {
+        let stack = PageStack(cpu: cpu, which: UInt64(index & 1))
+        switch figure {
+        case .pages: sum &+= stack.depth
+        case .pushes: sum &+= stack.counts.pushed
+        case .dirty:
+          let depth = stack.depth
+          sum &+= depth &- min(stack.zeroPages, depth)
+        }
       }
-      return sum
+      index += 1
     }
-  }
-
-  /// The stacks of all CPUs of a node.
-  @inline(__always) @_noLocks @_noAllocation
-  private static func forEachStack(of node: Int, _ body: (PageStack) -> Void) {
-    var cpu = 0
-    while cpu < Int(anax_state().pointee.block_count) {
-      if CacheCensus.isOpen(cpu), CPUBlocks.ownNode(cpu) == node { PageDrain.forBoth(cpu) { body($1) } }
-      cpu += 1
-    }
+    return sum
   }
 }

@@ -21,7 +21,7 @@ package enum PageDrain {
   }
 
   /// Empties the stacks of all CPUs; `idle`: those that have not changed since the tick before.
-  @_noLocks @_noAllocation @discardableResult
+  @inline(never) @_noLocks @_noAllocation @discardableResult
   package static func everything(idle: Bool = false) -> Outcome {
     let state = anax_state()
     var outcome = Outcome()
@@ -68,7 +68,7 @@ package enum PageDrain {
 
   /// Empties the stack in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is at the CPU's
   /// stacks: what it leaves there goes back by a tick.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   package static func block(_ block: UnsafeMutablePointer<UInt64>, cpu: Int) {
     let stack = PageStack(part: block + CPUBlocks.ownNode(cpu) * ANAX_ZONES_MAX)
     if !stack.isWorthTaking(idle: false) || !CPUBlocks.lockStacks(cpu) { return }
@@ -81,7 +81,7 @@ package enum PageDrain {
 
   /// Whether `count` pages in a row may be had with those that lie ready: so many are free among the pages that some node has opened.
   /// (Where more could be opened, nobody would be about to be refused.) True as well while another drains.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   static func mayServe(_ count: UInt64) -> Bool {
     var node = 0
     while node < Int(anax_state().pointee.node_count) {
@@ -106,7 +106,7 @@ package enum PageDrain {
   }
 
   /// Which of a CPU's two stacks: a bit each.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   static func worthTaking(_ cpu: Int, idle: Bool) -> UInt64 {
     var worth: UInt64 = 0
     forBoth(cpu) { which, stack in if stack.isWorthTaking(idle: idle) { worth |= 1 &<< which } }

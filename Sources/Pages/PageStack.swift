@@ -102,7 +102,7 @@ struct PageStack {
   func open() { if closed.loadRelaxed() != 0 { closed.storeRelease(0) } }
 
   /// For who has the stack from outside: its pages are free in the bitmaps.
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   func empty(into batch: inout PageBatch) {
     var now = stack.loadRelaxed()
     while PageStack.depth(now) > 0 {
