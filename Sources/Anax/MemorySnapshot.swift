@@ -20,8 +20,10 @@ public struct MemorySnapshot: Sendable, Hashable {
     public let id: Int
     /// Pages in use: slabs, large blocks and page runs.
     public let claimed: Int
-    /// Free pages not yet returned to the kernel.
+    /// Free pages not yet returned to the kernel, with those of ``ready``.
     public let dirty: Int
+    /// Of these, single pages that lie ready on the node's CPUs (`vm.page.cache`).
+    public let ready: Int
     /// Returned to the kernel so far.
     public let returned: Int
     /// Free items in the node's depots.
@@ -38,6 +40,7 @@ public struct MemorySnapshot: Sendable, Hashable {
     public let id: Int
     /// Pages taken on this CPU so far, and given back. Approximations from below: what the CPU did before its cache was
     /// opened is not in it, nor what was lost to a preemption within the few instructions that count.
+    /// A page that is taken from those that lie ready, or put there, counts as well.
     public let pagesTaken: Int
     public let pagesGiven: Int
   }
@@ -85,8 +88,10 @@ public struct MemorySnapshot: Sendable, Hashable {
   public let depot: Int
   /// Free slots of slabs, and what no slot covers.
   public let freeInSlabs: Int
-  /// Free pages not yet returned to the kernel.
+  /// Free pages not yet returned to the kernel, with those of ``ready``.
   public let dirty: Int
+  /// Of these, single pages that lie ready on CPUs (`vm.page.cache`).
+  public let ready: Int
   /// Returned to the kernel so far.
   public let returned: Int
   /// How often all caches were taken back, for a limit or a purge.
@@ -113,8 +118,8 @@ public struct MemorySnapshot: Sendable, Hashable {
     nodes = (0..<Int(state.pointee.node_count)).map { id in
       let entry = Pages.node(id).pointee
       return Node(
-        id: id, claimed: bytes(entry.claimed_pages), dirty: bytes(entry.dirty_pages),
-        returned: bytes(entry.purged_pages),
+        id: id, claimed: bytes(PageCounters.claimed(node: id)), dirty: bytes(PageCounters.dirty(node: id)),
+        ready: bytes(PageCounters.readyDirty(node: id)), returned: bytes(entry.purged_pages),
         depot: Int(clamping: Int64(bitPattern: entry.depot_bytes)), opened: bytes(entry.top &* Region.pagesPerChunk),
         servedElsewhere: Int(entry.off_node))
     }
@@ -137,6 +142,7 @@ public struct MemorySnapshot: Sendable, Hashable {
     runCount = Int(sum.largeBlocks)
     freeInSlabs = max(slabs - used - cached - depot, 0)
     dirty = nodes.reduce(0) { $0 + $1.dirty }
+    ready = nodes.reduce(0) { $0 + $1.ready }
     returned = nodes.reduce(0) { $0 + $1.returned }
     reclaims = Int(state.pointee.reclaims)
     rung = Rung(rawValue: String(UnicodeScalar(UInt8(truncatingIfNeeded: state.pointee.rung)))) ?? .d

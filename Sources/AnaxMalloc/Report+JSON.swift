@@ -53,8 +53,9 @@ extension Report {
     let shift = anax_state().pointee.page_shift
     var line = MessageLine(object: "node")
     line.append(key: "node", UInt64(index))
-    line.append(key: "claimed", HeapStatistics.positive(entry.pointee.claimed_pages) &<< shift)
-    line.append(key: "free_pages", HeapStatistics.positive(entry.pointee.dirty_pages) &<< shift)
+    line.append(key: "claimed", PageCounters.claimed(node: index) &<< shift)
+    line.append(key: "free_pages", PageCounters.dirty(node: index) &<< shift)
+    line.append(key: "ready_pages", PageCounters.readyDirty(node: index) &<< shift)
     line.append(key: "depots", HeapStatistics.positive(entry.pointee.depot_bytes))
     line.append(key: "returned", entry.pointee.purged_pages &<< shift)
     line.append(key: "chunks", entry.pointee.top)

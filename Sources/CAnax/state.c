@@ -13,6 +13,11 @@ uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX];
 uint8_t anax_size_classes[384];
 uint32_t anax_usable_bytes[ANAX_ZONES_MAX];
 
+_Static_assert(ANAX_WORD_PAGE_STACK_ENTRIES + ANAX_PAGE_STACK_MOST <= (ANAX_HEAP_ZONES | ANAX_ZONE_REQUESTS) + 1,
+               "the words of ready pages are none of a user zone's");
+_Static_assert(ANAX_WORD_PAGE_STACK_CLOSED == ANAX_WORD_PAGE_STACK + 1 &&
+                   ANAX_WORD_PAGE_STACK_ENTRIES == ANAX_WORD_PAGE_STACK + 2,
+               "a stack is words in a row");
 _Static_assert(sizeof(struct anax_slab) == 192, "a slab header is 3 lines");
 _Static_assert(sizeof(struct anax_batch) == 64 + 4 * ANAX_BATCH_ITEMS, "a batch is 9 lines");
 _Static_assert(sizeof(struct anax_home) == 192, "a home is 3 lines");

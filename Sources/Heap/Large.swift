@@ -27,6 +27,10 @@ package enum Large {
     if alignment > pageBytes { return allocateAligned(size, alignment, node: node, cpu: cpu, zero: &zero) }
     let lines = alignment <= 64 && Tunable.pageColor.value != 0 ? nextSkew() : 0
     let count = Pages.count(bytes: max(size, 1) &+ lines &* 64)
+    if count == 1, let ready = PageCache.take() {
+      zero = ready.zero
+      return give(ready.page, Run(pages: 1, lines: lines))
+    }
     let huge = !zero && HugePages.suit(count, node: node)
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count) else { return nil }
     if huge { HugePages.advise(page: run.page, count: count) }

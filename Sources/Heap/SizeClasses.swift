@@ -67,6 +67,6 @@ package enum SizeClasses {
       ZoneMake.fill(zones + count + 1 + aligned, size: size, alignment: size, limit: 0)
       aligned += 1
     }
-    anax_state().pointee.zone_top = UInt64(count + alignedCount + 1)
+    anax_state().pointee.zone_top = UInt64(ANAX_HEAP_ZONES + 1)
   }
 }

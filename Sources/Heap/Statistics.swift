@@ -58,8 +58,8 @@ package struct HeapStatistics {
     var node = 0
     while node < Int(state.pointee.node_count) {
       let entry = Pages.node(node)
-      sum.claimed &+= positive(AtomicWord(anax_node_claimed_pages(entry)).loadRelaxed()) &<< shift
-      sum.dirty &+= positive(AtomicWord(anax_node_dirty_pages(entry)).loadRelaxed()) &<< shift
+      sum.claimed &+= PageCounters.claimed(node: node) &<< shift
+      sum.dirty &+= PageCounters.dirty(node: node) &<< shift
       sum.purged &+= AtomicWord(anax_node_purged_pages(entry)).loadRelaxed() &<< shift
       let large = largeBlocks(node: node)
       sum.large &+= large.pages &<< shift

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time, as the engine sees it: slow paths look at the cycle counter now and then, and at most once a decay period one of them
-// does a tick: depots give back what they did not need, empty slabs their pages, old free pages go to the kernel. One tick at a
-// time; who comes meanwhile passes by, unless the one at it has been for about sixteen seconds (ForkEpoch). `anax_tick()` and the
-// helper thread do the same in a process that has fallen silent.
+// does a tick: depots give back what they did not need, empty slabs their pages, CPUs the pages they have left alone, old free
+// pages go to the kernel. One tick at a time; who comes meanwhile passes by, unless the one at it has been for about sixteen seconds
+// (ForkEpoch). `anax_tick()` and the helper thread do the same in a process that has fallen silent.
 
 import CAnax
 import LockFree
@@ -33,6 +33,7 @@ package enum Ticks {
     let sweeping = anax_state_sweeping(anax_state())
     guard let lock = ForkEpoch.tryLock(sweeping) else { return }
     _ = Collector.depots(all: false)
+    PageDrain.everything(idle: true)
     pages(all: false)
     ForkEpoch.unlock(sweeping, lock)
   }
@@ -44,6 +45,8 @@ package enum Ticks {
     let sweeping = anax_state_sweeping(anax_state())
     guard let lock = ForkEpoch.tryLock(sweeping) else { return 0 }
     Reclaim.everything()
+    // Of CPUs whose block somebody else has swapped.
+    PageDrain.everything()
     let thinned = Collector.depots(all: true)
     let returned = pages(all: true)
     ForkEpoch.unlock(sweeping, lock)

@@ -28,7 +28,7 @@ package struct MessageLine: ~Copyable {
     }
   }
 
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   package mutating func append(_ text: StaticString) {
     let start = text.utf8Start
     var i = 0
@@ -56,7 +56,7 @@ package struct MessageLine: ~Copyable {
     append(number.magnitude)
   }
 
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   package mutating func append(_ number: UInt64) {
     var divisor: UInt64 = 1
     while number / divisor >= 10 { divisor *= 10 }

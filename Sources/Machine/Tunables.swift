@@ -14,6 +14,7 @@ package enum Tunable: Sendable {
   case pageKeepFloor
   case pageHuge
   case pageColor
+  case pageCache
   case zoneCacheBytes
   case zoneCacheItems
   case heapLimit
@@ -30,7 +31,7 @@ package enum Tunable: Sendable {
   case stats
 
   @inlinable
-  package static var count: Int { @_noLocks @_noAllocation get { 19 } }
+  package static var count: Int { @_noLocks @_noAllocation get { 20 } }
 
   // An enumeration without payloads is one byte that counts its cases. `rawValue` would be the same number, but a debug
   // build calls it as a function that the compiler cannot see through from another module.
@@ -109,6 +110,10 @@ extension Tunable {
         TunableRow(
           "vm.page.color", .choice, 1, 0, 1, .atStart,
           "Whether blocks start at skewed lines and pages, so that they spread over cache and TLB sets: 0 no, 1 yes.")
+      case .pageCache:
+        TunableRow(
+          "vm.page.cache", .items, 16, 0, 64, .live,
+          "How many single free pages a CPU may hold ready; all CPUs together at most an eighth of vm.page.keep_floor.")
       case .zoneCacheBytes:
         TunableRow(
           "vm.zone.cache_bytes", .bytes, 16384, 0, 1 << 24, .atStart,

@@ -6,17 +6,17 @@
 // | 0 | 0 | - | free and known to be zero: fresh from the kernel, or returned to it |
 // | 0 | 1 | 1 | free, dirty, freed since the last sweep |
 // | 0 | 1 | 0 | free, dirty, old: the next sweep returns it |
-// | 1 | 0 | - | just claimed, still known to be zero; or being returned |
-// | 1 | 1 | - | in use |
+// | 1 | 0 | - | just claimed, or lying ready on a CPU (PageCache) and handed to nobody yet: still known to be zero; or being returned |
+// | 1 | 1 | - | in use, or lying ready on a CPU |
 //
 // | transition | by | order |
 // |---|---|---|
 // | claimed 0 → 1 | who wants pages: one CAS within a word, else word after word, giving all back at the first that is taken | acquire |
-// | touched 0 → 1 | the claimer of the page | relaxed, under the claim |
+// | touched 0 → 1 | the claimer of the page; of one that lay ready who hands it out | relaxed, under the claim |
 // | recent 0 → 1 | the releaser, before it releases | relaxed, under the claim |
-// | claimed 1 → 0 | the claimer | release |
+// | claimed 1 → 0 | the claimer; of one that lay ready who has taken it from there | release |
 // | touched 1 → 0 | a sweep that has claimed the page, after the kernel took it back | relaxed, under the claim |
-// | recent 1 → 0 | a sweep | relaxed; a hint |
+// | recent 1 → 0 | a sweep; a tick, of pages that lay ready for a period, before it releases them | relaxed; a hint |
 // A thread stopped while it holds claims keeps those pages from others and nothing else.
 
 import CAnax

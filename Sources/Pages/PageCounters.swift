@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many pages were taken and given back on each CPU: words of its block that only its sections change. A count is lost when
 // the section is aborted, or where the CPU has no block (before its first slow path, and on rung D): an approximation, from
-// below. What a node has in use, dirty and returned is counted exactly, in its anax_node.
+// below. Pages that lie ready there count when they are pushed and popped (PageStack). What a refill or an overflow counts so without
+// giving or taking is subtracted again, where the thread is by then on another CPU from that one's: no count is told below 0.
+//
+// What a node has in use, dirty and returned is counted exactly, in its anax_node; there pages that lie ready on CPUs count as
+// claimed, so that a hit touches no word that CPUs share. What is told to people is without them: they are free.
 
 import CAnax
+import LockFree
 import PerCPU
 
 package enum PageCounters {
@@ -13,12 +18,76 @@ package enum PageCounters {
   @_noLocks @_noAllocation
   static func given(_ count: UInt64) { add(UInt64(ANAX_WORD_PAGES_GIVEN), count) }
 
-  @_noLocks @_noAllocation
+  @inline(never) @_noLocks @_noAllocation
   static func add(_ word: UInt64, _ count: UInt64) { if CPUBlocks.current() != nil { _ = CPUBlocks.add(word, count) } }
 
-  @_noLocks @_noAllocation
-  package static func taken(onCPU cpu: Int) -> UInt64 { CacheCensus.counter(Int(ANAX_WORD_PAGES_TAKEN), cpu: cpu) }
+  @inline(never) @_noLocks @_noAllocation
+  package static func taken(onCPU cpu: Int) -> UInt64 {
+    if !CacheCensus.isOpen(cpu) { return 0 }
+    var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_TAKEN), cpu: cpu)
+    PageDrain.forBoth(cpu) { _, stack in sum &+= stack.counts.popped }
+    return positive(sum)
+  }
 
+  @inline(never) @_noLocks @_noAllocation
+  package static func given(onCPU cpu: Int) -> UInt64 {
+    if !CacheCensus.isOpen(cpu) { return 0 }
+    var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_GIVEN), cpu: cpu)
+    PageDrain.forBoth(cpu) { _, stack in sum &+= stack.counts.pushed }
+    return positive(sum)
+  }
+
+  /// 0 for a sum below it: on one CPU something was counted that was taken off again on another, or who has subtracted was before who
+  /// adds.
   @_noLocks @_noAllocation
-  package static func given(onCPU cpu: Int) -> UInt64 { CacheCensus.counter(Int(ANAX_WORD_PAGES_GIVEN), cpu: cpu) }
+  static func positive(_ sum: UInt64) -> UInt64 { sum < 1 &<< 62 ? sum : 0 }
+
+  /// Pages of the node that somebody has.
+  @inline(never) @_noLocks @_noAllocation
+  package static func claimed(node: Int) -> UInt64 {
+    let counted = positive(AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed())
+    return counted &- min(ready(node: node), counted)
+  }
+
+  /// Free pages of the node that were not returned to the kernel.
+  @inline(never) @_noLocks @_noAllocation
+  package static func dirty(node: Int) -> UInt64 {
+    positive(AtomicWord(anax_node_dirty_pages(Pages.node(node))).loadRelaxed()) &+ readyDirty(node: node)
+  }
+
+  /// Pages of the node that lie ready on CPUs.
+  @_noLocks @_noAllocation
+  package static func ready(node: Int) -> UInt64 { sum(of: .pages, node: node) }
+
+  /// Of these, those that are not known to be zero.
+  @_noLocks @_noAllocation
+  package static func readyDirty(node: Int) -> UInt64 { sum(of: .dirty, node: node) }
+
+  /// Changes with every page that is put on a stack of the node's.
+  @_noLocks @_noAllocation
+  package static func pushes(node: Int) -> UInt64 { sum(of: .pushes, node: node) }
+
+  private enum Figure { case pages, dirty, pushes }
+
+  /// Over the stacks of all CPUs of a node; of `pages` and `pushes` only the words that head them are read.
+  @inline(never) @_noLocks @_noAllocation
+  private static func sum(of figure: Figure, node: Int) -> UInt64 {
+    var sum: UInt64 = 0
+    var index = 0
+    while index < Int(anax_state().pointee.block_count) &* 2 {
+      let cpu = index / 2
+      if CacheCensus.isOpen(cpu), CPUBlocks.ownNode(cpu) == node {
+        let stack = PageStack(cpu: cpu, which: UInt64(index & 1))
+        switch figure {
+        case .pages: sum &+= stack.depth
+        case .pushes: sum &+= stack.counts.pushed
+        case .dirty:
+          let depth = stack.depth
+          sum &+= depth &- min(stack.zeroPages, depth)
+        }
+      }
+      index += 1
+    }
+    return sum
+  }
 }

@@ -30,11 +30,26 @@ package enum PageLimit {
   package static func refuses(_ count: UInt64, _ requestClass: RequestClass) -> Bool {
     guard let ceiling = ceiling(requestClass) else { return false }
     let most = ceiling &>> anax_state().pointee.page_shift
-    return count > most || pagesInUse() > most &- count
+    if count > most { return true }
+    let counted = pagesInUse()
+    // What lies ready on CPUs is counted and free; it is looked for only where it matters.
+    return counted > most &- count && counted &- min(pagesReady(), counted) > most &- count
   }
 
   @_noLocks @_noAllocation
-  package static func pagesInUse() -> UInt64 {
+  static func pagesReady() -> UInt64 {
+    var ready: UInt64 = 0
+    var node = 0
+    while node < Int(anax_state().pointee.node_count) {
+      ready &+= PageCounters.ready(node: node)
+      node += 1
+    }
+    return ready
+  }
+
+  /// As the nodes count them: with those that lie ready on CPUs.
+  @_noLocks @_noAllocation
+  static func pagesInUse() -> UInt64 {
     var held: UInt64 = 0
     var node = 0
     while node < Int(anax_state().pointee.node_count) {

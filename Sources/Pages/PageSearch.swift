@@ -32,12 +32,14 @@ package enum PageSearch {
     case aligned(UInt64)
     /// One page, in the nearest queue to this one that has any.
     case colored(UInt64)
+    /// So many pages of one word, or fewer, and at least one.
+    case several(UInt64)
 
     var count: UInt64 {
       @_noLocks @_noAllocation get {
         switch self {
         case .run(let count), .aligned(let count): count
-        case .colored: 1
+        case .colored, .several: 1
         }
       }
     }
@@ -52,6 +54,15 @@ package enum PageSearch {
 
   @_noLocks @_noAllocation
   static func claim(node: UnsafeMutablePointer<anax_node>, _ wanted: Wanted, cpu: UInt64) -> UInt64? {
+    var bits: UInt64 = 0
+    return claim(node: node, wanted, cpu: cpu, &bits)
+  }
+
+  /// As above; `bits` is what was claimed of the page's word, where several were wanted.
+  @_noLocks @_noAllocation
+  static func claim(
+    node: UnsafeMutablePointer<anax_node>, _ wanted: Wanted, cpu: UInt64, _ bits: inout UInt64
+  ) -> UInt64? {
     let size = 63 &- wanted.count.leadingZeroBitCount
     let cursor = AtomicWord(anax_node_cursors(node) + size)
     var round = 0
@@ -61,7 +72,7 @@ package enum PageSearch {
       var chunk = from
       var lost = false
       while chunk < top {
-        if let page = claim(node: node, chunk: chunk, wanted, cpu: cpu, lost: &lost) {
+        if let page = claim(node: node, chunk: chunk, wanted, cpu: cpu, lost: &lost, &bits) {
           var expected = from
           if chunk > from { _ = cursor.compareExchange(&expected, chunk) }
           return page
@@ -81,7 +92,8 @@ package enum PageSearch {
   /// As above in one chunk. `lost`: it gave up there, after it had lost some races for room.
   @_noLocks @_noAllocation
   static func claim(
-    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, _ wanted: Wanted, cpu: UInt64, lost: inout Bool
+    node: UnsafeMutablePointer<anax_node>, chunk: UInt64, _ wanted: Wanted, cpu: UInt64, lost: inout Bool,
+    _ bits: inout UInt64
   ) -> UInt64? {
     let index = node.pointee.first_page / Region.pagesPerChunk &+ chunk
     let bound = bound(chunk: index)
@@ -93,6 +105,9 @@ package enum PageSearch {
     switch wanted {
     case .colored(let start):
       if let page = claimColored(chunk: index, start: start, cpu: cpu) { return page }
+      longest = 0
+    case .several(let most):
+      if let page = claimSeveral(chunk: index, most: most, cpu: cpu, &bits) { return page }
       longest = 0
     case .aligned(let count):
       var step: UInt64 = 0

@@ -46,23 +46,34 @@ package enum Pages {
     }
   }
 
-  /// What `claim` finds on the nearest node that has it.
+  /// What `claim` finds on the nearest node that has it; before a request is refused, with the pages that lie ready on CPUs.
   @inline(__always) @_noLocks @_noAllocation
   static func allocate(
     node wanted: Int, count: UInt64, claim: (UnsafeMutablePointer<anax_node>) -> UInt64?
   ) -> PageRun? {
-    var turn = 0
-    let nodes = Int(anax_state().pointee.node_count)
-    while turn < nodes {
-      let entry = node(Nearest.node(from: wanted, rank: turn))
-      if let page = claim(entry) {
-        if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(count) }
-        return taken(node: entry, page: page, count: count)
+    var round = 0
+    var isLast = false
+    while true {
+      var turn = 0
+      while turn < Int(anax_state().pointee.node_count) {
+        let entry = node(Nearest.node(from: wanted, rank: turn))
+        if let page = claim(entry) {
+          if turn > 0 { AtomicWord(anax_node_off_node(node(wanted))).add(count) }
+          return taken(node: entry, page: page, count: count)
+        }
+        turn += 1
       }
-      turn += 1
+      if isLast || !PageDrain.mayServe(count) { return nil }
+      let drained = PageDrain.everything()
+      round += 1
+      // What came to the bitmaps meanwhile, by whomever, is looked for once more; and while that goes on, again.
+      isLast = drained.pages == 0 && !drained.isBusy || round == mostDrains
     }
-    return nil
   }
+
+  /// How often a request drains, or finds another at it, before it is refused: some hundred microseconds, longer than the membarrier of
+  /// one that is not interrupted.
+  static var mostDrains: Int { @_noLocks @_noAllocation get { 1024 } }
 
   /// One page, from the queue of this CPU and color outwards.
   @_noLocks @_noAllocation

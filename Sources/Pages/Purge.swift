@@ -2,7 +2,7 @@
 // How free pages go back to the kernel. A freed page is kept for one to two decay periods (a service that breathes must not
 // fault its memory in again at every breath), then returned by a sweep. Sweeps by time ride on later calls, on anax_tick() and on
 // the helper thread; one of them runs at a time, others pass by. Independently, what is free and dirty on a node may not exceed
-// vm.page.keep_floor plus vm.page.keep percent of what is claimed: beyond that the releaser returns pages at once, down to seven
+// vm.page.keep_floor plus vm.page.keep percent of what is claimed, less what may lie ready on CPUs: beyond that the releaser returns pages at once, down to seven
 // eighths. Sweeps of the cap take no turn: several may run side by side, and beside one by time. Where pages are
 // then taken that the cap had returned a moment ago, the cap was too low for a heap that breathes that deep: it rises by four
 // times what was missed, to four times itself at most, and each sweep by time forgets half of that.
@@ -39,8 +39,16 @@ package enum Purge {
     let claimed = AtomicWord(anax_node_claimed_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
     let depot = AtomicWord(anax_node_depot_bytes(node)).loadRelaxed()
     let live = claimed > depot ? claimed &- depot : 0
-    let base = UInt64(Tunable.pageKeepFloor.value) &+ live / 100 &* UInt64(Tunable.pageKeep.value)
+    let base = floor &+ live / 100 &* UInt64(Tunable.pageKeep.value)
     return base &+ min(AtomicWord(anax_node_missed(node)).loadRelaxed() &<< anax_state().pointee.page_shift, base &* 3)
+  }
+
+  /// Bytes of `vm.page.keep_floor`, without those that ready pages may take.
+  static var floor: UInt64 {
+    @_noLocks @_noAllocation get {
+      let floor = UInt64(Tunable.pageKeepFloor.value)
+      return floor &- min(PageCache.most, floor)
+    }
   }
 
   /// Pages that are not resident were taken: what the cap returned too early, as far as it did, raises the cap. Counts that
@@ -83,7 +91,7 @@ package enum Purge {
       return
     }
     let dirty = AtomicWord(anax_node_dirty_pages(node)).loadRelaxed() &<< anax_state().pointee.page_shift
-    if dirty > UInt64(Tunable.pageKeepFloor.value), dirty > allowance(node: node), !isRefused(node: node) {
+    if dirty > floor, dirty > allowance(node: node), !isRefused(node: node) {
       // Down to seven eighths, so that not every release pays.
       let allowed = allowance(node: node) / 8 &* 7
       var returned = sweep(node: node, all: false, downTo: allowed, forCap: true)

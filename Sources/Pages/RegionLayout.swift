@@ -50,7 +50,8 @@ struct RegionLayout {
     batches = 2048 &* nodes
     blockBytes = UInt64(ANAX_CPU_BLOCK_BYTES) &* nodes
     blockCount = CPUBlocks.count(cpus: cpus, nodes: nodes, committed: committed)
-    lockBytes = (cpus &+ blockCount &+ 1) &* 8
+    // Shards, blocks, the epoch, and the stacks of ready pages.
+    lockBytes = (cpus &+ blockCount &* 2 &+ 1) &* 8
     var offset: UInt64 = 0
     bits = RegionLayout.place(&offset, pages / 8 &* 3)
     pageZones = RegionLayout.place(&offset, pages &* 2)

@@ -13,9 +13,12 @@
 // | 47 | own mapping: the kernel moved its pages here, or prefers a node for them; until they are released, when they are mapped anew |
 // | 48...63 | holds |
 //
+// Bit 39 alone: a page that lies ready on a CPU, and is free (PageCache).
+//
 // | transition | by | order |
 // |---|---|---|
-// | 0 → live | who claimed the pages | release |
+// | 0 ↔ ready | who has the page in hand | relaxed; every change of it is refused |
+// | 0, ready → live | who claimed the pages | release |
 // | live, no holds → 0 | free; then the pages are released | CAS, acquire and release |
 // | live, holds → freed | free | the same |
 // | holds ± 1; freed and the last → 0 | hold, unhold | the same |
@@ -42,6 +45,8 @@ package struct Run {
 
   package static var live: UInt64 { @_noLocks @_noAllocation get { 1 &<< 38 } }
   package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
+  /// The word of a page that lies ready on a CPU.
+  package static var cached: UInt64 { @_noLocks @_noAllocation get { freed } }
   /// With `live`: the mark of a discard, and of the last unlocking.
   package static var discarding: UInt64 { @_noLocks @_noAllocation get { freed } }
   package static var oneWiring: UInt64 { @_noLocks @_noAllocation get { 1 &<< 40 } }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the reclaimer.
-// The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the sections.
+// The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the sections; those of
+// its stack of ready pages also by who has closed it and stopped the sections, which needs a lock word of its own (PageStack).
 //
 // A block has an index: on rung B the CPU id; on rung A node id * cpu_limit + concurrency id, which two threads of this process
 // never have at the same time, and which is dense where few threads run. Below, a rung A reader may say "(node, concurrency id)"
@@ -77,7 +78,7 @@ package enum CPUBlocks {
   @_noLocks @_noAllocation
   package static func inUse(_ index: Int) -> UInt64 { AtomicWord(releaseTable + index).loadAcquire() }
 
-  // The sections of the process's rung, for slow paths. A list index is [node][zone]; pop takes the zone alone.
+  // The sections of the process's rung, for slow paths. A list index is [node][zone]; pop takes the zone alone, as the stack's does.
   @inlinable @_noLocks @_noAllocation
   package static func pop(_ zone: UInt64) -> UnsafeMutableRawPointer? {
     byConcurrency ? anax_concurrency_pop(zone) : anax_cache_pop(zone)
@@ -101,6 +102,18 @@ package enum CPUBlocks {
   @inlinable @_noLocks @_noAllocation
   package static func add(_ word: UInt64, _ amount: UInt64) -> Bool {
     byConcurrency ? anax_concurrency_add(word, amount) : anax_cache_add(word, amount)
+  }
+  @_noLocks @_noAllocation
+  package static func open(stack: UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_stack_open(stack) : anax_cache_stack_open(stack)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func pop(stack: UInt64) -> UInt64 {
+    byConcurrency ? anax_concurrency_stack_pop(stack) : anax_cache_stack_pop(stack)
+  }
+  @inlinable @_noLocks @_noAllocation
+  package static func push(stack: UInt64, _ entry: UInt64, room: UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_stack_push(stack, entry, room) : anax_cache_stack_push(stack, entry, room)
   }
 
   @_noLocks @_noAllocation
@@ -161,8 +174,36 @@ package enum CPUBlocks {
   /// The CPU's own node's part of the block at `release`.
   @_noLocks @_noAllocation
   static func ownPart(_ cpu: Int, _ release: UInt64) -> UInt64 {
-    let node = byConcurrency ? cpu / Int(anax_state().pointee.cpu_limit) : node(ofCPU: cpu)
-    return release &+ UInt64(node) &* UInt64(ANAX_CPU_BLOCK_BYTES)
+    release &+ UInt64(ownNode(cpu)) &* UInt64(ANAX_CPU_BLOCK_BYTES)
+  }
+
+  /// The node whose part of the block is the CPU's own. It does not change once the CPU has its block.
+  @_noLocks @_noAllocation
+  package static func ownNode(_ cpu: Int) -> Int {
+    byConcurrency ? cpu / Int(anax_state().pointee.cpu_limit) : node(ofCPU: cpu)
+  }
+
+  /// The own node's part of a CPU's block 0 or 1, in use or not. For a CPU that has its block; to be read word by word, atomically.
+  @_noLocks @_noAllocation
+  package static func ownPart(_ cpu: Int, which: UInt64) -> UnsafeMutablePointer<UInt64> {
+    UnsafeMutablePointer(bitPattern: UInt(ownPart(cpu, block(cpu, which)))).unsafelyUnwrapped
+  }
+
+  /// The own node's part of the block that this thread's sections were at a moment ago, and the node: a hint. nil: no area, or no block.
+  @_noLocks @_noAllocation
+  package static func partHere() -> (words: UnsafeMutablePointer<UInt64>, node: Int)? {
+    guard let cpu = current() else { return nil }
+    var index = cpu
+    if byConcurrency {
+      let state = anax_state()
+      let node = UInt64(anax_rseq_read_node(state.pointee.rseq_offset))
+      let id = UInt64(anax_rseq_read_concurrency(state.pointee.rseq_offset))
+      if node >= state.pointee.node_count || id >= state.pointee.cpu_limit { return nil }
+      index = Int(node &* state.pointee.cpu_limit &+ id)
+    }
+    let part = AtomicWord(allocateTable + index).loadAcquire()
+    guard part != empty, let words = UnsafeMutablePointer<UInt64>(bitPattern: UInt(part)) else { return nil }
+    return (words, ownNode(index))
   }
 
   /// Swaps the CPU's block for its replacement. False: the CPU has no block, somebody else is at it, or sections cannot be stopped
@@ -206,6 +247,28 @@ package enum CPUBlocks {
   @_noLocks @_noAllocation
   static func reclaimLock(_ cpu: Int) -> AtomicWord {
     AtomicWord(anax_state().pointee.shard_locks! + Int(anax_state().pointee.cpu_count) + cpu)
+  }
+
+  /// Keeps the stacks of ready pages in both of the CPU's blocks from others who take them from outside, until `unlockStacks`. False:
+  /// another is at them. Never waited for; in the child of a fork it is free.
+  @_noLocks @_noAllocation
+  package static func lockStacks(_ cpu: Int) -> Bool {
+    var free: UInt64 = 0
+    let lock = stacksLock(cpu)
+    return lock.loadRelaxed() == 0 && lock.compareExchange(&free, 1)
+  }
+
+  @_noLocks @_noAllocation
+  package static func unlockStacks(_ cpu: Int) { stacksLock(cpu).storeRelease(0) }
+
+  @_noLocks @_noAllocation
+  package static func areStacksLocked(_ cpu: Int) -> Bool { stacksLock(cpu).loadAcquire() != 0 }
+
+  @_noLocks @_noAllocation
+  static func stacksLock(_ cpu: Int) -> AtomicWord {
+    let state = anax_state()
+    // Behind ForkEpoch's word.
+    return AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count &+ state.pointee.block_count) + 1 + cpu)
   }
 
   /// The block that is left over on this thread's CPU, which no section touches any more; nil: there is none. The thread may go

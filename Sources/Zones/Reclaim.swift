@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Taking back what CPU caches hold, from outside: the block of each CPU is swapped for its replacement, the sections of all are
-// stopped at once (one membarrier), and the old blocks' lists, which are now nobody else's, go to the slabs. Nobody waits: a CPU
-// whose block is being drained already is passed by. Where the kernel refuses that membarrier, only shards are drained. A
-// reclaimer that is stopped midway keeps what was in the caches it swapped, and they are not taken back again.
+// stopped at once (one membarrier), and the old blocks' lists, which are now nobody else's, go to the slabs. The ready pages of an old
+// block go to the bitmaps, unless another is at that CPU's pages now (PageDrain). Nobody waits: a CPU whose block is being drained
+// already is passed by. Where the kernel refuses that membarrier, only shards are drained. A reclaimer that is stopped midway keeps
+// what was in the caches it swapped, and they are not taken back again.
 
 import CAnax
 import LockFree
@@ -33,7 +34,7 @@ package enum Reclaim {
     cpu = 0
     while any, cpu < count {
       if swapped[cpu / 64] &>> UInt64(cpu & 63) & 1 == 1, let block = CPUBlocks.take(cpu, stopped: stopped) {
-        drain(block)
+        drain(block, cpu)
         CPUBlocks.finish(cpu)
       }
       cpu += 1
@@ -46,12 +47,13 @@ package enum Reclaim {
   static func leftOver() {
     var index = 0
     guard let block = CPUBlocks.takeLeftOver(&index) else { return }
-    drain(block)
+    drain(block, index)
     CPUBlocks.finish(index)
   }
 
   @_noLocks @_noAllocation
-  static func drain(_ block: UnsafeMutablePointer<UInt64>) {
+  static func drain(_ block: UnsafeMutablePointer<UInt64>, _ cpu: Int) {
+    PageDrain.block(block, cpu: cpu)
     let nodes = Int(anax_state().pointee.node_count)
     let top = Int(AtomicWord(anax_state_zone_top(anax_state())).loadAcquire())
     var node = 0

@@ -39,6 +39,22 @@ extension AnaxTests {
       try zone.destroy()
     }
 
+    @Test func theSnapshotNamesReadyPages() throws {
+      Memory.purge()
+      let before = try Memory.snapshot()
+      for _ in 0..<100 {
+        let page = try PageRun(count: 1)
+        page.bytes.initializeMemory(as: UInt8.self, repeating: 1)
+      }
+      let after = try Memory.snapshot()
+      #expect(after.ready <= after.dirty && after.claimed == before.claimed)
+      #expect(after.nodes.reduce(0) { $0 + $1.ready } == after.ready)
+      if after.rung == .b, after.canReclaimCaches { #expect(after.ready > 0) }
+      if after.rung == .d { #expect(after.ready == 0) }
+      Memory.purge()
+      #expect(try Memory.snapshot().ready == 0)
+    }
+
     @Test(arguments: [false, true]) func purgeGivesBack(fromC: Bool) throws {
       do {
         let run = try PageRun(count: 1000)

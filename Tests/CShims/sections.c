@@ -11,6 +11,11 @@
     return anax_##rung##_take(list, room, word);                                                              \
   }                                                                                                           \
   KEEP bool section_##rung##_put(uint64_t list, uint64_t word) { return anax_##rung##_put(list, word); }      \
-  KEEP bool section_##rung##_add(uint64_t list, uint64_t amount) { return anax_##rung##_add(list, amount); }
+  KEEP bool section_##rung##_add(uint64_t list, uint64_t amount) { return anax_##rung##_add(list, amount); }        \
+  KEEP bool section_##rung##_stack_open(uint64_t stack) { return anax_##rung##_stack_open(stack); }           \
+  KEEP uint64_t section_##rung##_stack_pop(uint64_t stack) { return anax_##rung##_stack_pop(stack); }         \
+  KEEP bool section_##rung##_stack_push(uint64_t stack, uint64_t entry, uint64_t room) {                      \
+    return anax_##rung##_stack_push(stack, entry, room);                                                      \
+  }
 EACH(cache)
 EACH(concurrency)

@@ -13,6 +13,7 @@ import Testing
     #expect(sizes.first == 16)
     #expect(sizes.last == SizeClasses.largest)
     #expect(sizes.allSatisfy { $0 % 16 == 0 })
+    #expect(SizeClasses.count + SizeClasses.alignedCount == Int(ANAX_HEAP_ZONES))
   }
 
   /// The smallest class that fits, at most 12.5% waste above 128 bytes, never falling.

@@ -86,6 +86,8 @@ import Testing
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_KEEP_FLOOR", "8388608", 1)
       setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      // Pages that may lie ready have no part of it.
+      setenv("ANAX_VM_PAGE_CACHE", "0", 1)
       Live.start()
       let runs = (0..<256).map { _ in Live.allocate(16) }
       for run in runs { Live.write(run, 16, 1) }
@@ -110,6 +112,8 @@ import Testing
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_KEEP_FLOOR", "1048576", 1)
       setenv("ANAX_VM_PAGE_KEEP", "0", 1)
+      // Pages that may lie ready have no part of it.
+      setenv("ANAX_VM_PAGE_CACHE", "0", 1)
       Live.start()
       let returned = { AtomicWord(anax_node_purged_pages(Live.node)).loadRelaxed() }
       func breathe() -> UInt64 {

@@ -15,6 +15,9 @@
 // A strip is one word too: (address of the next item << 16) | (items behind the next skipped line << 8) | items before it, a
 // stride apart. They are claimed but written by nobody, so that taking one touches no memory but the word.
 //
+// A stack is words in a row: (pushes so far << 16) | place, then one that closes it where it is not 0, then the entries, which are
+// not looked into. The place is that of the next entry, counted from 1: 1 is an empty stack, and 0 no stack.
+//
 // A CPU id at or above cpu_limit (as unsigned: also the -1 and -2 of a thread without an area) gives up at once. A section must
 // not be entered before the engine has set rseq_offset: the fast limits (fast_size, fast_pages) are 0 until then.
 #pragma once

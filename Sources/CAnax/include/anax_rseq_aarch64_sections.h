@@ -135,3 +135,86 @@ ANAX_INLINE bool ANAX_SECTION(add)(uint64_t list, uint64_t amount) {
 empty:
   return false;
 }
+
+/// Makes an empty stack at word `stack` of this CPU's part for its own node, where there is none. False: there is one, aborted, or no
+/// block now.
+ANAX_INLINE bool ANAX_SECTION(stack_open)(uint64_t stack) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmp %[work], %[none]\n\t"
+      "b.eq %l[empty]\n\t"
+      "ldr %[head], [%[work], %[stack], lsl #3]\n\t"
+      "cbnz %[head], %l[empty]\n\t"
+      "mov %[head], #1\n\t"
+      "str %[head], [%[work], %[stack], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(allocate), [stack] "r"(stack), [none] "r"(anax_empty_block)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
+/// Takes the last entry of the stack at word `stack` of this CPU's part for its own node. 0: empty, closed, aborted, or no stack.
+ANAX_INLINE uint64_t ANAX_SECTION(stack_pop)(uint64_t stack) {
+  uint64_t cpu, work, head, entry;
+  // Adding the 0 of an open stack to the address orders what is read through it behind that look.
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "add %[entry], %[work], %[stack], lsl #3\n\t"
+      "ldr %[head], [%[entry], #8]\n\t"
+      "cbnz %[head], %l[empty]\n\t"
+      "add %[entry], %[entry], %[head]\n\t"
+      "ldr %[head], [%[entry]]\n\t"
+      "and %[cpu], %[head], #0xffff\n\t"
+      "cmp %[cpu], #2\n\t"
+      "b.lo %l[empty]\n\t"
+      "ldr %[entry], [%[entry], %[cpu], lsl #3]\n\t"
+      "sub %[head], %[head], #1\n\t"
+      "str %[head], [%[work], %[stack], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head), [entry] "=&r"(entry)
+      : ANAX_RSEQ_INPUTS(allocate), [stack] "r"(stack)
+      : "memory", "cc"
+      : empty);
+  return entry;
+empty:
+  return 0;
+}
+
+/// Puts an entry on the stack at word `stack` of this CPU's block, which holds `room` of them. False: full, closed, aborted, or no
+/// stack.
+ANAX_INLINE bool ANAX_SECTION(stack_push)(uint64_t stack, uint64_t entry, uint64_t room) {
+  uint64_t cpu, work, head, place;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "add %[place], %[work], %[stack], lsl #3\n\t"
+      "ldr %[head], [%[place], #8]\n\t"
+      "cbnz %[head], %l[empty]\n\t"
+      "add %[place], %[place], %[head]\n\t"
+      "ldr %[head], [%[place]]\n\t"
+      "ands %[cpu], %[head], #0xffff\n\t"
+      "b.eq %l[empty]\n\t"
+      "cmp %[cpu], %[room]\n\t"
+      "b.hi %l[empty]\n\t"
+      "add %[place], %[place], %[cpu], lsl #3\n\t"
+      "add %[place], %[place], #8\n\t"
+      "str %[entry], [%[place]]\n\t"
+      "add %[head], %[head], #0x10, lsl #12\n\t"
+      "add %[head], %[head], #1\n\t"
+      "str %[head], [%[work], %[stack], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head), [place] "=&r"(place)
+      : ANAX_RSEQ_INPUTS(release), [stack] "r"(stack), [entry] "r"(entry), [room] "r"(room)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}

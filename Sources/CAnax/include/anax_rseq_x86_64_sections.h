@@ -135,3 +135,80 @@ ANAX_INLINE bool ANAX_SECTION(add)(uint64_t list, uint64_t amount) {
 empty:
   return false;
 }
+
+/// Makes an empty stack at word `stack` of this CPU's part for its own node, where there is none. False: there is one, aborted, or no
+/// block now.
+ANAX_INLINE bool ANAX_SECTION(stack_open)(uint64_t stack) {
+  uint64_t cpu, work;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "cmpq %[none], %[work]\n\t"
+      "je %l[empty]\n\t"
+      "cmpq $0, (%[work], %[stack], 8)\n\t"
+      "jne %l[empty]\n\t"
+      "movq $1, (%[work], %[stack], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work)
+      : ANAX_RSEQ_INPUTS(allocate), [stack] "r"(stack), [none] "r"(anax_empty_block)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}
+
+/// Takes the last entry of the stack at word `stack` of this CPU's part for its own node. 0: empty, closed, aborted, or no stack.
+ANAX_INLINE uint64_t ANAX_SECTION(stack_pop)(uint64_t stack) {
+  uint64_t cpu, work, head, entry;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "leaq (%[work], %[stack], 8), %[work]\n\t"
+      "cmpq $0, 8(%[work])\n\t"
+      "jne %l[empty]\n\t"
+      "movq (%[work]), %[head]\n\t"
+      "movzwl %w[head], %k[cpu]\n\t"
+      "cmpl $2, %k[cpu]\n\t"
+      "jb %l[empty]\n\t"
+      "movq (%[work], %[cpu], 8), %[entry]\n\t"
+      "decq %[head]\n\t"
+      "movq %[head], (%[work])\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head), [entry] "=&r"(entry)
+      : ANAX_RSEQ_INPUTS(allocate), [stack] "r"(stack)
+      : "memory", "cc"
+      : empty);
+  return entry;
+empty:
+  return 0;
+}
+
+/// Puts an entry on the stack at word `stack` of this CPU's block, which holds `room` of them. False: full, closed, aborted, or no
+/// stack.
+ANAX_INLINE bool ANAX_SECTION(stack_push)(uint64_t stack, uint64_t entry, uint64_t room) {
+  uint64_t cpu, work, head;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "leaq (%[work], %[stack], 8), %[work]\n\t"
+      "cmpq $0, 8(%[work])\n\t"
+      "jne %l[empty]\n\t"
+      "movq (%[work]), %[head]\n\t"
+      "movzwl %w[head], %k[cpu]\n\t"
+      "testl %k[cpu], %k[cpu]\n\t"
+      "jz %l[empty]\n\t"
+      "cmpq %[room], %[cpu]\n\t"
+      "ja %l[empty]\n\t"
+      "movq %[entry], 8(%[work], %[cpu], 8)\n\t"
+      "addq $0x10001, %[head]\n\t"
+      "movq %[head], (%[work])\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [stack] "r"(stack), [entry] "r"(entry), [room] "r"(room)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}

@@ -22,9 +22,19 @@ enum {
   ANAX_ZONE_STRIP = 256,
   /// What an id must have none of to be a zone's.
   ANAX_ZONE_RESERVED_BITS = 384,
-  /// Words of a CPU block that no zone has: pages taken and given back on this CPU (words 0 and 256 stay 0).
-  ANAX_WORD_PAGES_TAKEN = 128,
+  /// Zones of the heap: they have the ids 1...ANAX_HEAP_ZONES, and count no requests.
+  ANAX_HEAP_ZONES = 77,
+  /// Words of a CPU block that no zone has, since they would count the requests of heap zones: pages taken and given back on this CPU
+  /// (in the first node's part), and, in the part of the CPU's own node, how the stack of ready pages was at the last tick, how many
+  /// of its pages went to others, and the stack itself with its entries (PageStack). Words 0, 128 and 256 stay 0.
   ANAX_WORD_PAGES_GIVEN = 384,
+  ANAX_WORD_PAGES_TAKEN = 385,
+  ANAX_WORD_PAGES_SEEN = 386,
+  ANAX_WORD_PAGES_DRAINED = 387,
+  ANAX_WORD_PAGE_STACK = 388,
+  ANAX_WORD_PAGE_STACK_CLOSED = 389,
+  ANAX_WORD_PAGE_STACK_ENTRIES = 390,
+  ANAX_PAGE_STACK_MOST = 64,
   /// Words of one node's part of a CPU block.
   ANAX_CPU_BLOCK_BYTES = ANAX_ZONES_MAX * 8,
   ANAX_PAGE_SHIFT_MAX = 16,

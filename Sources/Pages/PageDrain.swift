@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking back the pages that lie ready on CPUs, from outside: the stacks are closed, all sections are stopped by one membarrier, and
+// what is on the stacks goes to the bitmaps (PageStack). Nobody waits: a CPU whose stacks somebody else is at is passed by, and told
+// as busy. Any thread, any signal handler.
+
+import CAnax
+import LockFree
+import Machine
+import PerCPU
+
+package enum PageDrain {
+  /// What a drain came to.
+  package struct Outcome {
+    /// Pages that are free in the bitmaps now.
+    package var pages: UInt64 = 0
+    /// Another is at some CPU's stacks, and what it takes may not be in the bitmaps yet.
+    package var isBusy = false
+
+    @_noLocks @_noAllocation
+    init() {}
+  }
+
+  /// Empties the stacks of all CPUs; `idle`: those that have not changed since the tick before.
+  @inline(never) @_noLocks @_noAllocation @discardableResult
+  package static func everything(idle: Bool = false) -> Outcome {
+    let state = anax_state()
+    var outcome = Outcome()
+    if state.pointee.membarrier == 0 { return outcome }
+    // A bit for each stack, of which a block index has two; there are at most ANAX_CPUS_MAX blocks.
+    var closed = InlineArray<128, UInt64>(repeating: 0)
+    var any = false
+    let count = Int(state.pointee.block_count)
+    var cpu = 0
+    while cpu < count {
+      let worth = CacheCensus.isOpen(cpu) ? worthTaking(cpu, idle: idle) : 0
+      if worth != 0 {
+        if CPUBlocks.lockStacks(cpu) {
+          forBoth(cpu) { which, stack in if worth &>> which & 1 == 1 { stack.close() } }
+          closed[cpu / 32] |= worth &<< UInt64(cpu & 31 &* 2)
+          any = true
+        } else {
+          outcome.isBusy = true
+        }
+      }
+      cpu += 1
+    }
+    if !any { return outcome }
+    let stopped = Ladder.stopSections()
+    if !stopped { state.pointee.membarrier = 0 }
+    var batch = PageBatch(idle ? .old : .fresh)
+    cpu = 0
+    while cpu < count {
+      let ours = closed[cpu / 32] &>> UInt64(cpu & 31 &* 2) & 3
+      if ours != 0 {
+        forBoth(cpu) { which, stack in
+          if ours &>> which & 1 == 0 { return }
+          if stopped { stack.empty(into: &batch) }
+          stack.open()
+        }
+        CPUBlocks.unlockStacks(cpu)
+      }
+      cpu += 1
+    }
+    batch.end()
+    outcome.pages = batch.count
+    return outcome
+  }
+
+  /// Empties the stack in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is at the CPU's
+  /// stacks: what it leaves there goes back by a tick.
+  @inline(never) @_noLocks @_noAllocation
+  package static func block(_ block: UnsafeMutablePointer<UInt64>, cpu: Int) {
+    let stack = PageStack(part: block + CPUBlocks.ownNode(cpu) * ANAX_ZONES_MAX)
+    if !stack.isWorthTaking(idle: false) || !CPUBlocks.lockStacks(cpu) { return }
+    var batch = PageBatch(.fresh)
+    stack.empty(into: &batch)
+    stack.open()
+    CPUBlocks.unlockStacks(cpu)
+    batch.end()
+  }
+
+  /// Whether `count` pages in a row may be had with those that lie ready: so many are free among the pages that some node has opened.
+  /// (Where more could be opened, nobody would be about to be refused.) True as well while another drains.
+  @inline(never) @_noLocks @_noAllocation
+  static func mayServe(_ count: UInt64) -> Bool {
+    var node = 0
+    while node < Int(anax_state().pointee.node_count) {
+      let entry = Pages.node(node)
+      let opened = AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
+      let used = AtomicWord(anax_node_claimed_pages(entry)).loadRelaxed()
+      if count <= opened &- min(used &- min(PageCounters.ready(node: node), used), opened) { return true }
+      node += 1
+    }
+    return isBusy
+  }
+
+  static var isBusy: Bool {
+    @_noLocks @_noAllocation get {
+      var cpu = 0
+      while cpu < Int(anax_state().pointee.block_count) {
+        if CPUBlocks.areStacksLocked(cpu) { return true }
+        cpu += 1
+      }
+      return false
+    }
+  }
+
+  /// Which of a CPU's two stacks: a bit each.
+  @inline(never) @_noLocks @_noAllocation
+  static func worthTaking(_ cpu: Int, idle: Bool) -> UInt64 {
+    var worth: UInt64 = 0
+    forBoth(cpu) { which, stack in if stack.isWorthTaking(idle: idle) { worth |= 1 &<< which } }
+    return worth
+  }
+
+  /// The stacks in both blocks of a CPU that has them.
+  @inline(__always) @_noLocks @_noAllocation
+  static func forBoth(_ cpu: Int, _ body: (UInt64, PageStack) -> Void) {
+    body(0, PageStack(cpu: cpu, which: 0))
+    body(1, PageStack(cpu: cpu, which: 1))
+  }
+}

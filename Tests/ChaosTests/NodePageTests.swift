@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Single pages on a machine with two nodes that are played: a CPU keeps its own node's ready, and another's go home at once.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Machine
+import PerCPU
+import Testing
+
+@testable import Pages
+
+@Suite struct NodePageTests {
+  private static func stay(on cpu: Int) {
+    var mask: UInt64 = 1 << UInt64(cpu)
+    _ = withUnsafePointer(to: &mask) { Kernel.call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0)) }
+  }
+
+  private static func page() throws -> UInt64 {
+    try PageRequest.allocate(count: 1, alignment: 1, placement: .local, zeroed: false, .normal).page
+  }
+
+  @Test func aForeignPageGoesHome() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
+      #expect(TwoNodes.start())
+      let state = anax_state()
+      // Rung A goes by the kernel's nodes, of which there is one.
+      if state.pointee.rung != UInt64(ANAX_RUNG_B) || state.pointee.membarrier == 0 { return }
+      NodePageTests.stay(on: 0)
+      let pages = try (0..<40).map { _ in try NodePageTests.page() }
+      #expect(pages.allSatisfy { Region.node(ofPage: $0) == 0 })
+      NodePageTests.stay(on: 1)
+      if CPUBlocks.current() != 1 { return }
+      let before = PageCounters.ready(node: 0)
+      for page in pages {
+        try PageRequest.release(page: page)
+        #expect(!Pages.isClaimed(page), "it is free where its node's CPUs look")
+      }
+      #expect(PageCounters.ready(node: 0) == before)
+      for _ in 0..<20 {
+        let page = try NodePageTests.page()
+        #expect(Region.node(ofPage: page) == 1)
+        try PageRequest.release(page: page)
+      }
+      #expect(PageCounters.ready(node: 1) > 0)
+      NodePageTests.stay(on: 0)
+      #expect(try Region.node(ofPage: NodePageTests.page()) == 0)
+    }
+  }
+
+  /// A thread that has been moved since it asked where it is: it opens no stack of the node that it has left, from which nobody takes.
+  @Test func aStackIsOpenedForTheOwnNodeAlone() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
+      #expect(TwoNodes.start())
+      let state = anax_state()
+      if state.pointee.rung != UInt64(ANAX_RUNG_B) || state.pointee.membarrier == 0 { return }
+      NodePageTests.stay(on: 0)
+      let pages = try (0..<40).map { _ in try NodePageTests.page() }
+      NodePageTests.stay(on: 1)
+      if CPUBlocks.current() != 1 { return }
+      CPUBlocks.open(1)
+      let block = try #require(UnsafeMutablePointer<UInt64>(bitPattern: UInt(CPUBlocks.inUse(1))))
+      _ = PageCache.open(0)
+      #expect(block[Int(ANAX_WORD_PAGE_STACK)] == 0, "node 0's part")
+      #expect(block[Int(ANAX_ZONES_MAX) + Int(ANAX_WORD_PAGE_STACK)] == 1, "its own")
+      for page in pages { #expect(!PageCache.overflow(page, 16)) }
+    }
+  }
+
+  /// On rung A there is a block for each node and concurrency id: together no more than an eighth of the floor as well.
+  @Test func theShareOfACPUIsByBlocks() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_RUNG", "A", 1)
+      #expect(TwoNodes.start())
+      let state = anax_state()
+      if state.pointee.rung != UInt64(ANAX_RUNG_A) || state.pointee.membarrier == 0 { return }
+      #expect(state.pointee.block_count == 2 * state.pointee.cpu_count)
+      try Tunable.pageKeepFloor.set(Int64(8 * 5 * state.pointee.block_count << state.pointee.page_shift))
+      #expect(PageCache.room >= 1 && PageCache.room <= 5)
+      #expect(PageCache.most <= UInt64(Tunable.pageKeepFloor.value) / 8)
+    }
+  }
+}

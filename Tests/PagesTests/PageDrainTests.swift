@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ready pages can be had back from anywhere: by ticks, by a purge, before a request is refused, and beside others who do the same.
+// Where there are no such pages (rung D, no membarrier) most cases have nothing to show.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Machine
+import PerCPU
+import Testing
+import Zones
+
+@testable import Pages
+
+@Suite struct PageDrainTests {
+  @Test func aPurgeTakesThePagesOfAllCPUs() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      for cpu in 0..<min(Int(anax_state().pointee.cpu_count), 4) {
+        Ready.stay(on: cpu)
+        let runs = try Ready.pages(12)
+        for run in runs { Live.write(run, 1, 1) }
+        try Ready.give(runs)
+      }
+      #expect(Ready.count >= 8)
+      #expect(PageCounters.dirty(node: 0) >= PageCounters.readyDirty(node: 0))
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+      #expect(Live.dirty == 0)
+    }
+  }
+
+  /// A page goes back one to two periods after it was freed, if its CPU leaves it alone.
+  @Test func ticksTakeWhatIsLeftAlone() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      let runs = try Ready.pages(8)
+      for run in runs { Live.write(run, 1, 1) }
+      try Ready.give(runs)
+      Ticks.tick()
+      #expect(Ready.count >= 8, "it was used since the tick before")
+      try Ready.give([try Ready.page()])
+      Ticks.tick()
+      #expect(Ready.count >= 8, "so it was")
+      Ticks.tick()
+      Ready.checkNothingIsOut()
+      for run in runs { #expect(!Ready.isResident(run.page)) }
+    }
+  }
+
+  /// The last pages of a region lie ready on another CPU.
+  @Test func beforeARequestIsRefusedOtherCPUsGiveTheirs() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
+      if !Ready.start() { return }
+      try Ready.give(try Ready.pages(30))
+      let theirs = Ready.count
+      #expect(theirs >= 8)
+      Ready.stay(on: 1)
+      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
+      var got: UInt64 = 0
+      while Pages.allocate(node: 0, cpu: 1, count: 1) != nil { got += 1 }
+      #expect(got == pages, "\(theirs) of \(pages) lay ready on another CPU")
+      #expect(throws: PageFailure.self) { _ = try Ready.page() }
+    }
+  }
+
+  @Test func aKernelThatStopsNoSectionsLosesNothing() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.give(try Ready.pages(10))
+      let before = Ready.count
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        number == anax_sys_membarrier ? Int(-EPERM) : anax_system_call(number, a, b, c, d, e, f)
+      }
+      let outcome = PageDrain.everything()
+      #expect(outcome.pages == 0 && !outcome.isBusy)
+      anax_state().pointee.fake_kernel = nil
+      #expect(Ready.count == before && anax_state().pointee.membarrier == 0)
+      // They are served still; when they are out there are no more.
+      for left in (0..<before).reversed() {
+        _ = try Ready.page()
+        #expect(Ready.count == left)
+      }
+      #expect(PageCache.room == 0)
+      try Ready.give(try Ready.pages(40))
+      #expect(Ready.count == 0, "nobody could have them back from another CPU")
+      Live.checkCounts()
+    }
+  }
+
+  /// As in a child whose parent was draining when it forked.
+  @Test func aStackThatWasLeftClosedIsOpenedAgain() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.give(try Ready.pages(10))
+      let cpu = (0..<Int(anax_state().pointee.block_count)).first { CacheCensus.isOpen($0) }!
+      PageDrain.forBoth(cpu) { $1.close() }
+      let before = Ready.count
+      try Ready.give(try Ready.pages(10))
+      #expect(Ready.count == before, "the CPU does without")
+      Ticks.tick()
+      try Ready.give(try Ready.pages(10))
+      #expect(Ready.count > 0)
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  /// It neither claims eight pages and gives back seven, nor says of pages freed a while ago that they are old.
+  @Test func aClosedStackChangesNothingForOthers() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      let run = Live.allocate(64, aligned: true)
+      let rest = try Ready.pages(1)
+      try Ready.give(rest)
+      PageDrain.everything()
+      Pages.release(page: run.page, count: 64)
+      let stack = try #require(CPUBlocks.partHere()).words
+      PageStack(part: stack).close()
+      let recent = PageBitmap.recentWord(run.page / 64).loadRelaxed()
+      #expect(recent == ~0)
+      let news = PageSearch.bound(chunk: run.page / 512).loadRelaxed()
+      let claimed = Live.claimed
+      let taken = try Ready.page()
+      #expect(Live.claimed == claimed + 1 && Ready.count == 0)
+      #expect(PageSearch.bound(chunk: run.page / 512).loadRelaxed() == news, "nothing was given back")
+      #expect(PageBitmap.recentWord(run.page / 64).loadRelaxed() == recent)
+      try Ready.give([taken])
+      #expect(Live.claimed == claimed && Ready.count == 0)
+      PageStack(part: stack).open()
+      try Ready.give(try Ready.pages(3))
+      #expect(Ready.count > 0)
+    }
+  }
+
+  /// What was claimed for the stack and found no room there is as old as it was.
+  @Test func whatIsGivenBackUnusedKeepsItsAge() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      let run = Live.allocate(64, aligned: true)
+      Pages.release(page: run.page, count: 64)
+      for (age, recent) in [(PageBatch.Age.unchanged, 0xf0), (.fresh, 0xff), (.old, 0)] as [(PageBatch.Age, UInt64)] {
+        let word = run.page / 64
+        PageBitmap.recentWord(word).storeRelaxed(0xf0)
+        #expect(PageBitmap.claim(page: run.page, count: 8))
+        AtomicWord(anax_node_claimed_pages(Live.node)).add(8)
+        AtomicWord(anax_node_dirty_pages(Live.node)).subtract(8)
+        var batch = PageBatch(age)
+        batch.add(word: word, 0xff, zero: 0)
+        batch.end()
+        #expect(PageBitmap.recentWord(word).loadRelaxed() & 0xff == recent)
+        #expect(batch.count == 8)
+      }
+      Live.checkCounts()
+    }
+  }
+
+  @Test func aRequestThatCanNeverFitDrainsNothing() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
+      if !Ready.start() { return }
+      try Ready.give(try Ready.pages(30))
+      let before = Ready.count
+      #expect(before >= 8)
+      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
+      #expect(Pages.allocate(node: 0, cpu: 0, count: pages + 1) == nil)
+      #expect(Ready.count == before)
+      let half = Live.allocate(pages / 2)
+      #expect(Pages.allocate(node: 0, cpu: 0, count: pages / 2 + 1) == nil)
+      #expect(Ready.count == before)
+      // One that could fit does: nobody can know better.
+      let others = (0..<pages).prefix { _ in Pages.allocate(node: 0, cpu: 0, count: 64) != nil }.count
+      #expect(others > 0 && Ready.count == 0)
+      Pages.release(page: half.page, count: pages / 2)
+      Live.checkCounts()
+    }
+  }
+
+  /// Of a CPU's two stacks one may be in use while the other, of a block that was swapped out, is not.
+  @Test func ticksTellTheTwoStacksOfACPUApart() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
+      try Ready.give(try Ready.pages(12))
+      let left = Ready.count
+      // Somebody is at the CPU's stacks while its block is taken back: the lists go, the pages stay.
+      #expect(CPUBlocks.lockStacks(0))
+      Reclaim.everything()
+      #expect(Ready.count == left)
+      CPUBlocks.unlockStacks(0)
+      try Ready.give(try Ready.pages(4))
+      let used = Ready.count - left
+      #expect(used > 0)
+      Ticks.tick()
+      try Ready.give([try Ready.page()])
+      #expect(Ready.count == left + used)
+      Ticks.tick()
+      #expect(Ready.count == used, "those in the block that nobody uses went back, the others are in use")
+      Ticks.tick()
+      #expect(Ready.count == 0)
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  /// Zones at their limit and purges need the lists of a CPU whose pages are being taken.
+  @Test func whileADrainIsOnItsWayListsAreTakenBack() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
+      for block in (0..<40).map({ _ in Heap.allocate(1000) }) { Heap.free(block) }
+      try Ready.give(try Ready.pages(12))
+      let zone = SizeClasses.number(forSize: 1000)
+      func cached() -> UInt64 {
+        CacheCensus.items(node: 0, zone: zone, room: UInt64((anax_state().pointee.zones! + zone).pointee.list_limit))
+      }
+      #expect(cached() > 0)
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number == anax_sys_membarrier, !Drains.isNested {
+          Drains.isNested = true
+          Reclaim.everything()
+        }
+        return anax_system_call(number, a, b, c, d, e, f)
+      }
+      let outcome = PageDrain.everything()
+      anax_state().pointee.fake_kernel = nil
+      #expect(Drains.isNested && outcome.pages > 0)
+      #expect(cached() == 0, "the drain kept them from being taken")
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  @Test func whoFindsAnotherAtItIsTold() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
+      try Ready.give(try Ready.pages(12))
+      let before = Ready.count
+      #expect(CPUBlocks.lockStacks(0))
+      let busy = PageDrain.everything()
+      #expect(busy.isBusy && busy.pages == 0 && Ready.count == before)
+      CPUBlocks.unlockStacks(0)
+      let free = PageDrain.everything()
+      #expect(!free.isBusy && free.pages == before)
+    }
+  }
+
+  /// All free pages lie ready on one CPU, and are in the hands of a thread that drains it when another looks for one.
+  @Test func nobodyIsRefusedWhileAnotherDrains() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
+      if !Ready.start() || anax_state().pointee.cpu_count < 2 { return }
+      while Pages.allocate(node: 0, cpu: 0, count: 64) != nil {}
+      while Pages.allocate(node: 0, cpu: 0, count: 1) != nil {}
+      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
+      Pages.release(page: pages - 8, count: 8)
+      Drains.prepare()
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        if number == anax_sys_membarrier, Drains.turn.loadAcquire() & 1 == 1 {
+          // The other asks from now on.
+          Drains.turn.add(1)
+          while Drains.asking.loadAcquire() != Drains.turn.loadAcquire() {}
+        }
+        return anax_system_call(number, a, b, c, d, e, f)
+      }
+      let rounds: UInt64 = 200
+      let other = Thread {
+        Ready.stay(on: 1)
+        for round in 1...rounds {
+          while Drains.turn.loadAcquire() != round * 2 {}
+          Drains.asking.storeRelease(round * 2)
+          if let run = try? Ready.page() {
+            Drains.served.add(1)
+            try? PageRequest.release(page: run.page)
+          }
+          Drains.done.storeRelease(round)
+        }
+      }
+      other.start()
+      for round in 1...rounds {
+        try Ready.give(try Ready.pages(8))
+        Drains.turn.storeRelease(round * 2 - 1)
+        PageDrain.everything()
+        while Drains.done.loadAcquire() != round {}
+        PageDrain.everything()
+      }
+      // A thread that drains may lose its CPU.
+      #expect(Drains.served.loadRelaxed() >= rounds / 2, "\(Drains.served.loadRelaxed()) of \(rounds)")
+    }
+  }
+
+  /// The parent was draining when it forked: in the child nobody is.
+  @Test func aChildDrainsWhatItsParentWasDraining() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.give(try Ready.pages(12))
+      #expect(Ready.count > 0)
+      let count = Int(anax_state().pointee.block_count)
+      for cpu in 0..<count where CacheCensus.isOpen(cpu) {
+        #expect(CPUBlocks.lockStacks(cpu))
+        PageDrain.forBoth(cpu) { $1.close() }
+      }
+      typealias Fork = @convention(c) () -> Int32
+      let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
+      let child = fork()
+      if child == 0 {
+        let outcome = PageDrain.everything()
+        if outcome.isBusy || outcome.pages == 0 || Ready.count != 0 { _exit(1) }
+        guard let runs = try? Ready.pages(20), (try? Ready.give(runs)) != nil, Ready.count > 0 else { _exit(2) }
+        _ = Ticks.purge()
+        _exit(Ready.count == 0 && Live.claimed == 0 ? 0 : 3)
+      }
+      var status: Int32 = -1
+      #expect(waitpid(child, &status, 0) == child)
+      #expect(status == 0, "\(status >> 8)")
+    }
+  }
+
+  /// The CPU whose pages they are need not run: it may be offline.
+  @Test func pagesOfACPUThatNobodyRunsOnGoBack() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start(cpu: 1) || CPUBlocks.current() != 1 { return }
+      let runs = try Ready.pages(8)
+      for run in runs { Live.write(run, 1, 1) }
+      try Ready.give(runs)
+      Ready.stay(on: 0)
+      let before = Ready.count
+      #expect(before >= 8)
+      Ticks.tick()
+      Ticks.tick()
+      Ready.checkNothingIsOut()
+      for run in runs { #expect(!Ready.isResident(run.page)) }
+    }
+  }
+
+  /// A silent program has its ready pages returned by the helper, also where that slept.
+  @Test func theHelperReturnsReadyPages() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "500", 1)
+      #expect(Engine.ensureStarted())
+      Thread { Helper.run() }.start()
+      for round in 0..<3 {
+        let runs = try Ready.pages(8)
+        for run in runs { Live.write(run, 1, 1) }
+        try Ready.give(runs)
+        let start = Date()
+        while runs.contains(where: { Ready.isResident($0.page) }), Date().timeIntervalSince(start) < 5 {
+          usleep(10_000)
+        }
+        // Two periods at most; a purge would come after four.
+        #expect(Date().timeIntervalSince(start) < 1.6, "round \(round)")
+        // In the last rounds it sleeps.
+        while anax_state().pointee.helper & 2 == 0, Date().timeIntervalSince(start) < 10 { usleep(10_000) }
+        #expect(anax_state().pointee.helper & 2 == 2)
+      }
+    }
+  }
+}
+
+private enum Drains {
+  nonisolated(unsafe) static var isNested = false
+  nonisolated(unsafe) static let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 32)
+  /// Odd: the next drain waits in its membarrier for the other thread to ask.
+  static var turn: AtomicWord { AtomicWord(words) }
+  static var asking: AtomicWord { AtomicWord(words + 8) }
+  static var done: AtomicWord { AtomicWord(words + 16) }
+  static var served: AtomicWord { AtomicWord(words + 24) }
+
+  static func prepare() { words.initialize(repeating: 0, count: 32) }
+}
