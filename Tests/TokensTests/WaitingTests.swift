@@ -391,13 +391,13 @@ private let awake = Word.awake
     }
   }
 
-  /// A hundred milliseconds of spinning before the first sleep, and none after a sleep that ended by itself.
+  /// Ten milliseconds of spinning before the first sleep, and none after forty sleeps that ended by themselves.
   @Test func whoWasNotWokenDoesNotSpinAnew() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held | waiting)
-      stage.token.policy = .fixed(tries: 100, delay: 1_000_000)
+      stage.token.policy = .fixed(tries: 100, delay: 100_000)
       answers =
-        Array(repeating: { -Int(ETIMEDOUT) }, count: 4) + [
+        Array(repeating: { -Int(ETIMEDOUT) }, count: 39) + [
           {
             stage.set(0)
             return -Int(ETIMEDOUT)
@@ -405,7 +405,7 @@ private let awake = Word.awake
         ]
       let begun = ContinuousClock.now
       stage.token.acquireShared()
-      #expect(stage.sleeps.count == 5 && ContinuousClock.now - begun < .milliseconds(350))
+      #expect(stage.sleeps.count == 40 && ContinuousClock.now - begun < .milliseconds(200))
       stage.token.release()
       #expect(stage.bits == 0)
     }
