@@ -38,8 +38,8 @@ public struct MemorySnapshot: Sendable, Hashable {
   public struct CPU: Sendable, Hashable {
     /// The CPU id; on rung A the concurrency id, which threads on any CPU may have.
     public let id: Int
-    /// Pages taken on this CPU so far, and given back. Approximations from below: what the CPU did before its cache was
-    /// opened is not in it, nor what was lost to a preemption within the few instructions that count.
+    /// Pages taken on this CPU so far, and given back. Approximations: what the CPU did before its cache was opened is not in
+    /// it, and a preemption within the few instructions that count loses a count, or leaves up to eight too many.
     /// A page that is taken from those that lie ready, or put there, counts as well.
     public let pagesTaken: Int
     public let pagesGiven: Int

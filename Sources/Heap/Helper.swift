@@ -109,7 +109,8 @@ package enum Helper {
   @_noLocks @_noAllocation
   package static func forget() { word.storeRelease(0) }
 
-  /// Changes whenever memory moved between the levels, or a page was laid ready on a CPU.
+  /// Changes whenever memory moved between the levels, or more or fewer pages lie ready on CPUs. Not with a page that is taken from
+  /// there and given back: nothing is kept for it that a purge would not leave.
   @_noLocks @_noAllocation
   static func activity() -> UInt64 {
     var sum: UInt64 = 0
@@ -117,7 +118,7 @@ package enum Helper {
     while node < Int(anax_state().pointee.node_count) {
       let entry = Pages.node(node)
       sum = sum &* 31 &+ AtomicWord(anax_node_claimed_pages(entry)).loadRelaxed() &* 3
-      sum = sum &+ PageCounters.pushes(node: node)
+      sum = sum &+ PageCounters.ready(node: node)
       sum = sum &+ AtomicWord(anax_node_dirty_pages(entry)).loadRelaxed() &* 5
       sum = sum &+ AtomicWord(anax_node_depot_bytes(entry)).loadRelaxed() &* 7
       node += 1

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Single pages that lie ready on a CPU: what is freed there is taken there next, without an atomic instruction on a word that CPUs
 // share. Only pages of the CPU's own node, only for requests for one page that belongs to no object and has no wish for a node, and
-// only where other CPUs' pages can be taken back by a membarrier: where the kernel refuses it, from the start or later, nothing is
-// kept any more, and on rung D and for threads without an area pages come from the bitmaps and go there. At most `vm.page.cache` on a
-// CPU, and none beyond an eighth of `vm.page.keep_floor` divided by the CPU blocks (rounded up to a power of two; on rung A there is
-// one for each node and concurrency id). The cap of free pages leaves that share out (Purge.floor).
+// only where other CPUs' pages can be taken back by a membarrier: where the kernel refuses it, from the start or later, no page is
+// laid ready any more, and on rung D and for threads without an area pages come from the bitmaps and go there. What lies ready when
+// the kernel begins to refuse stays until its CPU takes a page, gives one back, or ticks.
+//
+// At most `vm.page.cache` on a stack, and none beyond an eighth of `vm.page.keep_floor` divided by the CPU blocks (rounded up to a
+// power of two; on rung A there is one for each node and concurrency id). That is a CPU's bound but for two cases: its other stack
+// may hold as much until a tick, where a reclaimer swapped the block while another was at its pages; and where a bound is lowered, what
+// lies there stays until then too. The cap of free pages leaves that share out (Purge.floor), on each node that of all nodes'
+// CPUs; a cap in percent counts what lies ready as in use.
 //
 // A page that lies ready is claimed in the bitmap and counted so in its node's words; for vm.heap.limit and in the statistics it is
 // free. Its run word is Run.cached: whoever frees it again is told so. Nothing is written to the page: the stack holds numbers.
@@ -18,7 +23,7 @@
 // | stack | 1 | cached | in hand | who pops it, by a section of its CPU; who has the stack from outside |
 // | in hand | 1 | 0, cached | the user's, live | who asked |
 // | in hand | 1 | 0 | bitmap | overflow, a drain, and whatever could not be pushed |
-// A thread stopped with pages in hand keeps them: 8 at most, and one that takes them from outside those of one word of the bitmap, and
+// A thread stopped with pages in hand keeps them: 9 at most, and one that takes them from outside those of one word of the bitmap, and
 // what it leaves on the stacks that it has closed.
 
 import CAnax
@@ -86,7 +91,10 @@ package enum PageCache {
   @inline(__always) @_noLocks @_noAllocation
   static func give(_ page: UInt64) -> Bool {
     let room = room
-    if room == 0 { return false }
+    if room == 0 {
+      if sectionsWork { _ = leave() }
+      return false
+    }
     let word = Run.at(page: page)
     word.storeRelaxed(Run.cached)
     if CPUBlocks.push(stack: stack(Region.node(ofPage: page)), entry(page, zero: false), room: room)
@@ -97,6 +105,29 @@ package enum PageCache {
     }
     word.storeRelaxed(0)
     return false
+  }
+
+  /// Where no more are kept: those of this CPU go to the bitmaps. How many.
+  @inline(never) @_noLocks @_noAllocation
+  static func leave() -> UInt64 {
+    guard let here = CPUBlocks.partHere(), PageStack(part: here.words).depth > 0 else { return 0 }
+    return popped(.old, most: UInt64(ANAX_PAGE_STACK_MOST))
+  }
+
+  /// Pages of this CPU to the bitmaps. How many.
+  @inline(never) @_noLocks @_noAllocation
+  static func popped(_ age: PageBatch.Age, most: UInt64) -> UInt64 {
+    var back = PageBatch(age)
+    while back.count < most {
+      let last = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))
+      if last == 0 { break }
+      Run.at(page: page(last)).storeRelaxed(0)
+      back.add(page(last), zero: isZero(last))
+    }
+    // Pops count as pages taken: these were not.
+    PageCounters.taken(0 &- back.count)
+    back.end()
+    return back.count
   }
 
   /// Some pages from the bitmaps for a CPU that has none; of these the first one. nil: there are none, or the CPU keeps none now.
@@ -168,18 +199,7 @@ package enum PageCache {
     guard let cpu = CPUBlocks.current(), open(cpu) == node else { return false }
     let entry = entry(page, zero: false)
     if CPUBlocks.push(stack: stack(node), entry, room: room) { return true }
-    var back = PageBatch(.fresh)
-    var left = min(batch, (room &+ 1) / 2)
-    while left > 0 {
-      let last = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))
-      if last == 0 { break }
-      Run.at(page: Self.page(last)).storeRelaxed(0)
-      back.add(Self.page(last), zero: isZero(last))
-      left &-= 1
-    }
-    // Pops count as pages taken: these were not.
-    PageCounters.taken(0 &- back.count)
-    back.end()
+    _ = popped(.fresh, most: min(batch, (room &+ 1) / 2))
     return CPUBlocks.push(stack: stack(node), entry, room: room)
   }
 }

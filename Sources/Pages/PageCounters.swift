@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many pages were taken and given back on each CPU: words of its block that only its sections change. A count is lost when
-// the section is aborted, or where the CPU has no block (before its first slow path, and on rung D): an approximation, from
-// below. Pages that lie ready there count when they are pushed and popped (PageStack). What a refill or an overflow counts so without
-// giving or taking is subtracted again, where the thread is by then on another CPU from that one's: no count is told below 0.
+// the section is aborted, or where the CPU has no block (before its first slow path, and on rung D). Pages that lie ready there count
+// when they are pushed and popped (PageStack). What a refill or an overflow counts so without giving or taking (8 at most) is
+// subtracted again, where the thread is by then on another CPU from that one's, and where that section is aborted not at all: an
+// approximation, that may be a little too low or too high. No count is told below 0.
 //
 // What a node has in use, dirty and returned is counted exactly, in its anax_node; there pages that lie ready on CPUs count as
 // claimed, so that a hit touches no word that CPUs share. What is told to people is without them: they are free.
@@ -49,13 +50,23 @@ package enum PageCounters {
     return counted &- min(ready(node: node), counted)
   }
 
+  /// Pages of the node that somebody has, with those that others have in hand. What goes once from a stack to the bitmaps, or back,
+  /// while this is read counts as free. Who gets too many asks whether another drains (PageDrain.isBusy), and then once more: what that
+  /// one had in hand is counted off by then.
+  @inline(never) @_noLocks @_noAllocation
+  package static func claimedAtLeast(node: Int) -> UInt64 {
+    let ready = ready(node: node)
+    let counted = AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadAcquire()
+    return counted &- min(max(ready, self.ready(node: node)), counted)
+  }
+
   /// Free pages of the node that were not returned to the kernel.
   @inline(never) @_noLocks @_noAllocation
   package static func dirty(node: Int) -> UInt64 {
     positive(AtomicWord(anax_node_dirty_pages(Pages.node(node))).loadRelaxed()) &+ readyDirty(node: node)
   }
 
-  /// Pages of the node that lie ready on CPUs.
+  /// Pages of the node that lie ready on CPUs. A purge leaves none, and a page that is taken and given back there changes nothing.
   @_noLocks @_noAllocation
   package static func ready(node: Int) -> UInt64 { sum(of: .pages, node: node) }
 
@@ -63,13 +74,9 @@ package enum PageCounters {
   @_noLocks @_noAllocation
   package static func readyDirty(node: Int) -> UInt64 { sum(of: .dirty, node: node) }
 
-  /// Changes with every page that is put on a stack of the node's.
-  @_noLocks @_noAllocation
-  package static func pushes(node: Int) -> UInt64 { sum(of: .pushes, node: node) }
+  private enum Figure { case pages, dirty }
 
-  private enum Figure { case pages, dirty, pushes }
-
-  /// Over the stacks of all CPUs of a node; of `pages` and `pushes` only the words that head them are read.
+  /// Over the stacks of all CPUs of a node; of `pages` only the words that head them are read.
   @inline(never) @_noLocks @_noAllocation
   private static func sum(of figure: Figure, node: Int) -> UInt64 {
     var sum: UInt64 = 0
@@ -80,7 +87,6 @@ package enum PageCounters {
         let stack = PageStack(cpu: cpu, which: UInt64(index & 1))
         switch figure {
         case .pages: sum &+= stack.depth
-        case .pushes: sum &+= stack.counts.pushed
         case .dirty:
           let depth = stack.depth
           sum &+= depth &- min(stack.zeroPages, depth)

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Taking back the pages that lie ready on CPUs, from outside: the stacks are closed, all sections are stopped by one membarrier, and
-// what is on the stacks goes to the bitmaps (PageStack). Nobody waits: a CPU whose stacks somebody else is at is passed by, and told
-// as busy. Any thread, any signal handler.
+// what is on the stacks goes to the bitmaps (PageStack). A CPU whose stacks somebody else is at is passed by, and told as busy. Any
+// thread, any signal handler.
+//
+// A request that is about to be refused drains, three times at most where it asks for one page and twice for more; and it waits,
+// for `patience` in all, for others who have pages in hand. It never needs them to end: then it is refused. A handler does not wait
+// for the thread that it interrupts, and for one that was waited for in vain nobody does again until it unlocks.
+//
+// Where the kernel refuses the membarrier no other CPU's pages can be had: each CPU's go out by its own hits, or by a drain or a
+// page given back there.
 
 import CAnax
 import LockFree
@@ -25,7 +32,11 @@ package enum PageDrain {
   package static func everything(idle: Bool = false) -> Outcome {
     let state = anax_state()
     var outcome = Outcome()
-    if state.pointee.membarrier == 0 { return outcome }
+    if state.pointee.membarrier == 0 {
+      outcome.pages = PageCache.leave()
+      leaveOver()
+      return outcome
+    }
     // A bit for each stack, of which a block index has two; there are at most ANAX_CPUS_MAX blocks.
     var closed = InlineArray<128, UInt64>(repeating: 0)
     var any = false
@@ -72,6 +83,8 @@ package enum PageDrain {
   package static func block(_ block: UnsafeMutablePointer<UInt64>, cpu: Int) {
     let stack = PageStack(part: block + CPUBlocks.ownNode(cpu) * ANAX_ZONES_MAX)
     if !stack.isWorthTaking(idle: false) || !CPUBlocks.lockStacks(cpu) { return }
+    // So that others see that something is being taken, until it is free.
+    stack.close()
     var batch = PageBatch(.fresh)
     stack.empty(into: &batch)
     stack.open()
@@ -79,31 +92,72 @@ package enum PageDrain {
     batch.end()
   }
 
-  /// Whether `count` pages in a row may be had with those that lie ready: so many are free among the pages that some node has opened.
-  /// (Where more could be opened, nobody would be about to be refused.) True as well while another drains.
+  /// The pages on blocks that are not in use, of which nobody will come by: the next slow path on their CPU takes them (CPUBlocks).
   @inline(never) @_noLocks @_noAllocation
-  static func mayServe(_ count: UInt64) -> Bool {
+  static func leaveOver() {
+    var cpu = 0
+    while cpu < Int(anax_state().pointee.block_count) {
+      if CacheCensus.isOpen(cpu), PageStack(part: CPUBlocks.ownPartNotInUse(cpu)).depth > 0 { CPUBlocks.leaveOver(cpu) }
+      cpu += 1
+    }
+  }
+
+  /// Whether `count` pages in a row may be had with those that lie ready: so many are free among the pages that some node has opened.
+  /// (Where more could be opened, nobody would be about to be refused.) True as well while another drains who may be waited for.
+  @inline(never) @_noLocks @_noAllocation
+  static func mayServe(_ count: UInt64) -> Bool { areFree(count) || isBusy || areFree(count) }
+
+  @inline(never) @_noLocks @_noAllocation
+  private static func areFree(_ count: UInt64) -> Bool {
     var node = 0
     while node < Int(anax_state().pointee.node_count) {
       let entry = Pages.node(node)
       let opened = AtomicWord(anax_node_top(entry)).loadAcquire() &* Region.pagesPerChunk
-      let used = AtomicWord(anax_node_claimed_pages(entry)).loadRelaxed()
-      if count <= opened &- min(used &- min(PageCounters.ready(node: node), used), opened) { return true }
+      if count <= opened &- min(PageCounters.claimedAtLeast(node: node), opened) { return true }
       node += 1
     }
-    return isBusy
+    return false
   }
 
+  /// Whether another thread has pages in hand, or may have, that it is about to free.
   static var isBusy: Bool {
-    @_noLocks @_noAllocation get {
+    @inline(never) @_noLocks @_noAllocation get {
       var cpu = 0
       while cpu < Int(anax_state().pointee.block_count) {
-        if CPUBlocks.areStacksLocked(cpu) { return true }
+        if CPUBlocks.areStacksBusy(cpu) { return true }
         cpu += 1
       }
       return false
     }
   }
+
+  /// Cycles that one request waits at most: an eighth to half a millisecond on x86-64, longer than a membarrier and what follows it
+  /// where they are not interrupted.
+  static var patience: UInt64 { @_noLocks @_noAllocation get { anax_ticks_per_millisecond() / 4 } }
+
+  /// Waits until no other thread has pages in hand, or until `deadline`, which the first call sets (from 0). False: there was none to
+  /// wait for, or no time left.
+  @inline(never) @_noLocks @_noAllocation
+  static func wait(until deadline: inout UInt64) -> Bool {
+    if !isBusy { return false }
+    if deadline == 0 { deadline = (anax_ticks() &+ patience) | 1 }
+    if isPast(deadline) { return false }
+    while isBusy {
+      if isPast(deadline) {
+        var cpu = 0
+        while cpu < Int(anax_state().pointee.block_count) {
+          CPUBlocks.giveUpOnStacks(cpu)
+          cpu += 1
+        }
+        break
+      }
+      anax_pause()
+    }
+    return true
+  }
+
+  @inline(__always) @_noLocks @_noAllocation
+  private static func isPast(_ deadline: UInt64) -> Bool { Int64(bitPattern: anax_ticks() &- deadline) >= 0 }
 
   /// Which of a CPU's two stacks: a bit each.
   @inline(never) @_noLocks @_noAllocation

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // vm.heap.limit and the reserves below it. Arithmetic on counters that others change: near the limit two requests at once may
-// both be admitted, each over by what the other took.
+// both be admitted, each over by what the other took. Nor is it exact the other way: near the limit a request may be refused for
+// free pages that another thread has in hand, on their way to its CPU's stack or from there (16 at most a thread). For one that
+// takes pages from outside it waits a little (PageDrain).
 //
 // | class | of a limit L of bytes it may use |
 // |---|---|
@@ -31,20 +33,28 @@ package enum PageLimit {
     guard let ceiling = ceiling(requestClass) else { return false }
     let most = ceiling &>> anax_state().pointee.page_shift
     if count > most { return true }
-    let counted = pagesInUse()
     // What lies ready on CPUs is counted and free; it is looked for only where it matters.
-    return counted > most &- count && counted &- min(pagesReady(), counted) > most &- count
+    return pagesInUse() > most &- count && refusesWithReady(most &- count)
   }
 
+  @inline(never) @_noLocks @_noAllocation
+  static func refusesWithReady(_ most: UInt64) -> Bool {
+    if pagesInUseAtLeast() <= most { return false }
+    var deadline: UInt64 = 0
+    _ = PageDrain.wait(until: &deadline)
+    return pagesInUseAtLeast() > most
+  }
+
+  /// Without those that lie ready.
   @_noLocks @_noAllocation
-  static func pagesReady() -> UInt64 {
-    var ready: UInt64 = 0
+  static func pagesInUseAtLeast() -> UInt64 {
+    var held: UInt64 = 0
     var node = 0
     while node < Int(anax_state().pointee.node_count) {
-      ready &+= PageCounters.ready(node: node)
+      held &+= PageCounters.claimedAtLeast(node: node)
       node += 1
     }
-    return ready
+    return held
   }
 
   /// As the nodes count them: with those that lie ready on CPUs.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages for a CPU's cache, some at once: eight in a row, aligned, in the CPU's share of the queues, so that they have
-// successive colors and their words in the `runs` table are a line that no other CPU's pages share; what is resident first. Where no
-// such eight are left in a chunk, what one word of its bitmap has. Claims as PageBitmap says; the hints are PageSearch's.
+// Single pages for a CPU's cache, some at once: eight in a row, aligned, from the eight queues that the CPU's share is in outwards, so
+// that they have successive colors and their words in the `runs` table are a line (of which other CPUs write only to those that were
+// freed there); what is resident first. With more than eight CPUs several begin in the same eight queues, each in a word of its own.
+// Where no such eight are left in a chunk, what one word of its bitmap has. Claims as PageBitmap says; the hints are PageSearch's.
 
 import CAnax
 import LockFree

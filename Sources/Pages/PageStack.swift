@@ -9,7 +9,7 @@
 // | stack | pushes + 1, place + 1, behind the entry | a section of the CPU | plain store, the section's last; it has read `closed` as 0 before |
 // | stack | place - 1 | a section of the CPU, which then has the entry | the same |
 // | stack | 0 → 1 | a section of the CPU: opened for the first time, empty | the same |
-// | stack | place - 1 | who has it from outside, before the page goes on | relaxed; the CPU sees it behind `closed` |
+// | stack | place - 1 | who has it from outside, before the page goes on | release: who reads it by acquire sees the CPU's lock taken |
 // | closed | 0, 1 → 1 | who has the CPU's lock | release, then the membarrier: sections that read 0 have ended or are aborted |
 // | closed | 1 → 0 | the same, when the pages it took are free in the bitmaps | release; sections read it before the stack (aarch64: by an address that depends on it) |
 // | drained | + 1 | who has it from outside, behind place - 1 | release: who reads it by acquire sees that place, or a later one |
@@ -51,7 +51,7 @@ struct PageStack {
   private static func depth(_ word: UInt64) -> UInt64 { max(word & 0xffff, 1) &- 1 }
 
   /// Pages that lie there.
-  var depth: UInt64 { @_noLocks @_noAllocation get { PageStack.depth(stack.loadRelaxed()) } }
+  var depth: UInt64 { @_noLocks @_noAllocation get { PageStack.depth(stack.loadAcquire()) } }
 
   /// Pages pushed so far, and of these popped by the CPU; while somebody drains the stack some too many.
   var counts: (pushed: UInt64, popped: UInt64) {
@@ -104,11 +104,12 @@ struct PageStack {
   /// For who has the stack from outside: its pages are free in the bitmaps.
   @inline(never) @_noLocks @_noAllocation
   func empty(into batch: inout PageBatch) {
-    var now = stack.loadRelaxed()
-    while PageStack.depth(now) > 0 {
+    while true {
+      // Read each time: in the child of a fork from a signal handler another may have drained meanwhile, below this.
+      let now = stack.loadRelaxed()
+      if PageStack.depth(now) == 0 { break }
       let entry = word(Int(ANAX_WORD_PAGE_STACK_ENTRIES) + Int(PageStack.depth(now)) - 1).loadRelaxed()
-      now &-= 1
-      stack.storeRelaxed(now)
+      stack.storeRelease(now &- 1)
       drained.storeRelease(drained.loadRelaxed() &+ 1)
       let page = PageCache.page(entry)
       Run.at(page: page).storeRelaxed(0)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The face of the page layer (vm_page): pages and runs of a node, with what is known of their contents; hold and wire; counters.
-// Lock-free from any thread and signal handler. A request that its node cannot serve goes to the next nearest.
+// Lock-free from any thread and signal handler. A request that its node cannot serve goes to the next nearest; only what no node has
+// in its bitmaps is looked for among the pages that lie ready on CPUs.
+//
+// Where no memory is left a request may be refused while another thread has free pages in hand that no lock tells of: those
+// that it puts on its CPU's stack (7), or takes from it because it was full (8), within some hundred instructions.
 
 import CAnax
 import LockFree
@@ -51,8 +55,9 @@ package enum Pages {
   static func allocate(
     node wanted: Int, count: UInt64, claim: (UnsafeMutablePointer<anax_node>) -> UInt64?
   ) -> PageRun? {
+    let most = count == 1 ? 3 : 2
     var round = 0
-    var isLast = false
+    var deadline: UInt64 = 0
     while true {
       var turn = 0
       while turn < Int(anax_state().pointee.node_count) {
@@ -63,17 +68,13 @@ package enum Pages {
         }
         turn += 1
       }
-      if isLast || !PageDrain.mayServe(count) { return nil }
+      if round == most || !PageDrain.mayServe(count) { return nil }
       let drained = PageDrain.everything()
-      round += 1
-      // What came to the bitmaps meanwhile, by whomever, is looked for once more; and while that goes on, again.
-      isLast = drained.pages == 0 && !drained.isBusy || round == mostDrains
+      // What came to the bitmaps meanwhile, by whomever, is looked for once more; where that was something, others may have been
+      // faster, and it is worth another drain.
+      round = PageDrain.wait(until: &deadline) || drained.pages > 0 ? round + 1 : most
     }
   }
-
-  /// How often a request drains, or finds another at it, before it is refused: some hundred microseconds, longer than the membarrier of
-  /// one that is not interrupted.
-  static var mostDrains: Int { @_noLocks @_noAllocation get { 1024 } }
 
   /// One page, from the queue of this CPU and color outwards.
   @_noLocks @_noAllocation

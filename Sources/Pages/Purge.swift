@@ -2,8 +2,8 @@
 // How free pages go back to the kernel. A freed page is kept for one to two decay periods (a service that breathes must not
 // fault its memory in again at every breath), then returned by a sweep. Sweeps by time ride on later calls, on anax_tick() and on
 // the helper thread; one of them runs at a time, others pass by. Independently, what is free and dirty on a node may not exceed
-// vm.page.keep_floor plus vm.page.keep percent of what is claimed, less what may lie ready on CPUs: beyond that the releaser returns pages at once, down to seven
-// eighths. Sweeps of the cap take no turn: several may run side by side, and beside one by time. Where pages are
+// vm.page.keep_floor plus vm.page.keep percent of what is claimed, less what may lie ready on CPUs: beyond that the releaser
+// returns pages at once, down to seven eighths. Sweeps of the cap take no turn: several may run side by side, and beside one by time. Where pages are
 // then taken that the cap had returned a moment ago, the cap was too low for a heap that breathes that deep: it rises by four
 // times what was missed, to four times itself at most, and each sweep by time forgets half of that.
 //

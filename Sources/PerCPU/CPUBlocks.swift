@@ -28,6 +28,7 @@
 // | 0 | free |
 // | 1 | a reclaimer has a block of this CPU in hand; stopped there, it keeps what was on that block, and the CPU goes on with the other |
 // | 2 | the block that is not in use is left over |
+// Also where pages lie ready on that block and nobody can be stopped any more (PageDrain).
 
 import CAnax
 import LockFree
@@ -249,13 +250,19 @@ package enum CPUBlocks {
     AtomicWord(anax_state().pointee.shard_locks! + Int(anax_state().pointee.cpu_count) + cpu)
   }
 
+  // | stacks' lock word | means |
+  // |---|---|
+  // | 0 | free; so it is in the child of a fork |
+  // | a thread's word | that thread is at the stacks of both of the CPU's blocks |
+  // | the same, bit 0 set | another has waited for it in vain: nobody waits for it any more |
+
   /// Keeps the stacks of ready pages in both of the CPU's blocks from others who take them from outside, until `unlockStacks`. False:
-  /// another is at them. Never waited for; in the child of a fork it is free.
+  /// another is at them.
   @_noLocks @_noAllocation
   package static func lockStacks(_ cpu: Int) -> Bool {
     var free: UInt64 = 0
     let lock = stacksLock(cpu)
-    return lock.loadRelaxed() == 0 && lock.compareExchange(&free, 1)
+    return lock.loadRelaxed() == 0 && lock.compareExchange(&free, anax_thread_word())
   }
 
   @_noLocks @_noAllocation
@@ -263,6 +270,37 @@ package enum CPUBlocks {
 
   @_noLocks @_noAllocation
   package static func areStacksLocked(_ cpu: Int) -> Bool { stacksLock(cpu).loadAcquire() != 0 }
+
+  /// Whether another thread has the lock that may give it back soon: not this one, which a signal handler has interrupted, and none
+  /// that was waited for in vain.
+  @_noLocks @_noAllocation
+  package static func areStacksBusy(_ cpu: Int) -> Bool {
+    let word = stacksLock(cpu).loadAcquire()
+    return word != 0 && word & 1 == 0 && word != anax_thread_word()
+  }
+
+  /// Nobody is to wait for who has the lock now.
+  @_noLocks @_noAllocation
+  package static func giveUpOnStacks(_ cpu: Int) {
+    if !areStacksBusy(cpu) { return }
+    let lock = stacksLock(cpu)
+    var word = lock.loadRelaxed()
+    if word != 0 { _ = lock.compareExchange(&word, word | 1) }
+  }
+
+  /// Marks the block that is not in use as left over, so that a slow path on that CPU drains it: its sections have been stopped.
+  /// Nothing where a reclaimer is at the CPU.
+  @_noLocks @_noAllocation
+  package static func leaveOver(_ cpu: Int) {
+    var free: UInt64 = 0
+    if reclaimLock(cpu).compareExchange(&free, 2) { AtomicWord(anax_state_left_overs(anax_state())).storeRelease(1) }
+  }
+
+  /// The own node's part of the CPU's block that is not in use.
+  @_noLocks @_noAllocation
+  package static func ownPartNotInUse(_ cpu: Int) -> UnsafeMutablePointer<UInt64> {
+    UnsafeMutablePointer(bitPattern: UInt(ownPart(cpu, notInUse(cpu)))).unsafelyUnwrapped
+  }
 
   @_noLocks @_noAllocation
   static func stacksLock(_ cpu: Int) -> AtomicWord {

@@ -27,9 +27,11 @@ static _Thread_local struct {
 
 static uint64_t blocks[6][2 * ANAX_ZONES_MAX];
 static uint64_t items[8][2];
-enum { zone = 5, other = ANAX_ZONES_MAX + zone };
+enum { zone = 5, other = ANAX_ZONES_MAX + zone, stack = ANAX_WORD_PAGE_STACK, other_stack = ANAX_ZONES_MAX + stack };
 
 static uint64_t word(void *first, uint64_t room) { return (uint64_t)first << 16 | room; }
+
+static uint64_t top(uint64_t pushes, uint64_t entries) { return pushes << 16 | (entries + 1); }
 
 static uint64_t shared;
 static uint64_t spun;
@@ -116,14 +118,46 @@ static void closed(void) {
     CHECK(anax_##rung##_add(zone, (uint64_t)-3) && own[zone] == 39);                                         \
     CHECK(anax_##rung##_take(other, 3, &taken) && own[other] == 3); /* another node's list of this block */  \
     CHECK(anax_##rung##_push(other, items[6]) && own[other] == word(items[6], 2));                           \
+    CHECK(anax_##rung##_stack_pop(stack) == 0); /* no stack yet */                                           \
+    CHECK(!anax_##rung##_stack_push(stack, 7, 3) && own[stack] == 0);                                        \
+    CHECK(anax_##rung##_stack_open(stack) && own[stack] == top(0, 0));                                       \
+    CHECK(!anax_##rung##_stack_open(stack) && own[stack] == top(0, 0)); /* there is one */                   \
+    CHECK(anax_##rung##_stack_pop(stack) == 0 && own[stack] == top(0, 0)); /* empty */                       \
+    CHECK(!anax_##rung##_stack_push(stack, 7, 0) && own[stack] == top(0, 0)); /* room for none */            \
+    for (uint64_t i = 0; i < 3; i++) {                                                                       \
+      CHECK(anax_##rung##_stack_push(stack, 0x7000000000000001 + i, 3) && own[stack] == top(i + 1, i + 1));  \
+      CHECK(own[ANAX_WORD_PAGE_STACK_ENTRIES + i] == 0x7000000000000001 + i);                                \
+    }                                                                                                        \
+    CHECK(!anax_##rung##_stack_push(stack, 9, 3) && own[stack] == top(3, 3)); /* full */                     \
+    CHECK(own[ANAX_WORD_PAGE_STACK_ENTRIES + 3] == 0);                                                       \
+    CHECK(anax_##rung##_stack_pop(stack) == 0x7000000000000003 && own[stack] == top(3, 2));                  \
+    CHECK(anax_##rung##_stack_push(stack, 11, 3) && own[stack] == top(4, 3)); /* where that was */           \
+    CHECK(own[ANAX_WORD_PAGE_STACK_ENTRIES + 2] == 11);                                                      \
+    own[ANAX_WORD_PAGE_STACK_CLOSED] = 1;                                                                    \
+    CHECK(anax_##rung##_stack_pop(stack) == 0 && !anax_##rung##_stack_push(stack, 12, 64));                  \
+    CHECK(own[stack] == top(4, 3) && own[ANAX_WORD_PAGE_STACK_CLOSED] == 1);                                 \
+    own[ANAX_WORD_PAGE_STACK_CLOSED] = 0;                                                                    \
+    CHECK(anax_##rung##_stack_pop(stack) == 11 && anax_##rung##_stack_pop(stack) == 0x7000000000000002);     \
+    CHECK(anax_##rung##_stack_pop(stack) == 0x7000000000000001 && own[stack] == top(4, 0));                  \
+    CHECK(anax_##rung##_stack_pop(stack) == 0 && own[stack] == top(4, 0));                                   \
+    own[stack] = top(0xffffffffffff, 0); /* the count of pushes begins anew */                               \
+    CHECK(anax_##rung##_stack_push(stack, 13, 64) && own[stack] == top(0, 1));                               \
+    for (uint64_t i = 1; i < ANAX_PAGE_STACK_MOST; i++) CHECK(anax_##rung##_stack_push(stack, i, 64));       \
+    CHECK(!anax_##rung##_stack_push(stack, 14, 64) && own[stack] == top(63, 64));                            \
+    CHECK(own[ANAX_WORD_PAGE_STACK_ENTRIES] == 13 && own[ANAX_WORD_PAGE_STACK_ENTRIES + 63] == 63);          \
+    CHECK(own[ANAX_WORD_PAGE_STACK_ENTRIES + 64] == 0);                                                      \
+    CHECK(!anax_##rung##_stack_push(other_stack, 15, 64)); /* none in another node's part of this block */   \
+    for (int i = ANAX_ZONES_MAX; i < 2 * ANAX_ZONES_MAX; i++) CHECK(own[i] == (i == other ? word(items[6], 2) : 0));\
     for (int i = 0; i < 2 * ANAX_ZONES_MAX; i++) CHECK(other_block[i] == 0);                                 \
-    own[zone] = own[other] = 0;                                                                              \
+    for (int i = 0; i < 2 * ANAX_ZONES_MAX; i++) own[i] = 0;                                                 \
   }                                                                                                          \
   static void rung##_gives_up(void) {                                                                        \
     uint64_t taken = 1;                                                                                      \
     CHECK(anax_##rung##_pop(zone) == NULL && !anax_##rung##_push(zone, items[0]));                           \
     CHECK(!anax_##rung##_take(zone, 9, &taken) && taken == 1);                                               \
     CHECK(!anax_##rung##_put(zone, 9) && !anax_##rung##_add(zone, 1));                                       \
+    CHECK(!anax_##rung##_stack_open(stack) && !anax_##rung##_stack_push(stack, 7, 64));                      \
+    CHECK(anax_##rung##_stack_pop(stack) == 0);                                                              \
     for (int i = 0; i < ANAX_NODES_MAX * ANAX_ZONES_MAX; i++) CHECK(anax_empty()[i] == 0);                   \
   }
 SECTIONS(cache)

@@ -3,7 +3,7 @@
 // size and turn, and checked whenever somebody comes by; a shadow bitmap of the heap, one bit for 16 bytes, finds blocks that
 // overlap; zones with a limit may never have more items out than that. Blocks lie in shared slots, so they change hands. While
 // the workers work, others force them from CPU to CPU, tick and purge, fork (the child checks and uses what it inherited), and a
-// timer's signal handler allocates. What is found ends the process with one line and status 86.
+// timer's signal handler allocates. Single pages from the page layer are blocks too, so that some lie ready on CPUs. What is found ends the process with one line and status 86.
 //
 // A slot is 0 (empty), 1 (somebody is at it) or a block's address; its other columns belong to who made it 1.
 
@@ -34,6 +34,8 @@ final class Chaos: @unchecked Sendable {
   static let slotCount = 3000
   static let zones = [100, 101]
   static let limits: [UInt64] = [40, 500]
+  /// The kind of a block that is a page.
+  static let page: UInt64 = 20
 
   let plan: ChaosPlan
   let slots = Chaos.column()
@@ -188,7 +190,8 @@ extension Chaos {
 extension Chaos {
   func make(_ slot: Int, _ dice: inout Dice) -> Bool {
     var size = dice.size()
-    let kind = dice.roll(20)
+    let kind = dice.roll(24)
+    if kind >= Chaos.page { return makePage(slot) }
     var block: UInt64 = 0
     switch kind {
     case 0...1:
@@ -214,8 +217,21 @@ extension Chaos {
     return true
   }
 
+  func makePage(_ slot: Int) -> Bool {
+    guard let run = Chaos.takePage() else { fail("no memory for a page") }
+    let size = UInt64(1) &<< anax_state().pointee.page_shift
+    if run.zero { checkZero(run.address, size) }
+    keep(slot, run.address, size, kind: Chaos.page)
+    return true
+  }
+
+  static func takePage() -> PageRun? {
+    try? PageRequest.allocate(count: 1, alignment: 1, placement: .local, zeroed: false, .normal)
+  }
+
   func keep(_ slot: Int, _ block: UInt64, _ size: UInt64, kind: UInt64) {
-    let usable = UInt64(Heap.usableSize(UnsafeMutableRawPointer(bitPattern: UInt(block))))
+    let isPage = kind == Chaos.page
+    let usable = isPage ? size : UInt64(Heap.usableSize(UnsafeMutableRawPointer(bitPattern: UInt(block))))
     if usable < size { fail("usable size below what was asked for", block, size) }
     mark(block, usable, true)
     sizes[slot] = size
@@ -230,7 +246,11 @@ extension Chaos {
   func drop(_ slot: Int, _ block: UInt64, keeping: Bool) {
     mark(block, usables[slot], false)
     if kinds[slot] < 2 { AtomicWord(counters + Int(kinds[slot])).subtract(1) }
-    Heap.free(UnsafeMutableRawPointer(bitPattern: UInt(block)))
+    if kinds[slot] == Chaos.page {
+      if (try? PageRequest.release(page: Region.page(of: block))) == nil { fail("a page was not whole", block) }
+    } else {
+      Heap.free(UnsafeMutableRawPointer(bitPattern: UInt(block)))
+    }
     AtomicWord(slots + slot).storeRelease(keeping ? block : 0)
   }
 
@@ -258,7 +278,7 @@ extension Chaos {
     check(at: block, block, sizes[slot], turns[slot], count: sizes[slot])
     switch dice.roll(100) {
     case 0..<55: drop(slot, block, keeping: plan.planted == .freedAndKept && dice.roll(2000) == 0)
-    case 55..<70 where kinds[slot] >= 2: resize(slot, block, &dice)
+    case 55..<70 where kinds[slot] >= 2 && kinds[slot] < Chaos.page: resize(slot, block, &dice)
     default: word.storeRelease(block)
     }
   }

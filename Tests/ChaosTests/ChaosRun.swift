@@ -82,6 +82,10 @@ extension Chaos {
       turn += 1
     }
     _ = Ticks.purge()
+    // However the parent's threads were at them.
+    for node in 0..<Int(anax_state().pointee.node_count) where PageCounters.ready(node: node) != 0 {
+      fail("pages lie ready after a purge", UInt64(node), PageCounters.ready(node: node))
+    }
     while turn < 4000 {
       step(&dice)
       turn += 1
@@ -109,6 +113,7 @@ extension Chaos {
         block.storeBytes(of: 0x5a5a_5a5a_5a5a_5a5a, as: UInt64.self)
         Heap.free(block)
       }
+      if let run = Chaos.takePage() { try? PageRequest.release(page: run.page) }
       errno = error
     }
     var timer = itimerval()

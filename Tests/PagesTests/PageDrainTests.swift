@@ -49,23 +49,6 @@ import Zones
     }
   }
 
-  /// The last pages of a region lie ready on another CPU.
-  @Test func beforeARequestIsRefusedOtherCPUsGiveTheirs() async {
-    await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
-      if !Ready.start() { return }
-      try Ready.give(try Ready.pages(30))
-      let theirs = Ready.count
-      #expect(theirs >= 8)
-      Ready.stay(on: 1)
-      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
-      var got: UInt64 = 0
-      while Pages.allocate(node: 0, cpu: 1, count: 1) != nil { got += 1 }
-      #expect(got == pages, "\(theirs) of \(pages) lay ready on another CPU")
-      #expect(throws: PageFailure.self) { _ = try Ready.page() }
-    }
-  }
-
   @Test func aKernelThatStopsNoSectionsLosesNothing() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
@@ -86,6 +69,50 @@ import Zones
       #expect(PageCache.room == 0)
       try Ready.give(try Ready.pages(40))
       #expect(Ready.count == 0, "nobody could have them back from another CPU")
+      Live.checkCounts()
+    }
+  }
+
+  /// Of what was ready when the kernel began to refuse, a CPU's own goes with the next page given back there, or with its tick.
+  @Test func whenSectionsCanNotBeStoppedACPUGivesUpItsOwn() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      for ticks in [false, true] {
+        anax_state().pointee.membarrier = 1
+        let runs = try Ready.pages(11)
+        try Ready.give(Array(runs.prefix(10)))
+        #expect(Ready.count >= 8)
+        anax_state().pointee.membarrier = 0
+        if ticks { Ticks.tick() } else { try PageRequest.release(page: runs[10].page) }
+        #expect(Ready.count == 0)
+        Live.checkCounts()
+      }
+      // The same where fewer are to be kept.
+      anax_state().pointee.membarrier = 1
+      try Ready.give(try Ready.pages(10))
+      #expect(Ready.count >= 8)
+      try Tunable.pageCache.set(0)
+      try Ready.give([try Ready.page()])
+      #expect(Ready.count == 0)
+    }
+  }
+
+  /// Pages on a block that nobody uses, when the kernel begins to refuse: a slow path of that CPU takes them.
+  @Test func pagesOfAnUnusedBlockAreLeftOver() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
+      try Ready.give(try Ready.pages(12))
+      let left = Ready.count
+      #expect(CPUBlocks.lockStacks(0))
+      Reclaim.everything()
+      CPUBlocks.unlockStacks(0)
+      #expect(left >= 8 && Ready.count == left)
+      anax_state().pointee.membarrier = 0
+      Ticks.tick()
+      #expect(Ready.count == left && anax_state().pointee.left_overs == 1)
+      let blocks = (0..<2000).map { _ in Heap.allocate(1000) }
+      #expect(Ready.count == 0)
+      for block in blocks { Heap.free(block) }
       Live.checkCounts()
     }
   }
@@ -157,27 +184,6 @@ import Zones
     }
   }
 
-  @Test func aRequestThatCanNeverFitDrainsNothing() async {
-    await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
-      if !Ready.start() { return }
-      try Ready.give(try Ready.pages(30))
-      let before = Ready.count
-      #expect(before >= 8)
-      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
-      #expect(Pages.allocate(node: 0, cpu: 0, count: pages + 1) == nil)
-      #expect(Ready.count == before)
-      let half = Live.allocate(pages / 2)
-      #expect(Pages.allocate(node: 0, cpu: 0, count: pages / 2 + 1) == nil)
-      #expect(Ready.count == before)
-      // One that could fit does: nobody can know better.
-      let others = (0..<pages).prefix { _ in Pages.allocate(node: 0, cpu: 0, count: 64) != nil }.count
-      #expect(others > 0 && Ready.count == 0)
-      Pages.release(page: half.page, count: pages / 2)
-      Live.checkCounts()
-    }
-  }
-
   /// Of a CPU's two stacks one may be in use while the other, of a block that was swapped out, is not.
   @Test func ticksTellTheTwoStacksOfACPUApart() async {
     await #expect(processExitsWith: .success) {
@@ -245,50 +251,6 @@ import Zones
     }
   }
 
-  /// All free pages lie ready on one CPU, and are in the hands of a thread that drains it when another looks for one.
-  @Test func nobodyIsRefusedWhileAnotherDrains() async {
-    await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
-      if !Ready.start() || anax_state().pointee.cpu_count < 2 { return }
-      while Pages.allocate(node: 0, cpu: 0, count: 64) != nil {}
-      while Pages.allocate(node: 0, cpu: 0, count: 1) != nil {}
-      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
-      Pages.release(page: pages - 8, count: 8)
-      Drains.prepare()
-      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
-        if number == anax_sys_membarrier, Drains.turn.loadAcquire() & 1 == 1 {
-          // The other asks from now on.
-          Drains.turn.add(1)
-          while Drains.asking.loadAcquire() != Drains.turn.loadAcquire() {}
-        }
-        return anax_system_call(number, a, b, c, d, e, f)
-      }
-      let rounds: UInt64 = 200
-      let other = Thread {
-        Ready.stay(on: 1)
-        for round in 1...rounds {
-          while Drains.turn.loadAcquire() != round * 2 {}
-          Drains.asking.storeRelease(round * 2)
-          if let run = try? Ready.page() {
-            Drains.served.add(1)
-            try? PageRequest.release(page: run.page)
-          }
-          Drains.done.storeRelease(round)
-        }
-      }
-      other.start()
-      for round in 1...rounds {
-        try Ready.give(try Ready.pages(8))
-        Drains.turn.storeRelease(round * 2 - 1)
-        PageDrain.everything()
-        while Drains.done.loadAcquire() != round {}
-        PageDrain.everything()
-      }
-      // A thread that drains may lose its CPU.
-      #expect(Drains.served.loadRelaxed() >= rounds / 2, "\(Drains.served.loadRelaxed()) of \(rounds)")
-    }
-  }
-
   /// The parent was draining when it forked: in the child nobody is.
   @Test func aChildDrainsWhatItsParentWasDraining() async {
     await #expect(processExitsWith: .success) {
@@ -333,6 +295,22 @@ import Zones
     }
   }
 
+  /// One page taken and given back again and again is no reason never to purge.
+  @Test func aHeartbeatOfOnePageDoesNotKeepTheHelperFromPurging() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "100", 1)
+      if !Ready.start() { return }
+      Thread { Helper.run() }.start()
+      try Ready.give([try Ready.page()])
+      let start = Date()
+      while AtomicWord(anax_state_reclaims(anax_state())).loadRelaxed() == 0, Date().timeIntervalSince(start) < 8 {
+        usleep(5_000)
+        try Ready.give([try Ready.page()])
+      }
+      #expect(AtomicWord(anax_state_reclaims(anax_state())).loadRelaxed() > 0)
+    }
+  }
+
   /// A silent program has its ready pages returned by the helper, also where that slept.
   @Test func theHelperReturnsReadyPages() async {
     await #expect(processExitsWith: .success) {
@@ -343,6 +321,7 @@ import Zones
         let runs = try Ready.pages(8)
         for run in runs { Live.write(run, 1, 1) }
         try Ready.give(runs)
+        if anax_state().pointee.membarrier == 1, CPUBlocks.current() != nil { #expect(Ready.count > 0) }
         let start = Date()
         while runs.contains(where: { Ready.isResident($0.page) }), Date().timeIntervalSince(start) < 5 {
           usleep(10_000)
@@ -355,16 +334,4 @@ import Zones
       }
     }
   }
-}
-
-private enum Drains {
-  nonisolated(unsafe) static var isNested = false
-  nonisolated(unsafe) static let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 32)
-  /// Odd: the next drain waits in its membarrier for the other thread to ask.
-  static var turn: AtomicWord { AtomicWord(words) }
-  static var asking: AtomicWord { AtomicWord(words + 8) }
-  static var done: AtomicWord { AtomicWord(words + 16) }
-  static var served: AtomicWord { AtomicWord(words + 24) }
-
-  static func prepare() { words.initialize(repeating: 0, count: 32) }
 }

@@ -46,3 +46,16 @@ enum Ready {
     Live.checkCounts()
   }
 }
+
+/// Words for a drain that another thread watches.
+enum Drains {
+  nonisolated(unsafe) static var isNested = false
+  nonisolated(unsafe) static let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 32)
+  /// Odd: the next drain waits in its membarrier for the other thread to ask.
+  static var turn: AtomicWord { AtomicWord(words) }
+  static var asking: AtomicWord { AtomicWord(words + 8) }
+  static var done: AtomicWord { AtomicWord(words + 16) }
+  static var served: AtomicWord { AtomicWord(words + 24) }
+
+  static func prepare() { words.initialize(repeating: 0, count: 32) }
+}

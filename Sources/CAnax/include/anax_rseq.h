@@ -45,6 +45,9 @@ ANAX_INLINE uint32_t anax_rseq_cpu(void) {
   return anax_state_storage.cpu_limit ? anax_rseq_read_cpu(anax_state_storage.rseq_offset) : 0xffffffffu;
 }
 
+/// What tells this thread from the others that live now: even, and not 0.
+ANAX_INLINE uint64_t anax_thread_word(void) { return (uint64_t)(uintptr_t)__builtin_thread_pointer(); }
+
 /// The area's bytes that the kernel fills in. A C library that says 20 or 32 registered 32, whatever the kernel knows.
 ANAX_INLINE uint64_t anax_rseq_live_bytes(void) {
   uint64_t bytes = anax_rseq_bytes();
