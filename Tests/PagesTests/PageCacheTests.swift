@@ -13,6 +13,19 @@ import Testing
 @testable import Pages
 
 @Suite struct PageCacheTests {
+  /// Else the other cases would have nothing to show.
+  @Test func whereTheKernelCanStopSectionsPagesLieReady() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      // MEMBARRIER_CMD_QUERY, and MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ.
+      let commands = Kernel.call(anax_sys_membarrier, 0, 0, 0)
+      if anax_state().pointee.rung == UInt64(ANAX_RUNG_D) || commands < 0 || commands & 128 == 0 { return }
+      #expect(Ready.start())
+      try Ready.give(try Ready.pages(10))
+      #expect(Ready.count >= 8)
+    }
+  }
+
   @Test func whatIsFreedIsTakenNextWithoutTheNode() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
