@@ -13,6 +13,8 @@ import Testing
 
 /// A list that no zone has: above every zone id in use, and no spare list.
 private let list: UInt64 = 0xd05
+/// A stack behind it, whose entries are words that no zone has either.
+private let stack: UInt64 = 0xe05
 private let room: UInt64 = 40
 private let itemCount = 2000
 private let stashCount = 1 << 18
@@ -111,6 +113,25 @@ extension Arena {
     } else {
       for item in chosen { mark(item, held: 1) }
     }
+  }
+}
+
+extension Arena {
+  static func popEntry() -> UnsafeMutableRawPointer? {
+    guard let item = UnsafeMutableRawPointer(bitPattern: UInt(CPUBlocks.pop(stack: stack))) else { return nil }
+    mark(item, held: 1)
+    return item
+  }
+
+  /// False: full, aborted, or no stack yet; the item stays with the caller.
+  static func pushEntry(_ item: UnsafeMutableRawPointer) -> Bool {
+    mark(item, held: 0)
+    if CPUBlocks.push(stack: ownList() - list + stack, UInt64(UInt(bitPattern: item)), room: room) {
+      counted.add(1)
+      return true
+    }
+    mark(item, held: 1)
+    return false
   }
 }
 
@@ -263,7 +284,62 @@ private func itemsAreKept() {
   #expect(Arena.aborted.loadAcquire() > 0)
 }
 
+private func entriesAreKept() {
+  underFire(threads: 6) { _ in
+    Arena.signals.add(1)
+    guard let item = Arena.popEntry() else { return }
+    if !Arena.pushEntry(item) { Arena.stash(item) }
+  } _: {
+    var held: [UnsafeMutableRawPointer] = []
+    let first = Int(Arena.nextShare.add(1)) * (itemCount / 6)
+    for index in first..<first + itemCount / 6 {
+      let item = UnsafeMutableRawPointer(Arena.items + index * 2)
+      Arena.mark(item, held: 1)
+      held.append(item)
+    }
+    var random = UInt64(first + 1) &* 0x9e37_79b9_7f4a_7c15
+    var turns = 0
+    while turns < 400_000 || Arena.enough.loadAcquire() == 0 {
+      turns += 1
+      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      if random >> 40 & 1 == 0, let item = held.popLast() {
+        if !Arena.pushEntry(item) {
+          held.append(item)
+          CPUBlocks.open(CPUBlocks.current() ?? 0)
+          _ = CPUBlocks.open(stack: stack)
+        }
+      } else if let item = Arena.popEntry() {
+        held.append(item)
+      }
+    }
+    for item in held { Arena.stash(item) }
+  }
+  var seen = [Int](repeating: 0, count: itemCount)
+  func note(_ address: UInt64) { seen[(Int(address) - Int(bitPattern: Arena.items)) / 16] += 1 }
+  for index in 0..<min(Int(Arena.stashed.loadAcquire()), stashCount) { note(Arena.stashWords[index]) }
+  var pushes: UInt64 = 0
+  for words in blockWords().map({ $0 - Int(list) + Int(stack) }) {
+    pushes += words[0] >> 16
+    let entries = Int(max(words[0] & 0xffff, 1)) - 1
+    #expect(entries <= Int(room))
+    for entry in 0..<entries { note(words[2 + entry]) }
+  }
+  #expect(pushes == Arena.counted.loadAcquire() && pushes > 100_000)
+  #expect(Arena.stashed.loadAcquire() <= UInt64(stashCount))
+  #expect(Arena.doubled.loadAcquire() == 0, "an entry had two holders")
+  #expect(seen.prefix(itemCount / 6 * 6).allSatisfy { $0 == 1 }, "an entry is lost or doubled")
+  #expect(Arena.signals.loadAcquire() > 500)
+}
+
 @Suite(.serialized) struct SectionFaultTests {
+  @Test func entriesAreKeptOnRungB() async {
+    await #expect(processExitsWith: .success) { if start("B") { entriesAreKept() } }
+  }
+
+  @Test func entriesAreKeptOnRungA() async {
+    await #expect(processExitsWith: .success) { if start("A") { entriesAreKept() } }
+  }
+
   @Test func countersAreExactOnRungB() async {
     await #expect(processExitsWith: .success) { if start("B") { countersAreExact() } }
   }
