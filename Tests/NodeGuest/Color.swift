@@ -15,7 +15,8 @@ private func frame(of page: UnsafeRawPointer, _ pagemap: CInt) -> UInt64? {
   return frame == 0 ? nil : frame
 }
 
-func color() throws {
+/// False: it could not be tried, which the script takes for a failure.
+func color() throws -> Bool {
   let pagemap = open("/proc/self/pagemap", O_RDONLY)
   require(pagemap >= 0, "/proc/self/pagemap")
   var checked = 0
@@ -26,7 +27,7 @@ func color() throws {
     let frames = (0..<512).compactMap { frame(of: run.address + $0 * 4096, pagemap) }
     guard frames.count == 512 else {
       print("guest: color: SKIPPED: the kernel does not show frame numbers")
-      return
+      return false
     }
     guard (1..<512).allSatisfy({ frames[$0] == frames[0] + UInt64($0) }) else { continue }
     checked += 1
@@ -41,7 +42,8 @@ func color() throws {
   }
   if checked == 0 {
     print("guest: color: SKIPPED: the kernel gave no huge page")
-  } else {
-    print("guest: color: \(checked) huge pages")
+    return false
   }
+  print("guest: color: \(checked) huge pages")
+  return true
 }
