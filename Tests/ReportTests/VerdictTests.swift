@@ -38,7 +38,7 @@ import Testing
       .speed(group: "pages", title: "two to one", bound: .atLeast(1.8), of: second, to: first, note: "2 to 1")
     }
     let twice = speed([5, 10, 20], [10, 20, 40])
-    #expect(twice.verdict == .met && twice.bound == "≥ 1.80" && twice.note == "2 to 1")
+    #expect(twice.verdict == .met && twice.bound == "≥ 1.8" && twice.note == "2 to 1")
     #expect(abs(try #require(twice.figure).middle - 2) < 1e-9)
     #expect(speed([10, 11, 12], [10, 11, 12.1]).verdict == .missed)
     #expect(speed([10, 10, 10], [12, 18, 22]).verdict == .perhapsMissed)
