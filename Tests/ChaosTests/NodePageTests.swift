@@ -17,7 +17,8 @@ private enum Given {
   static let membarrier = Ladder.registerMembarrier()
   static let twoCPUs = Kernel.affinity().map { $0.contains(0) && $0.contains(1) } ?? false
   /// Rung A goes by the kernel's nodes, of which there is one; on rung D nothing lies ready.
-  static let cpuStacks = membarrier && twoCPUs && Ladder.choose().rung == UInt64(ANAX_RUNG_B)
+  static let cpuStacks =
+    membarrier && twoCPUs && Engine.ensureStarted() && anax_state().pointee.rung == UInt64(ANAX_RUNG_B)
   static let concurrencyIDs = membarrier && anax_rseq_bytes() >= 16 && anax_rseq_live_bytes() >= 28
 }
 
