@@ -24,7 +24,8 @@ public enum Memory {
   /// thread; safe in signal handlers.
   public static func tick() { anax_tick() }
 
-  /// Nodes with memory of their own.
+  /// One more than the highest node that has a home here. Nodes without memory and numbers that no node has count:
+  /// ``Topology`` has what exists.
   public static var nodes: Int { Engine.ensureStarted() ? Int(anax_state().pointee.node_count) : 0 }
 
   /// What resident memory is made of now. See ``MemorySnapshot``.

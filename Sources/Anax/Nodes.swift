@@ -31,7 +31,9 @@ extension Topology {
 /// Where a sandbox denies memory policies, the body runs on the node's CPUs without one. Where the kernel refuses the old policy, since
 /// its nodes are not the process's any more, the thread has the default one afterwards.
 ///
-/// Reads the machine's description, unless it is given: some milliseconds. Then five system calls.
+/// Reads the machine's description, unless it is given: some milliseconds. Then six system calls, and one for each
+/// nearer node that has no memory. A node numbered 64 or higher is ``NodeError/refused(errno:)`` with EINVAL: masks here
+/// are of 64 nodes.
 ///
 /// - Throws: ``NodeError/noSuchNode(_:)``, ``NodeError/noUsableCPU(node:)`` where the node has CPUs and this process may use none,
 ///   ``NodeError/refused(errno:)``, then without running the body; and what the body throws.
@@ -39,7 +41,8 @@ public func withNode<Result: ~Copyable>(
   _ node: Int, of topology: Topology? = nil, _ body: () throws -> Result
 ) throws -> Result {
   let topology = topology ?? .current()
-  guard let entry = topology.nodes.first(where: { $0.id == node }), node < 64 else { throw NodeError.noSuchNode(node) }
+  guard let entry = topology.nodes.first(where: { $0.id == node }) else { throw NodeError.noSuchNode(node) }
+  guard node < 64 else { throw NodeError.refused(errno: Int(EINVAL)) }
   let policy = Kernel.threadPolicy()
   func placed() throws -> Result {
     // A node that has no memory for this process gives way to the nearest that has.

@@ -30,9 +30,10 @@ public struct PageRun: ~Copyable {
   ///   - count: Pages, 1 or more.
   ///   - alignment: The run starts at a multiple of so many pages; a power of two.
   ///   - placement: Which node's memory to prefer. Unless it is ``Placement/local``, and where there are several nodes, the kernel is
-  ///     asked to take the run's memory so: one system call, and the memory goes back to the kernel at once when the run ends. It
-  ///     is asked for 16384 runs at a time; beyond, the run is as a local one. A node that has no room in its region passes the
-  ///     request to the next nearest.
+  ///     asked to take the run's memory so: one system call, another for each nearer node without memory, two for
+  ///     ``Placement/interleaved``; and the memory goes back to the kernel at once when the run ends. It is asked for 16384
+  ///     runs at a time; beyond, the run is as a local one. A node that has no room in its region passes the request to the
+  ///     next nearest.
   ///   - zeroed: Every byte is zero. Costs nothing for pages that are known to be, as fresh ones are.
   ///   - requestClass: How deep the request may dip into `vm.heap.limit`.
   /// - Throws: ``PageError/count(_:)``, ``PageError/alignment(_:)``, ``PageError/node(_:nodes:)``,
@@ -80,7 +81,8 @@ public struct PageRun: ~Copyable {
   /// The node whose region the pages belong to; where each lies in the machine is told by ``Memory/node(of:)``.
   public var node: Int { Region.node(ofPage: first) }
 
-  /// The color (queue) of the run's first page, 0...63: the XOR-fold of its page number.
+  /// The queue of the run's first page, 0...63: the XOR-fold of its page number. What an object's color asks for; no
+  /// number of a cache's set.
   public var color: Int { Int(PageQueue.queue(ofPage: first)) }
 
   /// Delays the return of the pages: until the hold ends, nobody else gets them and their contents stay, even where the run
@@ -93,8 +95,8 @@ public struct PageRun: ~Copyable {
   }
 
   /// Keeps the contents from being given up: ``discard()`` is refused until as many ``unwire()``. Memory in use is never
-  /// purged, wired or not. At most 63 times. Refused while another thread is in ``discard()`` of this run, or in the ``unwire()`` that unlocks it: what it gives up could
-  /// be what is to be kept.
+  /// purged, wired or not. At most 63 times. Refused while another thread is in ``discard()`` of this run, or in the
+  /// ``unwire()`` that unlocks it: what it gives up could be what is to be kept.
   ///
   /// - Parameter lock: Also keep the pages in memory (mlock), until the last ``unwire()``. Counts against RLIMIT_MEMLOCK.
   /// - Throws: ``PageError/tooManyWirings``, ``PageError/discarding``, ``PageError/lockRefused(errno:)``; then nothing has

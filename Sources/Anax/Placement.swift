@@ -48,6 +48,7 @@ extension RawZone {
   /// For another node some hundred instructions, and three system calls for each list of items that comes from a slab: their pages
   /// are touched under a memory policy of this thread that prefers the node, and the thread's own is set again. An item belongs to
   /// the home of its node, whoever returns it where. Pages that have been in memory before stay where they are.
+  /// A signal handler that interrupts this may run under that policy; one that leaves it by siglongjmp leaves the thread with it.
   ///
   /// - Throws: as ``allocate(_:zeroed:)``, and ``ZoneError/node(_:nodes:)``.
   public func allocate(

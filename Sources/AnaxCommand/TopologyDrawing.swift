@@ -31,7 +31,7 @@ struct TopologyDrawing {
   var text: String {
     var lines: [String] = []
     for node in topology.nodes {
-      let title = "node \(node.id)"
+      let title = title(node)
       var rows = [node.cpus.isEmpty ? "no CPU" : "CPUs \(node.cpus)"]
       if let memory = node.memory { rows.append("memory \(TopologyReport.bytes(memory))") }
       if node.id < heap.regions.count {
@@ -52,6 +52,10 @@ struct TopologyDrawing {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  private func title(_ node: Topology.Node) -> String {
+    "node \(node.id)" + (topology.allowedNodes.contains(node.id) ? "" : ", not allowed")
+  }
+
   private func row(_ label: String, _ cells: [String]) -> String {
     label + String(repeating: " ", count: max(1, 12 - label.count))
       + cells.map { String(repeating: " ", count: max(1, 5 - $0.count)) + $0 }.joined()
@@ -59,7 +63,9 @@ struct TopologyDrawing {
 
   // MARK: SVG
 
-  private static let box = 210
+  /// Wide enough for six CPUs in a row.
+  private static let leastBox = 210
+  private static let line = 18
   private static let gap = 18
   private static let cell = 34
   private static let style = """
@@ -67,24 +73,55 @@ struct TopologyDrawing {
     .idle{fill:#e4e4e4;stroke:#999}.here{fill:#5b9a68}.away{fill:#d9822b}.middle{text-anchor:middle}.end{text-anchor:end}
     """
 
+  /// Pixels that a text takes at most, as long as it is mostly digits and small letters.
+  static func width(of text: String) -> Int { text.count * 17 / 2 }
+
+  /// What stands at the bottom of a node's box.
+  private func regionLabel(_ node: Topology.Node) -> String? {
+    guard node.id < heap.regions.count else { return nil }
+    let region = heap.regions[node.id]
+    return "region \(TopologyReport.bytes(UInt64(region.count))), 0x\(String(region.lowerBound, radix: 16))"
+  }
+
+  private func memoryLabel(_ node: Topology.Node) -> String {
+    node.memory.map { "memory \(TopologyReport.bytes($0))" } ?? "memory unknown"
+  }
+
+  /// A line for each node that pages of this one's region lie on; none without pages.
+  private func pageLabels(_ node: Topology.Node) -> [String] {
+    let pages = heap.pages(home: node.id)
+    if pages.isEmpty { return [] }
+    let here = pages.first { $0.node == node.id }?.count ?? 0
+    return ["pages: \(here) here"] + pages.filter { $0.node != node.id }.map { "pages: \($0.count) on node \($0.node)" }
+  }
+
+  private var box: Int {
+    let labels = topology.nodes.flatMap { node in
+      [title(node), memoryLabel(node), regionLabel(node) ?? ""] + pageLabels(node)
+    }
+    return max(Self.leastBox, 20 + (labels.map { Self.width(of: $0) }.max() ?? 0))
+  }
+
   /// Well-formed XML.
   var svg: String {
     let most = topology.nodes.map { ($0.cpus.count + 5) / 6 }.max() ?? 0
-    let height = 118 + max(1, most) * 28
+    let lines = topology.nodes.map { pageLabels($0).count }.max() ?? 0
+    let height = 100 + max(1, most) * 28 + max(1, lines) * Self.line
+    let box = box
     let columns = min(4, topology.nodes.count)
     let rows = (topology.nodes.count + columns - 1) / columns
     let matrix = topology.nodes.count > 1 ? 50 + (topology.nodes.count + 1) * Self.cell : 0
     let caches = topology.cacheLines
-    let longest = caches.map { $0.label.count + $0.value.count + 2 }.max() ?? 0
+    let longest = caches.map { Self.width(of: "\($0.label): \($0.value)") }.max() ?? 0
     let width = max(
-      columns * (Self.box + Self.gap) + Self.gap, 90 + (topology.nodes.count + 1) * Self.cell,
-      2 * Self.gap + longest * 8)
+      columns * (box + Self.gap) + Self.gap, 90 + (topology.nodes.count + 1) * Self.cell, 2 * Self.gap + longest)
     let bottom = rows * (height + Self.gap) + Self.gap
     let end = bottom + matrix + (caches.isEmpty ? 0 : caches.count * 20 + Self.gap)
     var parts: [String] = []
     for (index, node) in topology.nodes.enumerated() {
-      let x = Self.gap + index % columns * (Self.box + Self.gap)
-      parts += draw(node, x: x, y: Self.gap + index / columns * (height + Self.gap), height: height)
+      let x = Self.gap + index % columns * (box + Self.gap)
+      let y = Self.gap + index / columns * (height + Self.gap)
+      parts += draw(node, x: x, y: y, width: box, height: height, low: y + 60 + max(1, most) * 28)
     }
     if matrix > 0 { parts += distances(x: Self.gap, y: bottom) }
     for (index, cache) in caches.enumerated() {
@@ -100,12 +137,11 @@ struct TopologyDrawing {
       """
   }
 
-  private func draw(_ node: Topology.Node, x: Int, y: Int, height: Int) -> [String] {
-    var parts = [rect("node", x, y, Self.box, height)]
-    let allowed = topology.allowedNodes.contains(node.id) ? "" : ", not allowed"
-    parts.append(label("head", x + 10, y + 20, "node \(node.id)\(allowed)"))
-    parts.append(
-      label("", x + 10, y + 40, node.memory.map { "memory \(TopologyReport.bytes($0))" } ?? "memory unknown"))
+  /// `low`: where the CPUs end.
+  private func draw(_ node: Topology.Node, x: Int, y: Int, width: Int, height: Int, low: Int) -> [String] {
+    var parts = [rect("node", x, y, width, height)]
+    parts.append(label("head", x + 10, y + 20, title(node)))
+    parts.append(label("", x + 10, y + 40, memoryLabel(node)))
     for (index, cpu) in node.cpus.ids.enumerated() {
       let left = x + 10 + index % 6 * 32
       let top = y + 50 + index / 6 * 28
@@ -113,28 +149,21 @@ struct TopologyDrawing {
       parts.append(label("middle", left + 14, top + 16, "\(cpu)"))
     }
     if node.cpus.isEmpty { parts.append(label("", x + 10, y + 66, "no CPU")) }
-    let low = y + height - 58
-    if node.id < heap.regions.count {
-      let region = heap.regions[node.id]
-      parts.append(
-        label(
-          "", x + 10, low,
-          "region \(TopologyReport.bytes(UInt64(region.count))), 0x\(String(region.lowerBound, radix: 16))"))
-    }
+    if let region = regionLabel(node) { parts.append(label("", x + 10, low, region)) }
     let pages = heap.pages(home: node.id)
     let all = pages.map(\.count).reduce(0, +)
     if all > 0 {
       var left = Double(x + 10)
       for (other, count) in pages {
-        let share = Double(Self.box - 20) * Double(count) / Double(all)
+        let share = Double(width - 20) * Double(count) / Double(all)
         parts.append(
           "<rect class=\"\(other == node.id ? "here" : "away")\" x=\"\(left)\" y=\"\(low + 10)\" width=\"\(share)\" height=\"12\"/>"
         )
         left += share
       }
-      let elsewhere = pages.filter { $0.node != node.id }.map { ", \($0.count) on node \($0.node)" }.joined()
-      let here = pages.first { $0.node == node.id }?.count ?? 0
-      parts.append(label("", x + 10, low + 40, "pages: \(here) here\(elsewhere)"))
+    }
+    for (index, line) in pageLabels(node).enumerated() {
+      parts.append(label("", x + 10, low + 38 + index * Self.line, line))
     }
     return parts
   }

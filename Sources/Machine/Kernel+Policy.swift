@@ -18,7 +18,7 @@ extension Kernel {
     case agreed
     /// It knows no such nodes, they have no memory, or this process may not use them.
     case notThese
-    /// It knows no policies, or a sandbox denies them.
+    /// It knows no policies, a sandbox denies them, or it has no memory to note this one.
     case refused
   }
 
@@ -37,9 +37,9 @@ extension Kernel {
     }
     switch result {
     case -Int(EINVAL): return .notThese
-    case -Int(ENOSYS), -Int(EPERM): return .refused
-    // Where not every page could be moved, the policy is set all the same.
-    default: return .agreed
+    case 0: return .agreed
+    // ENOMEM, say: the mapping could not be split. Pages that could not be moved are no error, since that is not asked for.
+    default: return .refused
     }
   }
 

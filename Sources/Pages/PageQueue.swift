@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Colors and queues. A page's queue is the XOR-fold of its page number (the twist), so that any aligned run of 4096 pages
-// puts 64 on each of the 64 queues, and each queue holds pages of every cache color. Each CPU has a share of the queues to begin
+// puts 64 on each of the 64 queues, and each queue holds pages of every cache color. Within a word of the bitmaps (64
+// pages) a page's queue is the low six bits of its number, all of them physical inside a huge page, with some of them
+// flipped: another constant for each word. Queues are for pages of objects, and for ready pages, eight at a time
+// (PageSearch+Several); runs are taken lowest first. Each CPU has a share of the queues to begin
 // in, 64 divided by the CPUs; within it the object's color plus the page's index says where: up to 64 CPUs no two ever begin in one
 // queue, and successive pages of an object take successive queues of the share. Where a share is one queue it is the twist alone
 // that spreads them: successive words of a chunk hold another cache color of the queue each. Only the start of a search is a CPU's

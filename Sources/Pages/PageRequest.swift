@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests for pages from outside the allocator (vm_page_alloc and its kin): runs and coloured pages by class, alignment, node
+// Requests for pages from outside the allocator (vm_page_alloc and its kin): runs and colored pages by class, alignment, node
 // and zero; hold, wire, discard and release of what was handed out. The state of a run is its word in the `runs` table (Run).
 // Lock-free from any thread and signal handler.
 

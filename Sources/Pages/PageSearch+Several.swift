@@ -38,16 +38,23 @@ extension PageSearch {
     return nil
   }
 
-  /// Eight pages of eight successive queues, from the CPU's share outwards; such as were touched before others.
+  /// Where a CPU begins to look for eight pages: the eight of queues that its share is in, and the word of the chunk. With 9 CPUs
+  /// and more several have one eight of queues, and each another word, up to 64.
+  @inline(__always) @_noLocks @_noAllocation
+  static func firstEight(cpu: UInt64) -> (queues: UInt64, word: UInt64) {
+    (PageQueue.start(cpu: cpu, pageIndex: 0, objectColor: 0) / 8, cpu & 7)
+  }
+
+  /// Eight pages of eight successive queues, from where the CPU begins outwards; such as were touched before others.
   @_noLocks @_noAllocation
   static func claimEight(chunk index: UInt64, cpu: UInt64) -> UInt64? {
-    let start = PageQueue.start(cpu: cpu, pageIndex: 0, objectColor: 0) & ~7
+    let first = firstEight(cpu: cpu)
     var clean: UInt64?
     var step: UInt64 = 0
     while step < 64 {
       // Eights of queues nearest first, each through all words.
-      let word = index &* 8 &+ ((step &+ cpu) & 7)
-      let bit = PageQueue.bit(ofQueue: PageQueue.widen(start / 8, step / 8) &* 8, word: word) & 56
+      let word = index &* 8 &+ ((step &+ first.word) & 7)
+      let bit = PageQueue.bit(ofQueue: PageQueue.widen(first.queues, step / 8) &* 8, word: word) & 56
       let bits = PageBitmap.mask(bit, 8)
       if PageBitmap.claimedWord(word).loadRelaxed() & bits == 0 {
         let page = word &* 64 &+ bit

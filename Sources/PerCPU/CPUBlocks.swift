@@ -43,7 +43,7 @@ package enum CPUBlocks {
     return UInt64(cpu) < anax_state().pointee.cpu_limit ? Int(cpu) : nil
   }
 
-  /// As `current`, else by asking the kernel: for colour and home, not for exclusion.
+  /// As `current`, else by asking the kernel: for color and home, not for exclusion.
   @inlinable @_noLocks @_noAllocation
   package static func anyCPU() -> Int {
     if let cpu = current() { return cpu }

@@ -40,8 +40,9 @@ struct BenchmarkGroupSection {
     it.
     """,
     "pages": """
-    Anax hands out pages again that are still mapped, and clears them only when asked. mmap and libnuma give fresh pages: a \
-    system call for each run, and a page fault for each page that is touched. The ratio is the price of going to the kernel.
+    Anax and the allocators, which are asked for aligned blocks, hand out pages again that are still mapped, and clear them only \
+    when asked. mmap and libnuma give fresh pages: a system call for each run, and a page fault for each page that is touched. \
+    The ratio to mmap, the usual choice, is the price of going to the kernel; the best peer is an allocator in most rows.
     """,
     "zones": "One item taken, initialised and given back. malloc is the C library's; the others call it below.",
     "tokens": """

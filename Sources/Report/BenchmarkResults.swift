@@ -52,7 +52,8 @@ public struct BenchmarkResults: Sendable, Hashable {
 
   /// The usual choice of a case: the first of these that it has. What a Swift program would take comes before what a C
   /// program would.
-  static let usual = ["glibc", "mmap", "malloc", "swift", "pthread"]
+  /// Pages have mmap beside the allocators.
+  static let usual = ["mmap", "glibc", "malloc", "swift", "pthread"]
 
   public init(
     date: String, command: String, commit: String?, seed: UInt64, scale: Double? = nil, duration: Double,

@@ -62,6 +62,25 @@ public struct GoalOutcome: Sendable, Hashable {
     (self.figure, self.verdict, self.note) = (figure, verdict, note)
   }
 
+  /// Of two rows of one subject: how many times as much the second gets done, or how much faster it is, by its time of an
+  /// operation. The rounds are paired: the figure is the geometric mean of their ratios, with Student's interval of the logarithms.
+  ///
+  /// - Parameters:
+  ///   - first: Times of an operation in the row to compare with, one a round; nil where it was not measured.
+  ///   - second: The same of the row that is judged.
+  public static func speed(
+    group: String, title: String, bound: GoalBound, of second: [Double]?, to first: [Double]?, note: String = ""
+  ) -> GoalOutcome {
+    var outcome = GoalOutcome(group: group, title: title, bound: bound.text(""), note: note)
+    guard let first, let second, let ratios = Peers.ratios(first, to: second) else {
+      outcome.note = "not all of it was measured"
+      return outcome
+    }
+    outcome.figure = Statistics.interval(ofRatios: ratios)
+    outcome.verdict = bound.judge(ratios: ratios)
+    return outcome
+  }
+
   /// The interval in brackets, or why there is none.
   public var interval: String {
     guard let figure else { return "" }

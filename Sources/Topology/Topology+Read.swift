@@ -2,6 +2,8 @@
 //
 // Reads the topology from `/sys` and `/proc`, or from the same files under another root. Owns every check of them.
 
+import Glibc
+
 extension Topology {
   /// Reads the machine under `root`. Never fails: see `warnings`.
   package init(root: String = "/") {
@@ -52,6 +54,18 @@ private struct TopologyReader {
     }
   }
 
+  /// A file's text, or nil; one that is there and cannot be read gives a warning.
+  private mutating func text(_ path: String) -> String? {
+    do throws(TopologyError) {
+      return try files.text(path)
+    } catch {
+      if case .unreadable(_, ENOENT) = error { return nil }
+      let warning = "\(error)"
+      if !warnings.contains(warning) { warnings.append(warning) }
+      return nil
+    }
+  }
+
   // MARK: CPUs
 
   private mutating func cpus() -> (possible: CPUSet, online: CPUSet) {
@@ -68,7 +82,7 @@ private struct TopologyReader {
 
   private mutating func allowed(_ key: String, within all: CPUSet) -> CPUSet {
     let path = "proc/self/status"
-    guard let status = try? files.text(path) else { return all }
+    guard let status = text(path) else { return all }
     for line in status.split(separator: "\n") where line.hasPrefix(key + ":") {
       do throws(TopologyError) {
         let listed = try CPUSet(parsing: line.dropFirst(key.utf8.count + 1), source: files.location(path))
@@ -87,7 +101,7 @@ private struct TopologyReader {
 
   // MARK: Nodes
 
-  private func singleNode(online: CPUSet) -> Topology.Node {
+  private mutating func singleNode(online: CPUSet) -> Topology.Node {
     Topology.Node(id: 0, cpus: online, memory: memory(of: "proc/meminfo"), distances: [10])
   }
 
@@ -146,8 +160,8 @@ private struct TopologyReader {
   }
 
   /// MemTotal of a `meminfo` file, in bytes.
-  private func memory(of path: String) -> UInt64? {
-    guard let text = try? files.text(path) else { return nil }
+  private mutating func memory(of path: String) -> UInt64? {
+    guard let text = text(path) else { return nil }
     for line in text.split(separator: "\n") {
       let words = line.split { $0.isWhitespace }
       if let index = words.firstIndex(of: "MemTotal:"), index + 1 < words.count,

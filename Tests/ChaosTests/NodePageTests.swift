@@ -9,7 +9,18 @@ import Machine
 import PerCPU
 import Testing
 
+@testable import PerCPU
 @testable import Pages
+
+/// What a process that is started as this one is has.
+private enum Given {
+  static let membarrier = Ladder.registerMembarrier()
+  static let twoCPUs = Kernel.affinity().map { $0.contains(0) && $0.contains(1) } ?? false
+  /// Rung A goes by the kernel's nodes, of which there is one; on rung D nothing lies ready.
+  static let cpuStacks =
+    membarrier && twoCPUs && Engine.ensureStarted() && anax_state().pointee.rung == UInt64(ANAX_RUNG_B)
+  static let concurrencyIDs = membarrier && anax_rseq_bytes() >= 16 && anax_rseq_live_bytes() >= 28
+}
 
 @Suite struct NodePageTests {
   private static func stay(on cpu: Int) {
@@ -21,18 +32,15 @@ import Testing
     try PageRequest.allocate(count: 1, alignment: 1, placement: .local, zeroed: false, .normal).page
   }
 
-  @Test func aForeignPageGoesHome() async {
+  @Test(.enabled(if: Given.cpuStacks)) func aForeignPageGoesHome() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
       #expect(TwoNodes.start())
-      let state = anax_state()
-      // Rung A goes by the kernel's nodes, of which there is one.
-      if state.pointee.rung != UInt64(ANAX_RUNG_B) || state.pointee.membarrier == 0 { return }
       NodePageTests.stay(on: 0)
       let pages = try (0..<40).map { _ in try NodePageTests.page() }
       #expect(pages.allSatisfy { Region.node(ofPage: $0) == 0 })
       NodePageTests.stay(on: 1)
-      if CPUBlocks.current() != 1 { return }
+      try #require(CPUBlocks.current() == 1)
       let before = PageCounters.ready(node: 0)
       for page in pages {
         try PageRequest.release(page: page)
@@ -51,16 +59,14 @@ import Testing
   }
 
   /// A thread that has been moved since it asked where it is: it opens no stack of the node that it has left, from which nobody takes.
-  @Test func aStackIsOpenedForTheOwnNodeAlone() async {
+  @Test(.enabled(if: Given.cpuStacks)) func aStackIsOpenedForTheOwnNodeAlone() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
       #expect(TwoNodes.start())
-      let state = anax_state()
-      if state.pointee.rung != UInt64(ANAX_RUNG_B) || state.pointee.membarrier == 0 { return }
       NodePageTests.stay(on: 0)
       let pages = try (0..<40).map { _ in try NodePageTests.page() }
       NodePageTests.stay(on: 1)
-      if CPUBlocks.current() != 1 { return }
+      try #require(CPUBlocks.current() == 1)
       CPUBlocks.open(1)
       let block = try #require(UnsafeMutablePointer<UInt64>(bitPattern: UInt(CPUBlocks.inUse(1))))
       _ = PageCache.open(0)
@@ -71,12 +77,12 @@ import Testing
   }
 
   /// On rung A there is a block for each node and concurrency id: together no more than an eighth of the floor as well.
-  @Test func theShareOfACPUIsByBlocks() async {
+  @Test(.enabled(if: Given.concurrencyIDs)) func theShareOfACPUIsByBlocks() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_RUNG", "A", 1)
       #expect(TwoNodes.start())
       let state = anax_state()
-      if state.pointee.rung != UInt64(ANAX_RUNG_A) || state.pointee.membarrier == 0 { return }
+      try #require(state.pointee.rung == UInt64(ANAX_RUNG_A))
       #expect(state.pointee.block_count == 2 * state.pointee.cpu_count)
       try Tunable.pageKeepFloor.set(Int64(8 * 5 * state.pointee.block_count << state.pointee.page_shift))
       #expect(PageCache.room >= 1 && PageCache.room <= 5)

@@ -33,7 +33,8 @@ import Topology
     let text = Self.drawing.text
     for line in [
       "+- node 0 ", "| CPUs 0-8 ", "| memory 1.5 GiB ", "| region 256 MiB from 0x10000000 ", "| pages  120 on node 0 ",
-      "| pages  7 on node 2 ", "| no CPU ", "distance to     0    1    2\n", "from 0         10   21   41\n",
+      "| pages  7 on node 2 ", "| no CPU ", "+- node 1, not allowed ", "distance to     0    1    2\n",
+      "from 0         10   21   41\n",
       "from 1         31   10   51\n",
     ] {
       #expect(text.contains(line), "\(line) in\n\(text)")
@@ -54,9 +55,53 @@ import Topology
     #expect(parser.parse(), "\(String(describing: parser.parserError))")
     #expect(counter.classes["node"] == 3 && counter.classes["cpu"] == 10 && counter.classes["idle"] == 1)
     #expect(counter.classes["here"] == 2 && counter.classes["away"] == 1)
-    for text in ["pages: 120 here, 7 on node 2", "node 1, not allowed", ">51<", "no CPU", "L2 unified: 1 MiB, 8 ways"] {
+    for text in [
+      "pages: 120 here<", "pages: 7 on node 2<", "node 1, not allowed", ">51<", "no CPU", "L2 unified: 1 MiB, 8 ways",
+    ] {
       #expect(svg.contains(text))
     }
+  }
+
+  /// Addresses of 47 bits, and many pages on each of many nodes: no text goes beyond its box, and no box over another.
+  @Test func textsStayInTheirBoxes() throws {
+    let wide = TopologyDrawing(
+      topology: Topology(
+        nodes: (0..<4).map { .init(id: $0, cpus: CPUSet([$0]), memory: 1 << 40, distances: [10, 20, 20, 20]) },
+        possible: CPUSet(0...3), online: CPUSet(0...3), allowed: CPUSet(0...3), allowedNodes: CPUSet(0...3), caches: [],
+        warnings: []),
+      heap: HeapPicture(
+        regions: (0..<4).map { 0x7fca_a140_0000 + $0 << 37..<0x7fca_a140_0000 + ($0 + 1) << 37 },
+        pages: (0..<4).map { _ in [120_000_000, 70_000_000, 50_000_000, 90_000_000] }))
+    let boxes = try Self.places(of: "rect", in: wide.svg).filter { $0["class"] == "node" }.map { rect in
+      try (
+        x: Self.number(rect["x"]), y: Self.number(rect["y"]), width: Self.number(rect["width"]),
+        height: Self.number(rect["height"])
+      )
+    }
+    #expect(boxes.count == 4)
+    for (left, right) in zip(boxes, boxes.dropFirst()) { #expect(left.x + left.width <= right.x) }
+    var found = 0
+    for text in Self.places(of: "text", in: wide.svg) {
+      let (x, y) = try (Self.number(text["x"]), Self.number(text["y"]))
+      guard let box = boxes.first(where: { $0.x + 10 == x && $0.y <= y }), y < box.y + box.height + 40 else { continue }
+      found += 1
+      // 0.636 of the letters' height of 13 is a digit wide in a broad typeface.
+      let width = Double(try #require(text["text"]).count) * 13 * 0.636
+      #expect(x + width <= box.x + box.width && y <= box.y + box.height - 4, "\(text)")
+    }
+    // Of each node a title, its memory, a region, and pages on four nodes.
+    #expect(found == 4 * 7)
+  }
+
+  private static func number(_ text: String?) throws -> Double { try #require(text.flatMap { Double($0) }) }
+
+  /// Attributes of each element of that name, and its text.
+  private static func places(of element: String, in svg: String) -> [[String: String]] {
+    let counter = Counter()
+    let parser = XMLParser(data: Data(svg.utf8))
+    parser.delegate = counter
+    _ = parser.parse()
+    return counter.elements.filter { $0.name == element }.map(\.attributes)
   }
 
   @Test func oneNodeHasNoDistances() {
@@ -72,11 +117,18 @@ import Topology
 
 private final class Counter: NSObject, XMLParserDelegate {
   var classes: [String: Int] = [:]
+  /// With its text as an attribute `text`.
+  var elements: [(name: String, attributes: [String: String])] = []
 
   func parser(
     _ parser: XMLParser, didStartElement element: String, namespaceURI: String?, qualifiedName: String?,
     attributes: [String: String]
   ) {
     if let name = attributes["class"] { classes[name, default: 0] += 1 }
+    elements.append((element, attributes))
+  }
+
+  func parser(_ parser: XMLParser, foundCharacters string: String) {
+    elements[elements.count - 1].attributes["text", default: ""] += string
   }
 }

@@ -321,9 +321,22 @@ static void switch_cpu(int cpu, int on) {
 }
 
 static volatile int stop;
+// The CPU that comes and goes, and blocks that the visitor has made there.
+static int visited;
+static long visits;
 
+// False while the CPU is off. Where it goes, the kernel lets its threads run anywhere.
+static int visit(void) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(visited, &one);
+  return sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+// The visitor, number 0, is on that CPU whenever it is on.
 static void *churn(void *number) {
-  unsigned random = (unsigned)(size_t)number * 7919u;
+  int visitor = number == NULL;
+  unsigned random = (unsigned)(size_t)number * 7919u, turns = 0;
   unsigned char *block[64] = {0};
   size_t size[64];
   while (!stop) {
@@ -337,6 +350,9 @@ static void *churn(void *number) {
     block[slot] = malloc(size[slot]);
     if (!block[slot]) fail("no memory");
     block[slot][0] = block[slot][size[slot] - 1] = (unsigned char)slot;
+    if (!visitor) continue;
+    if (turns++ % 64 == 0) visit();
+    if (sched_getcpu() == visited) visits++;
   }
   for (int slot = 0; slot < 64; slot++) free(block[slot]);
   return NULL;
@@ -346,9 +362,10 @@ static void *churn(void *number) {
 static void late(int cpu) {
   free(malloc(100));
   if (machine.cpus_online >> cpu & 1) fail("CPU %d is on already", cpu);
-  pthread_t thread[4];
-  for (size_t i = 0; i < 4; i++)
-    if (pthread_create(&thread[i], NULL, churn, (void *)(i + 1))) fail("pthread_create");
+  visited = cpu;
+  pthread_t thread[5];
+  for (size_t i = 0; i < 5; i++)
+    if (pthread_create(&thread[i], NULL, churn, (void *)i)) fail("pthread_create");
   for (int turn = 0; turn < 3; turn++) {
     switch_cpu(cpu, 1);
     usleep(150000);
@@ -356,7 +373,9 @@ static void late(int cpu) {
     usleep(50000);
   }
   stop = 1;
-  for (int i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+  for (int i = 0; i < 5; i++) pthread_join(thread[i], NULL);
+  printf("nodes: %ld blocks were made on CPU %d\n", visits, cpu);
+  if (!visits) fail("no thread has run on CPU %d", cpu);
   machine = read_machine();
   go_anywhere();
   if (!(cpus_allowed() >> cpu & 1)) fail("CPU %d cannot be used", cpu);

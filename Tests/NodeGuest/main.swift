@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs in a virtual machine of several nodes: the Swift face of nodes, with the kernel as the judge (Judge.swift). Each argument is a
-// case. Prints "guest: passed CASE" after each; else what was wrong, and ends with 1.
+// case. Prints the rung, and "guest: passed CASE" after each, unless it could not be tried; else what was wrong, and ends with 1.
 
 import Anax
 import CAnax
@@ -159,6 +159,9 @@ func census() throws {
 }
 
 _ = Judge.policyAtStart
+// Starts the engine.
+_ = Memory.nodes
+print("guest: rung \(UnicodeScalar(UInt8(truncatingIfNeeded: anax_state().pointee.rung)))")
 // Where it begins is known.
 try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
   for name in CommandLine.arguments.dropFirst() {
@@ -169,7 +172,8 @@ try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
       try zones(limit: 0)
       try zones(limit: 100_000)
     case "census": try census()
-    case "color": try color()
+    case "ready": try ready()
+    case "color": if try !color() { continue }
     default: fail("no case '\(name)'")
     }
     if name != "topology", name != "working" { print("guest: passed \(name)") }

@@ -70,6 +70,18 @@ import Testing
     }
   }
 
+  /// Eight pages at once: up to 8 CPUs begin in queues of their own, up to 64 at least in another word.
+  @Test(arguments: [1, 2, 8, 9, 16, 64])
+  func cpusBeginToLookForEightApart(_ cpus: Int) async {
+    await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
+      anax_state().pointee.cpu_count = UInt64(cpus)
+      let firsts = (0..<UInt64(cpus)).map { PageSearch.firstEight(cpu: $0) }
+      #expect(firsts.allSatisfy { $0.queues < 8 && $0.word < 8 })
+      #expect(Set(firsts.map { $0.queues * 8 + $0.word }).count == cpus)
+      #expect(cpus > 8 || Set(firsts.map(\.queues)).count == cpus)
+    }
+  }
+
   /// Where a CPU's share is one queue, the twist alone spreads an object's pages: successive words of a chunk hold the queue's page at
   /// another place of the 64 each, and 64 words at every one.
   @Test func aQueuesPagesSpreadOverTheColors() {

@@ -32,6 +32,22 @@ import Testing
     #expect(verdict(.overGlibc(1), [9], peers: ["glibc": [9]]) == .open)
   }
 
+  /// Times of an operation: half of them is twice the speed.
+  @Test func speedOfTwoRowsIsPairedByRound() throws {
+    func speed(_ second: [Double]?, _ first: [Double]?) -> GoalOutcome {
+      .speed(group: "pages", title: "two to one", bound: .atLeast(1.8), of: second, to: first, note: "2 to 1")
+    }
+    let twice = speed([5, 10, 20], [10, 20, 40])
+    #expect(twice.verdict == .met && twice.bound == "≥ 1.8" && twice.note == "2 to 1")
+    #expect(abs(try #require(twice.figure).middle - 2) < 1e-9)
+    #expect(speed([10, 11, 12], [10, 11, 12.1]).verdict == .missed)
+    #expect(speed([10, 10, 10], [12, 18, 22]).verdict == .perhapsMissed)
+    #expect(speed([10], [12]).verdict == .open)
+    for missing in [speed(nil, [1, 1]), speed([1, 1], nil), speed([1], [1, 1])] {
+      #expect(missing.figure == nil && missing.verdict == .open && missing.note != "2 to 1")
+    }
+  }
+
   @Test func wordsSayOnWhichSideTheFigureIs() {
     #expect(Verdict.allCases.map(\.rawValue) == ["met", "perhaps missed", "MISSED", "FAILED", ""])
   }

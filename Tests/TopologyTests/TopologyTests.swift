@@ -136,6 +136,16 @@ import Topology
     #expect(try #require(topology.warnings.first).hasPrefix("\(path): cannot be read"))
   }
 
+  /// A folder in a file's place can be opened and not be read, even by root. Where there is no file, there is nothing to say.
+  @Test(arguments: ["proc/self/status", "proc/meminfo"])
+  func anUnreadableFileIsNamedOnce(path: String) throws {
+    let root = FakeRoot([path + "/inside": ""])
+    root.cpus(online: "0-3")
+    let topology = Topology(root: root.path)
+    #expect(topology.nodes.count == 1 && topology.allowed.ids == [0, 1, 2, 3])
+    #expect(topology.warnings == ["\(root.path)/\(path): cannot be read (error 21)"])
+  }
+
   @Test func thisMachineIsConsistent() {
     let topology = Topology.current()
     #expect(topology.warnings == [])

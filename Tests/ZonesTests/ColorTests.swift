@@ -17,7 +17,8 @@ import Testing
     return Double((used + 4095) / 4096 * 4096) / Double(slots)
   }
 
-  @Test func colorCostsThreeHundredthsAtMost() async {
+  /// On average over the classes, and 4.5% for each.
+  @Test func colorCostsThreeHundredthsOnAverage() async {
     await #expect(processExitsWith: .success) {
       _ = Engine.ensureStarted()
       var costs: [Double] = []
@@ -38,8 +39,8 @@ import Testing
     }
   }
 
-  /// Items of sizes whose multiples would meet in few sets. 64 sets of a first-level cache, 1024 of a second-level one, by the address:
-  /// what is physical inside a huge page is tested where there is one (Tests/NodeGuest).
+  /// Items of sizes whose multiples would meet in few sets. 64 sets of a first-level cache, 1024 of a second-level one, by the
+  /// address; which frames the kernel puts there is its own affair.
   @Test(arguments: [256, 512, 1024, 2048, 4096, 8192, 16384, 32768])
   func firstWordsSpreadOverTheSets(size: Int) async {
     await #expect(processExitsWith: .success) { [size] in

@@ -19,6 +19,26 @@ public enum Clock {
     return median(times, chunks)
   }
 
+  /// The same, with as many operations in a chunk as take about so long, found by doubling them. Each number is tried twice, and
+  /// the quicker time counts: a first call that starts something, or a moment of another process's, must not end the search.
+  @inlinable @inline(__always)
+  public static func median(chunks: Int, nanoseconds: Double, _ body: (Int) -> Void) -> Double {
+    var operations = 1
+    var took = 0.0
+    body(1)
+    while true {
+      took = .infinity
+      for _ in 0..<2 {
+        let start = bench_now()
+        body(operations)
+        took = min(took, Double(bench_now() - start))
+      }
+      if took >= nanoseconds / 4 { break }
+      operations &*= 2
+    }
+    return median(chunks: chunks, operations: max(Int(Double(operations) * nanoseconds / took), 1), body)
+  }
+
   public static func median(_ values: UnsafeMutablePointer<Double>, _ count: Int) -> Double {
     var buffer = UnsafeMutableBufferPointer(start: values, count: count)
     buffer.sort()

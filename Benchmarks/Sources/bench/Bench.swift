@@ -213,7 +213,7 @@ struct Bench: ParsableCommand {
       judged += judgements
       summaries += means
     }
-    let goals = TokenJudge(samples).outcomes
+    let goals = RowGoals.outcomes(samples) + TokenJudge(samples).outcomes
     print(Table.goals(goals), terminator: "")
     if !judged.isEmpty { print(Table.tally(judged, summaries, goals) + Table.legend(judged)) }
     return summaries.compactMap(\.outcome) + goals

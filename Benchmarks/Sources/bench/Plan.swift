@@ -50,7 +50,8 @@ struct Plan: Sendable {
   /// Seconds that a run of a cell takes about, as seen on two CPUs.
   func cost(_ cell: Cell) -> Double {
     switch cell.kind {
-    case .workload, .inside: 0.02 + 0.1 * scale
+    case .workload: 0.02 + 0.1 * scale
+    case .inside: 0.02 + (cell.family == .pages ? 0.22 : 0.1) * scale
     case .service: 0.02 + 0.3 * scale
     case .lock(let lock):
       if case .two(let rounds) = lock.kind, rounds > 0 { Double(rounds) * 3e-7 } else { 0.01 + seconds(cell) }

@@ -238,15 +238,14 @@ struct Session {
     let conditions = [
       "--threads", "\(cell.threads)", "--scale", "\(cell.sleeping ? 1 : plan.scale)", "--seed", "\(seed)",
     ]
-    let name = subjects[subject].name
     let child: Child
     switch cell.kind {
     case .start: throw Problem("not a program of the benchmark")
     case .workload(let work):
       child = try Child.start(programs.workload, [work] + conditions, variables(cell, subject))
     case .inside(let work):
-      let program = subjects[subject].isVariant || subjects[subject].isCopy ? "anax" : name
-      child = try Child.start(programs.memoryWorkload, [work, program] + conditions, variables(cell, subject))
+      let source = subjects[subject].source(cell.family)
+      child = try Child.start(programs.memoryWorkload, [work, source] + conditions, variables(cell, subject))
     case .service(let work):
       child = try Child.start(
         programs.swiftWorkload, [work, "--scale", "\(plan.scale)"], variables(cell, subject))

@@ -12,7 +12,9 @@ enum Family: String, CaseIterable, Sendable {
   case allocators
   /// The same, and the candidate without its colors.
   case color
-  case pages, zones, tokens
+  /// Pages by name, and by LD_PRELOAD.
+  case pages
+  case zones, tokens
 }
 
 struct Subject: Sendable {
@@ -21,7 +23,7 @@ struct Subject: Sendable {
   var path: String?
   var about: String
   var environment: [String] = []
-  var families: Set<Family> = [.allocators, .color]
+  var families: Set<Family> = Subject.preloaded
   /// What a lock is compared in.
   var parts: [String] = []
   var isCandidate = false
@@ -37,7 +39,11 @@ struct Subject: Sendable {
   /// The library that is judged, under whichever name.
   var isJudgedLibrary: Bool { isCandidate || isControl }
 
-  static let glibc = Subject(name: "glibc", about: "the C library's own malloc")
+  private static let preloaded: Set<Family> = [.allocators, .color]
+  /// A peer gives pages as aligned blocks too.
+  static let asPeer = preloaded.union([.pages])
+
+  static let glibc = Subject(name: "glibc", about: "the C library's own malloc", families: asPeer)
 
   /// Debian's names of the peers' libraries, without the folder.
   private static let known = [
@@ -58,7 +64,7 @@ struct Subject: Sendable {
     for (name, files, package) in known {
       let paths = folders.flatMap { folder in files.map { "\(folder)/\($0)" } }
       if let path = paths.first(where: { access($0, R_OK) == 0 }) {
-        found.append(Subject(name: name, path: path, about: about(path, package)))
+        found.append(Subject(name: name, path: path, about: about(path, package), families: asPeer))
       } else {
         missing.append(package)
       }
@@ -80,8 +86,8 @@ struct Subject: Sendable {
   static let inside = [
     Subject(name: "anax", about: "pages and zones of this package", families: [.pages, .zones], isCandidate: true),
     Subject(
-      name: "uncolored", about: "pages of this package, without colors", environment: ["ANAX_VM_PAGE_COLOR=0"],
-      families: [.pages], isVariant: true),
+      name: "uncolored", about: "blocks without skewed starts", environment: ["ANAX_VM_PAGE_COLOR=0"], families: [],
+      isVariant: true),
     Subject(name: "mmap", about: "mmap and munmap", families: [.pages]),
     Subject(name: "numa", about: "numa_alloc_local and numa_free of libnuma", families: [.pages]),
     Subject(name: "malloc", about: "malloc and free of the C library, with the item's size", families: [.zones]),
@@ -97,10 +103,18 @@ struct Subject: Sendable {
 
   static let plain = ["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"]
 
+  /// Whether it gives pages as the program's aligned_alloc.
+  private func givesBlocks(_ family: Family) -> Bool { family == .pages && isPeer && families.contains(.allocators) }
+
+  /// What `memory-workload` calls it.
+  func source(_ family: Family) -> String {
+    isVariant || isCopy ? "anax" : givesBlocks(family) ? "malloc" : name
+  }
+
   /// The environment a program of this subject gets.
   func variables(_ family: Family, _ more: [String]) -> [String] {
     var list = Subject.plain
-    if let path, family == .allocators || family == .color { list.append("LD_PRELOAD=\(path)") }
+    if let path, family == .allocators || family == .color || givesBlocks(family) { list.append("LD_PRELOAD=\(path)") }
     return list + environment + more
   }
 }

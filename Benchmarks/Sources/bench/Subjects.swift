@@ -15,7 +15,7 @@ struct Subjects {
   func chosen(_ programs: Programs) throws -> (subjects: [Subject], missing: [String]) {
     let installed = Subject.installed()
     var missing = installed.missing.map { "the peer of Debian's package \($0), which is not installed" }
-    var subjects = [Subject.glibc] + installed.found + (try options.peer.map(subject))
+    var subjects = [Subject.glibc] + installed.found + (try options.peer.map(peer))
     let judged = try judge(&subjects)
     if judged == nil {
       missing.append("Anax as malloc: .build/lib/libanax.so is not there, and no --candidate was given")
@@ -25,6 +25,8 @@ struct Subjects {
       let index = subjects.firstIndex { $0.name == "uncolored" }!
       subjects[index].path = path
       subjects[index].families.insert(.color)
+    } else {
+      subjects.removeAll { $0.name == "uncolored" }
     }
     if let tokens = programs.tokens {
       let (locks, absent) = try tokens.locks()
@@ -92,6 +94,8 @@ struct Subjects {
       throw ValidationError("--candidate \(name): there is no such subject; give NAME=PATH")
     }
     subjects[index].isCandidate = true
+    // Its pages are those of this package, which are asked for by name.
+    subjects[index].families.remove(.pages)
     return name
   }
 
@@ -108,6 +112,12 @@ struct Subjects {
       throw ValidationError("--subjects \(name): there is no such subject; --list shows them")
     }
     return subjects.filter { wanted.contains($0.name) || $0.isJudgedLibrary || $0.isCopy }
+  }
+
+  private func peer(_ entry: String) throws -> Subject {
+    var peer = try subject(entry)
+    peer.families = Subject.asPeer
+    return peer
   }
 
   private func subject(_ entry: String) throws -> Subject {

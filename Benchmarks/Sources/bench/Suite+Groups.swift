@@ -11,7 +11,8 @@ extension Suite {
   /// All rows. `threads`: what the command line names; `rounds`: of two threads that take two tokens in opposite orders.
   static func rows(threads: [Int]?, rounds: Int) -> [Row] {
     let curve = threads ?? curveThreads
-    return malloc(threads: threads ?? [1, 2, 4, 16]).map(placed) + curves(curve) + pages(curve) + zones(curve)
+    let pageThreads = threads ?? Set(curve + RowGoals.pageThreads).sorted()
+    return malloc(threads: threads ?? [1, 2, 4, 16]).map(placed) + curves(curve) + pages(pageThreads) + zones(curve)
       + tokens(curve, only: threads, rounds: rounds) + breathing + distributions + loads
   }
 

@@ -67,32 +67,47 @@ private struct NUMAPages: PageSource {
   @inline(__always) func give(_ place: Int, pages: Int) { bench_numa_free(runs[place], pages * pageBytes) }
 }
 
+/// Aligned blocks of whichever malloc the program runs on.
+private struct BlockPages: PageSource {
+  private let runs: UnsafeMutablePointer<UnsafeMutableRawPointer>
+
+  init(places: Int) { runs = mapped(places, of: UnsafeMutableRawPointer.self) }
+
+  @inline(__always) func take(_ place: Int, pages: Int) -> UnsafeMutableRawPointer {
+    guard let address = aligned_alloc(pageBytes, pages * pageBytes) else {
+      fail("aligned_alloc of \(pages) pages failed")
+    }
+    runs[place] = address
+    return address
+  }
+
+  @inline(__always) func give(_ place: Int, pages: Int) { free(runs[place]) }
+}
+
 let pageCases: [Case] = [
-  pageCase("page", "a page, touched", pages: 1, held: 1, touched: true, 60_000),
-  pageCase("page-bare", "a page, not touched", pages: 1, held: 1, touched: false, 60_000),
-  pageCase("pages-64", "64 pages one by one, touched, then all back", pages: 1, held: 64, touched: true, 60_000),
-  pageCase("run-16", "a run of 16 pages, touched", pages: 16, held: 1, touched: true, 6_000),
-  pageCase("run-512", "a run of 512 pages, touched", pages: 512, held: 1, touched: true, 200),
+  pageCase("page", "a page, touched", pages: 1, held: 1, touched: true),
+  pageCase("page-bare", "a page, not touched", pages: 1, held: 1, touched: false),
+  pageCase("pages-64", "64 pages one by one, touched, then all back", pages: 1, held: 64, touched: true),
+  pageCase("run-16", "a run of 16 pages, touched", pages: 16, held: 1, touched: true),
+  pageCase("run-512", "a run of 512 pages, touched", pages: 512, held: 1, touched: true),
 ]
 
-private func pageCase(
-  _ name: String, _ about: String, pages: Int, held: Int, touched: Bool, _ operations: Int
-) -> Case {
+private func pageCase(_ name: String, _ about: String, pages: Int, held: Int, touched: Bool) -> Case {
   Case(
     name: name, about: about,
     subjects: [
-      // Of single pages so many that threads are spread over the CPUs for most of the time.
-      ("anax", { measure(AnaxPages.self, $0, pages, held, touched, pages == 1 ? operations * 250 : operations) }),
-      ("mmap", { measure(MappedPages.self, $0, pages, held, touched, operations) }),
-      ("numa", { measure(NUMAPages.self, $0, pages, held, touched, operations) }),
+      ("anax", { measure(AnaxPages.self, $0, pages, held, touched) }),
+      ("malloc", { measure(BlockPages.self, $0, pages, held, touched) }),
+      ("mmap", { measure(MappedPages.self, $0, pages, held, touched) }),
+      ("numa", { measure(NUMAPages.self, $0, pages, held, touched) }),
     ])
 }
 
+/// Nanoseconds of taking a run and giving it back: of wall time, by all threads together.
 @inline(__always)
 private func measure<Source: PageSource>(
-  _ type: Source.Type, _ conditions: Conditions, _ pages: Int, _ held: Int, _ touched: Bool, _ operations: Int
+  _ type: Source.Type, _ conditions: Conditions, _ pages: Int, _ held: Int, _ touched: Bool
 ) -> Double {
-  let rounds = max(conditions.scaled(operations) / held, 1)
   let work = { (source: Source, rounds: Int) in
     for _ in 0..<rounds {
       for place in 0..<held {
@@ -107,10 +122,26 @@ private func measure<Source: PageSource>(
       for place in 0..<held { source.give(place, pages: pages) }
     }
   }
+  // The same time for whoever is measured: threads are spread over the CPUs for most of it, and meet as many periods of a quota.
+  let nanoseconds = 200e6 * conditions.scale
   if conditions.threads == 1 {
     let source = Source(places: held)
-    return Clock.median(chunks: 15, operations: max(rounds / 15, 1)) { work(source, $0) } / Double(held)
+    // As many rounds as fit into a chunk, found by doubling.
+    return Clock.median(chunks: 15, nanoseconds: nanoseconds / 15) { work(source, $0) } / Double(held)
   }
-  let time = Team.run(conditions.threads) { _ in work(Source(places: held), rounds) }
-  return time / Double(rounds * held * conditions.threads)
+  let done = mapped(conditions.threads * 16, of: Int.self)
+  let time = Team.run(conditions.threads) { thread in
+    let source = Source(places: held)
+    let end = bench_now() + UInt64(nanoseconds)
+    // Some microseconds at least between two looks at the clock.
+    let rounds = max(256 / (held * pages), 1)
+    var total = 0
+    repeat {
+      work(source, rounds)
+      total += rounds
+    } while bench_now() < end
+    done[thread * 16] = total
+  }
+  let total = (0..<conditions.threads).reduce(0) { $0 + done[$1 * 16] }
+  return time / Double(total * held)
 }
