@@ -81,8 +81,8 @@ let engineTests: [Target] =
   ]
 // White-box tests of the engine, its models and its chaos: end
 
-// Conformance of the C face: these tests' own process runs on Anax, and the probe is a program that links it. All test targets
-// of a package are one program, and the white-box tests above need a process whose malloc is another: so
+// Conformance of the C face: these tests' own process runs on Anax, and the probe is a program that links it. All test
+// targets of a package are one program, and the white-box tests above need a process whose malloc is another: so
 // `ANAX_CONFORMANCE=1 swift test` runs these, plain `swift test` the others.
 let conformance: [Target] = [
   // An optimiser that knows malloc leaves out what the probe is there to see.

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-// The benchmarks: small programs that run one case in a process of their own (`workload` for malloc, `memory-workload` for pages
-// and zones, `swift-workload` for what services do, `token-workload` for locks), the runner `bench`, which lets the subjects take turns
-// and compares them, and `AnaxMicro`, which `swift package benchmark` runs. A package of its own, so that neither the library nor its
-// tests depend on it.
+// The benchmarks: small programs that run one case in a process of their own (`workload` for malloc, `memory-workload`
+// for pages and zones, `swift-workload` for what services do, `token-workload` for locks), the runner `bench`, which
+// lets the subjects take turns and compares them, and `AnaxMicro`, which `swift package benchmark` runs. A package of
+// its own, so that neither the library nor its tests depend on it.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -16,8 +16,8 @@ let settings: [SwiftSetting] = [
 let report = Target.Dependency.product(name: "AnaxReportForTools", package: "swift-anax")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// A small process that starts fast: what it has besides its subject is the same for every subject. Loops that differ in
-/// what they call only stay functions of their own, so that the calls are direct.
+/// A small process that starts fast: what it has besides its subject is the same for every subject. Loops that differ
+/// in what they call only stay functions of their own, so that the calls are direct.
 func measured(_ name: String, _ dependencies: [Target.Dependency], linked: [LinkerSetting] = []) -> Target {
   .executableTarget(
     name: name, dependencies: ["CBench", "Instruments"] + dependencies,
@@ -38,7 +38,8 @@ for (variable, define) in [("ANAX_BENCH_ABSL", "BENCH_ABSL"), ("ANAX_BENCH_NSYNC
   peerLibraries += flags.split(separator: " ").map(String.init)
 }
 
-// The calls that the micro-benchmarks count. Elsewhere than on x86-64 the runtime's are made in a way of their own, and none is counted.
+// The calls that the micro-benchmarks count. Elsewhere than on x86-64 the runtime's are made in a way of their own, and
+// none is counted.
 var counted: [String] = []
 #if arch(x86_64)
   counted = [

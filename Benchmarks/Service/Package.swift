@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-// A Hummingbird service that answers JSON with JSON, as two executables that differ in one dependency: the product AnaxMalloc. A
-// package of its own, so that only who measures it builds Hummingbird.
+// A Hummingbird service that answers JSON with JSON, as two executables that differ in one dependency: the product
+// AnaxMalloc. A package of its own, so that only who measures it builds Hummingbird.
 
 let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 

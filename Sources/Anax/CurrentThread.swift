@@ -7,14 +7,15 @@ import Machine
 
 /// The calling thread, and the CPUs it may run on.
 ///
-/// The spelling is that of SwiftNIO, whose `MultiThreadedEventLoopGroup(pinnedCPUIDs:)` makes an event loop for each CPU:
+/// The spelling is that of SwiftNIO, whose `MultiThreadedEventLoopGroup(pinnedCPUIDs:)` makes an event loop for each
+/// CPU:
 ///
 /// ```swift
 /// let group = MultiThreadedEventLoopGroup(pinnedCPUIDs: try Topology.current().pinnedCPUIDs(onNode: 1))
 /// ```
 public enum CurrentThread {
-  /// CPUs that the thread may run on, ascending; all that the process may use, unless it is pinned. Empty where the kernel does not
-  /// say. One system call; any thread.
+  /// CPUs that the thread may run on, ascending; all that the process may use, unless it is pinned. Empty where the
+  /// kernel does not say. One system call; any thread.
   public static var pinnedCPUIDs: [Int] {
     guard let mask = Kernel.affinity() else { return [] }
     return (0..<8192).filter { mask.contains($0) }

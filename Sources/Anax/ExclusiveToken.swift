@@ -11,15 +11,16 @@ public protocol ExclusiveToken: Sendable {
   /// Takes the token exclusively if that can be done at once. Never lets a token go.
   func tryAcquire() -> Bool
 
-  /// Ends one request. Releases may come in any order. One that this thread did not make stops the process with a message.
+  /// Ends one request. Releases may come in any order. One that this thread did not make stops the process with a
+  /// message.
   func release()
 }
 
 extension ExclusiveToken {
   /// Runs the closure with the token held exclusively.
   ///
-  /// Two atomic instructions where nobody waits. Else the calling thread spins, sleeps, and may let go and take again the other
-  /// tokens that it holds.
+  /// Two atomic instructions where nobody waits. Else the calling thread spins, sleeps, and may let go and take again
+  /// the other tokens that it holds.
   @inlinable @inline(__always)
   public func withToken<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
@@ -29,7 +30,8 @@ extension ExclusiveToken {
     return try body()
   }
 
-  /// Runs the closure with the token held exclusively if that can be had at once; else returns nil. Never lets a token go.
+  /// Runs the closure with the token held exclusively if that can be had at once; else returns nil. Never lets a token
+  /// go.
   @inlinable
   public func tryWithToken<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
@@ -40,11 +42,12 @@ extension ExclusiveToken {
   }
 }
 
-/// Runs the closure with all of the tokens held exclusively. They may be given in any order, and one of them twice; pool tokens may
-/// stand among them.
+/// Runs the closure with all of the tokens held exclusively. They may be given in any order, and one of them twice;
+/// pool tokens may stand among them.
 ///
-/// Where one cannot be had at once, all are let go while the thread waits for it: nobody waits with a token in hand, but in the order of
-/// addresses, which it comes to after `lwkt.spin_loops` passes. At most 32 tokens, with those that the thread already holds.
+/// Where one cannot be had at once, all are let go while the thread waits for it: nobody waits with a token in hand,
+/// but in the order of addresses, which it comes to after `lwkt.spin_loops` passes. At most 32 tokens, with those that
+/// the thread already holds.
 @inlinable
 public func withTokens<each Held: ExclusiveToken, Result: ~Copyable, Failure: Error>(
   _ tokens: repeat each Held, body: () throws(Failure) -> Result
@@ -54,7 +57,8 @@ public func withTokens<each Held: ExclusiveToken, Result: ~Copyable, Failure: Er
   return try body()
 }
 
-// Two, three and four are let go from the last to the first: that is the shortest way, which a pack cannot be walked in.
+// Two, three and four are let go from the last to the first: that is the shortest way, which a pack cannot be walked
+// in.
 
 /// The same for two tokens.
 @inlinable

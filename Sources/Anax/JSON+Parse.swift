@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reads JSON as RFC 8259 has it, and nothing else: no comments, no trailing commas, no second value. Stricter than the
-// standard where files get hurt: a name that comes twice in an object, text that is not UTF-8, a lone surrogate and nesting
-// beyond `depthLimit` are errors. Without Foundation, which the library does not load for one small file.
+// standard where files get hurt: a name that comes twice in an object, text that is not UTF-8, a lone surrogate and
+// nesting beyond `depthLimit` are errors. Without Foundation, which the library does not load for one small file.
 
 /// What is wrong with a text, and where.
 package struct JSONError: Error, Hashable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads the members of a file's objects, each of which must be there and of its type, and says by name which is not. And
-// the file itself, whole or not at all. Value types: any thread.
+// Reads the members of a file's objects, each of which must be there and of its type, and says by name which is not.
+// And the file itself, whole or not at all. Value types: any thread.
 
 import Glibc
 

@@ -32,8 +32,8 @@ package indirect enum JSON: Hashable, Sendable {
 
   package static func optional<Value>(_ value: Value?, _ make: (Value) -> JSON) -> JSON { value.map(make) ?? .null }
 
-  /// Indented by two blanks a level; arrays of plain values stay on one line, and so does all that lies deeper than so many
-  /// `levels`.
+  /// Indented by two blanks a level; arrays of plain values stay on one line, and so does all that lies deeper than so
+  /// many `levels`.
   package func text(indent: String = "", levels: Int = .max) -> String {
     let inner = indent + "  "
     switch self {

@@ -5,13 +5,15 @@ import CAnax
 import Heap
 import Machine
 
-/// The memory of the process that Anax manages: zones, pages, and, where AnaxMalloc is linked in, everything malloc gave.
+/// The memory of the process that Anax manages: zones, pages, and, where AnaxMalloc is linked in, everything malloc
+/// gave.
 public enum Memory {
   /// Gives all free memory back to the kernel: CPU caches, depots, empty slabs, free pages.
   ///
-  /// For moments of quiet. Interrupts each CPU that the process runs on once, and makes later requests fault pages in again.
-  /// Time grows with the number of free items and pages. Any thread; safe in signal handlers. While another thread is at it,
-  /// returns 0 at once.
+  /// For moments of quiet. Interrupts each CPU that the process runs on once, and makes later requests fault pages in
+  /// again.
+  /// Time grows with the number of free items and pages. Any thread; safe in signal handlers. While another thread is
+  /// at it, returns 0 at once.
   ///
   /// - Returns: Bytes returned to the kernel.
   @discardableResult
@@ -19,9 +21,9 @@ public enum Memory {
 
   /// One step of decay: what has been free since the step before goes back to the kernel.
   ///
-  /// This happens by itself about once in `vm.page.decay` while memory is asked for and given back. A program that falls
-  /// silent, has a timer, and does not run Anax's helper thread calls it from there, about once in `vm.page.decay`. Any
-  /// thread; safe in signal handlers.
+  /// This happens by itself about once in `vm.page.decay` while memory is asked for and given back. A program that
+  /// falls silent, has a timer, and does not run Anax's helper thread calls it from there, about once in
+  /// `vm.page.decay`. Any thread; safe in signal handlers.
   public static func tick() { anax_tick() }
 
   /// One more than the highest node that has a home here. Nodes without memory and numbers that no node has count:
@@ -30,7 +32,8 @@ public enum Memory {
 
   /// What resident memory is made of now. See ``MemorySnapshot``.
   ///
-  /// Reads two bytes for each page of the heap, and /proc/self/smaps_rollup, for which the kernel walks the page tables.
+  /// Reads two bytes for each page of the heap, and /proc/self/smaps_rollup, for which the kernel walks the page
+  /// tables.
   /// Waits for nobody. Any thread; not in signal handlers.
   ///
   /// - Throws: ``MemoryError/noAddressSpace``.

@@ -11,9 +11,9 @@ import Zones
 
 /// What the memory of the process is made of, in bytes where nothing else is said.
 ///
-/// Each number is right when it is read; they agree with each other when no thread allocates meanwhile. The resident memory
-/// of the heap is at most ``tables`` + ``runs`` + ``used`` + ``cached`` + ``depot`` + ``freeInSlabs`` + ``dirty``: what of it
-/// was never touched is not resident.
+/// Each number is right when it is read; they agree with each other when no thread allocates meanwhile. The resident
+/// memory of the heap is at most ``tables`` + ``runs`` + ``used`` + ``cached`` + ``depot`` + ``freeInSlabs`` +
+/// ``dirty``: what of it was never touched is not resident.
 public struct MemorySnapshot: Sendable, Hashable {
   /// One node's part.
   public struct Node: Sendable, Hashable {
@@ -38,8 +38,9 @@ public struct MemorySnapshot: Sendable, Hashable {
   public struct CPU: Sendable, Hashable {
     /// The CPU id; on rung A the concurrency id, which threads on any CPU may have.
     public let id: Int
-    /// Pages taken on this CPU so far, and given back. Approximations: what the CPU did before its cache was opened is not in
-    /// it, and a preemption within the few instructions that count loses a count, or leaves up to eight too many.
+    /// Pages taken on this CPU so far, and given back. Approximations: what the CPU did before its cache was opened is
+    /// not in it, and a preemption within the few instructions that count loses a count, or leaves up to eight too
+    /// many.
     /// A page that is taken from those that lie ready, or put there, counts as well.
     public let pagesTaken: Int
     public let pagesGiven: Int

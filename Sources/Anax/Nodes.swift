@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Working on a node: a thread that is kept on it for a while, where memory lies, and the CPUs to pin threads to. Nothing is kept here:
+// Working on a node: a thread that is kept on it for a while, where memory lies, and the CPUs to pin threads to.
+// Nothing is kept here:
 // the kernel has a thread's CPUs and its memory policy.
 
 import CAnax
@@ -23,20 +24,20 @@ extension Topology {
 
 /// Runs the body on the node's CPUs, with memory from the node as long as it has any.
 ///
-/// What the body allocates, from whatever allocator, is placed by where the thread runs and by its memory policy: this sets both, and
-/// both are as before when the body ends. A node without CPUs has memory only: the thread stays where it is, and what Anax gives has
-/// the home of the CPU it runs on. Pages that were in memory before stay where they are. Threads that the body makes inherit both for
-/// good.
+/// What the body allocates, from whatever allocator, is placed by where the thread runs and by its memory policy: this
+/// sets both, and both are as before when the body ends. A node without CPUs has memory only: the thread stays where it
+/// is, and what Anax gives has the home of the CPU it runs on. Pages that were in memory before stay where they are.
+/// Threads that the body makes inherit both for good.
 ///
-/// Where a sandbox denies memory policies, the body runs on the node's CPUs without one. Where the kernel refuses the old policy, since
-/// its nodes are not the process's any more, the thread has the default one afterwards.
+/// Where a sandbox denies memory policies, the body runs on the node's CPUs without one. Where the kernel refuses the
+/// old policy, since its nodes are not the process's any more, the thread has the default one afterwards.
 ///
 /// Reads the machine's description, unless it is given: some milliseconds. Then six system calls, and one for each
-/// nearer node that has no memory. A node numbered 64 or higher is ``NodeError/refused(errno:)`` with EINVAL: masks here
-/// are of 64 nodes.
+/// nearer node that has no memory. A node numbered 64 or higher is ``NodeError/refused(errno:)`` with EINVAL: masks
+/// here are of 64 nodes.
 ///
-/// - Throws: ``NodeError/noSuchNode(_:)``, ``NodeError/noUsableCPU(node:)`` where the node has CPUs and this process may use none,
-///   ``NodeError/refused(errno:)``, then without running the body; and what the body throws.
+/// - Throws: ``NodeError/noSuchNode(_:)``, ``NodeError/noUsableCPU(node:)`` where the node has CPUs and this process
+///   may use none, ``NodeError/refused(errno:)``, then without running the body; and what the body throws.
 public func withNode<Result: ~Copyable>(
   _ node: Int, of topology: Topology? = nil, _ body: () throws -> Result
 ) throws -> Result {
@@ -58,15 +59,16 @@ public func withNode<Result: ~Copyable>(
 }
 
 extension Memory {
-  /// The node that the page at the address lies on now, as the kernel says; nil where nothing of it is in memory, or the kernel does
-  /// not say. Any memory of the process. One system call; any thread; safe in signal handlers.
+  /// The node that the page at the address lies on now, as the kernel says; nil where nothing of it is in memory, or
+  /// the kernel does not say. Any memory of the process. One system call; any thread; safe in signal handlers.
   public static func node(of address: UnsafeRawPointer) -> Int? {
     var page = UInt64(UInt(bitPattern: address))
     var status: Int32 = -1
     return Kernel.nodes(ofPages: &page, count: 1, into: &status) && status >= 0 ? Int(status) : nil
   }
 
-  /// The node whose CPUs use the address again when it is freed; nil where it is none of Anax's. Told by the address alone.
+  /// The node whose CPUs use the address again when it is freed; nil where it is none of Anax's. Told by the address
+  /// alone.
   public static func home(of address: UnsafeRawPointer) -> Int? {
     guard Engine.ensureStarted() else { return nil }
     let page = Region.page(of: UInt64(UInt(bitPattern: address)))
@@ -83,11 +85,11 @@ extension Memory {
 
   /// Pages in memory of each node's region, by the node they lie on: `placement()[home][node]`.
   ///
-  /// Off the diagonal are pages that a full node passed on, that a memory policy of the user's put elsewhere, or that another node's
-  /// CPU touched first. Asks the kernel for each page. Any thread.
+  /// Off the diagonal are pages that a full node passed on, that a memory policy of the user's put elsewhere, or that
+  /// another node's CPU touched first. Asks the kernel for each page. Any thread.
   ///
-  /// - Returns: A row for each home, with a column for each of the kernel's first 64 nodes up to the highest there is; empty where
-  ///   the kernel does not say.
+  /// - Returns: A row for each home, with a column for each of the kernel's first 64 nodes up to the highest there is;
+  ///   empty where the kernel does not say.
   public static func placement() -> [[Int]] {
     var rows: [[Int]] = []
     for home in 0..<nodes {

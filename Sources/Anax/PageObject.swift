@@ -6,19 +6,22 @@ import Heap
 import LockFree
 import Pages
 
-/// What pages may belong to, and take their color from: the page at index *i* is looked for from the color that *i*, the
-/// object's color and the CPU ask for, outwards, so that successive pages of an object fall in other sets of the cache.
+/// What pages may belong to, and take their color from: the page at index *i* is looked for from the color that *i*,
+/// the object's color and the CPU ask for, outwards, so that successive pages of an object fall in other sets of the
+/// cache.
 ///
-/// A value: it does not own its pages, which are ``PageRun``s. A run that belongs to no object is made by ``PageRun`` itself.
+/// A value: it does not own its pages, which are ``PageRun``s. A run that belongs to no object is made by ``PageRun``
+/// itself.
 ///
 /// With *C* the number of possible CPUs rounded up to a power of two (at most 64), the color asked for is
-/// *cpu · 64 / C + (i + color) mod (64 / C)*, modulo 64: a CPU has 64 / C colors of its own to begin in, and no two CPUs, as long
-/// as there are at most 64, ever begin in one.
+/// *cpu · 64 / C + (i + color) mod (64 / C)*, modulo 64: a CPU has 64 / C colors of its own to begin in, and no two
+/// CPUs, as long as there are at most 64, ever begin in one.
 public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int
 
-  /// An object with a color of its own: successive objects have distant colors, which count as far as a CPU's share of them goes.
+  /// An object with a color of its own: successive objects have distant colors, which count as far as a CPU's share of
+  /// them goes.
   @_noLocks @_noAllocation
   public init() {
     // 64 divided by the golden ratio, made odd: every color comes once in 64 objects, neighbours far apart.
@@ -41,8 +44,8 @@ public struct PageObject: Sendable, Hashable {
 
   /// One page, for the object's page at `index`.
   ///
-  /// Parameters and errors as of ``PageRun/init(count:alignment:placement:zeroed:_:)``. Nobody checks that an index is asked for
-  /// once.
+  /// Parameters and errors as of ``PageRun/init(count:alignment:placement:zeroed:_:)``. Nobody checks that an index is
+  /// asked for once.
   public func page(
     at index: Int, placement: Placement = .local, zeroed: Bool = false, _ requestClass: RequestClass = .normal
   ) throws(PageError) -> PageRun {

@@ -11,7 +11,8 @@ import PerCPU
 /// Consecutive pages of memory, which go back when their owner ends.
 ///
 /// Any function may be called on any thread and in signal handlers; none takes a lock or allocates elsewhere. A run is
-/// looked for in time that grows with the number of 2 MiB chunks that have no room for it, and is usually found at once.
+/// looked for in time that grows with the number of 2 MiB chunks that have no room for it, and is usually found at
+/// once.
 /// Pages that go back stay with the process for a while: see ``Memory/tick()``.
 @frozen
 public struct PageRun: ~Copyable {
@@ -29,11 +30,11 @@ public struct PageRun: ~Copyable {
   /// - Parameters:
   ///   - count: Pages, 1 or more.
   ///   - alignment: The run starts at a multiple of so many pages; a power of two.
-  ///   - placement: Which node's memory to prefer. Unless it is ``Placement/local``, and where there are several nodes, the kernel is
-  ///     asked to take the run's memory so: one system call, another for each nearer node without memory, two for
-  ///     ``Placement/interleaved``; and the memory goes back to the kernel at once when the run ends. It is asked for 16384
-  ///     runs at a time; beyond, the run is as a local one. A node that has no room in its region passes the request to the
-  ///     next nearest.
+  ///   - placement: Which node's memory to prefer. Unless it is ``Placement/local``, and where there are several nodes,
+  ///     the kernel is asked to take the run's memory so: one system call, another for each nearer node without memory,
+  ///     two for ``Placement/interleaved``; and the memory goes back to the kernel at once when the run ends. It is
+  ///     asked for 16384 runs at a time; beyond, the run is as a local one. A node that has no room in its region
+  ///     passes the request to the next nearest.
   ///   - zeroed: Every byte is zero. Costs nothing for pages that are known to be, as fresh ones are.
   ///   - requestClass: How deep the request may dip into `vm.heap.limit`.
   /// - Throws: ``PageError/count(_:)``, ``PageError/alignment(_:)``, ``PageError/node(_:nodes:)``,
@@ -85,8 +86,8 @@ public struct PageRun: ~Copyable {
   /// number of a cache's set.
   public var color: Int { Int(PageQueue.queue(ofPage: first)) }
 
-  /// Delays the return of the pages: until the hold ends, nobody else gets them and their contents stay, even where the run
-  /// ends before. At most 65535 holds on a run.
+  /// Delays the return of the pages: until the hold ends, nobody else gets them and their contents stay, even where the
+  /// run ends before. At most 65535 holds on a run.
   ///
   /// - Throws: ``PageError/tooManyHolds``.
   public borrowing func hold() throws(PageError) -> PageHold {
@@ -94,13 +95,14 @@ public struct PageRun: ~Copyable {
     return PageHold(first: first, count: count)
   }
 
-  /// Keeps the contents from being given up: ``discard()`` is refused until as many ``unwire()``. Memory in use is never
-  /// purged, wired or not. At most 63 times. Refused while another thread is in ``discard()`` of this run, or in the
-  /// ``unwire()`` that unlocks it: what it gives up could be what is to be kept.
+  /// Keeps the contents from being given up: ``discard()`` is refused until as many ``unwire()``. Memory in use is
+  /// never purged, wired or not. At most 63 times. Refused while another thread is in ``discard()`` of this run, or in
+  /// the ``unwire()`` that unlocks it: what it gives up could be what is to be kept.
   ///
-  /// - Parameter lock: Also keep the pages in memory (mlock), until the last ``unwire()``. Counts against RLIMIT_MEMLOCK.
-  /// - Throws: ``PageError/tooManyWirings``, ``PageError/discarding``, ``PageError/lockRefused(errno:)``; then nothing has
-  ///   changed.
+  /// - Parameter lock: Also keep the pages in memory (mlock), until the last ``unwire()``. Counts against
+  ///   RLIMIT_MEMLOCK.
+  /// - Throws: ``PageError/tooManyWirings``, ``PageError/discarding``, ``PageError/lockRefused(errno:)``; then nothing
+  ///   has changed.
   public borrowing func wire(lock: Bool = false) throws(PageError) {
     do throws(PageFailure) { try PageRequest.wire(page: first, lock: lock) } catch {
       if case .tooMany = error { throw .tooManyWirings }
@@ -120,8 +122,8 @@ public struct PageRun: ~Copyable {
 
   /// Gives the memory behind the pages back at once, and keeps the pages: they read zero from now on. One system call.
   ///
-  /// - Throws: ``PageError/wired``, ``PageError/discarding``, or ``PageError/outOfMemory`` where the kernel refuses, as it does for
-  ///   locked memory.
+  /// - Throws: ``PageError/wired``, ``PageError/discarding``, or ``PageError/outOfMemory`` where the kernel refuses, as
+  ///   it does for locked memory.
   public borrowing func discard() throws(PageError) {
     do throws(PageFailure) { try PageRequest.discard(page: first) } catch { throw PageError(error, .normal) }
   }

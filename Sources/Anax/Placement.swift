@@ -8,14 +8,14 @@ import Zones
 
 /// Which node's memory a request wants.
 ///
-/// A wish: a node that has no memory left, has none at all, or is outside the process's cpuset gives way to the next nearest that
-/// has. On a machine of one node all three are the same.
+/// A wish: a node that has no memory left, has none at all, or is outside the process's cpuset gives way to the next
+/// nearest that has. On a machine of one node all three are the same.
 public enum Placement: Sendable, Hashable {
-  /// That of the CPU this runs on. No system call is made: where a page lies is decided when it is first touched, by the memory policy
-  /// of the thread that touches it (numactl, `set_mempolicy`).
+  /// That of the CPU this runs on. No system call is made: where a page lies is decided when it is first touched, by
+  /// the memory policy of the thread that touches it (numactl, `set_mempolicy`).
   case local
-  /// That of the node, 0 to ``Memory/nodes`` - 1, which must exist. An item of a zone for the node of the CPU this runs on is as
-  /// ``local``: there a memory policy of the user's comes first.
+  /// That of the node, 0 to ``Memory/nodes`` - 1, which must exist. An item of a zone for the node of the CPU this runs
+  /// on is as ``local``: there a memory policy of the user's comes first.
   case node(Int)
   /// All the process may use in turns: page by page in a run, item by item in a zone.
   case interleaved
@@ -43,12 +43,15 @@ extension Memory {
 }
 
 extension RawZone {
-  /// An item whose memory is placed by wish: ``allocate(_:zeroed:)`` for ``Placement/local``, and for the CPU's own node.
+  /// An item whose memory is placed by wish: ``allocate(_:zeroed:)`` for ``Placement/local``, and for the CPU's own
+  /// node.
   ///
-  /// For another node some hundred instructions, and three system calls for each list of items that comes from a slab: their pages
-  /// are touched under a memory policy of this thread that prefers the node, and the thread's own is set again. An item belongs to
-  /// the home of its node, whoever returns it where. Pages that have been in memory before stay where they are.
-  /// A signal handler that interrupts this may run under that policy; one that leaves it by siglongjmp leaves the thread with it.
+  /// For another node some hundred instructions, and three system calls for each list of items that comes from a slab:
+  /// their pages are touched under a memory policy of this thread that prefers the node, and the thread's own is set
+  /// again. An item belongs to the home of its node, whoever returns it where. Pages that have been in memory before
+  /// stay where they are.
+  /// A signal handler that interrupts this may run under that policy; one that leaves it by siglongjmp leaves the
+  /// thread with it.
   ///
   /// - Throws: as ``allocate(_:zeroed:)``, and ``ZoneError/node(_:nodes:)``.
   public func allocate(

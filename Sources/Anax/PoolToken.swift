@@ -7,7 +7,8 @@ import Tokens
 
 /// A token that belongs to whatever lies at an address: see ``Token/pool(for:)``.
 ///
-/// Things at other addresses may have the same token: what is told of it and set on it (``policy``, ``statistics``) is theirs too.
+/// Things at other addresses may have the same token: what is told of it and set on it (``policy``, ``statistics``) is
+/// theirs too.
 public struct PoolToken: ExclusiveToken, @unchecked Sendable {
   @usableFromInline let state: UnsafeMutablePointer<anax_token>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A zone of untyped items: a handle of 8 bytes on a row of the engine's table. Rung B's hit paths are here, so that they inline
-// into the program; all else is in Zones.
+// A zone of untyped items: a handle of 8 bytes on a row of the engine's table. Rung B's hit paths are here, so that
+// they inline into the program; all else is in Zones.
 
 import CAnax
 import Heap
@@ -11,11 +11,11 @@ import Zones
 
 /// An allocator of equal-sized items, with a cache on every CPU (zinit, zalloc, zfree).
 ///
-/// A handle: copies are the same zone, and the zone lives until ``destroy()``, whatever becomes of its handles. A handle of a
-/// destroyed zone is told from all later ones; what it asks for throws ``ZoneError/destroyed``.
+/// A handle: copies are the same zone, and the zone lives until ``destroy()``, whatever becomes of its handles. A
+/// handle of a destroyed zone is told from all later ones; what it asks for throws ``ZoneError/destroyed``.
 ///
-/// All functions may be called on any thread. ``allocate(_:zeroed:)`` and ``deallocate(_:)`` take no lock, allocate nothing
-/// elsewhere and leave errno alone: they may be called in signal handlers and in the child of a fork too.
+/// All functions may be called on any thread. ``allocate(_:zeroed:)`` and ``deallocate(_:)`` take no lock, allocate
+/// nothing elsewhere and leave errno alone: they may be called in signal handlers and in the child of a fork too.
 public struct RawZone: Sendable, Hashable {
   @usableFromInline let id: Int32
   @usableFromInline let generation: UInt32
@@ -24,8 +24,8 @@ public struct RawZone: Sendable, Hashable {
 
   /// Makes a zone.
   ///
-  /// Looks at one row for each zone that exists, and at one counter on each CPU. No slab is made until the first item is asked
-  /// for.
+  /// Looks at one row for each zone that exists, and at one counter on each CPU. No slab is made until the first item
+  /// is asked for.
   ///
   /// - Parameters:
   ///   - name: For statistics and last words; 1...39 bytes of UTF-8. Need not be unique.
@@ -69,10 +69,11 @@ public struct RawZone: Sendable, Hashable {
 
   /// An item: `itemSize` bytes at a multiple of the alignment, contents undefined unless `zeroed`.
   ///
-  /// When this CPU has one ready and the zone has no limit: on rung B some twenty instructions and no atomic operation; on rung A a
-  /// call more; on rung D one compare-and-swap on a word of the CPU's own. With a limit some more, on rung D three on words of all
-  /// CPUs. Else constant time for each item of a batch from the node's depot or a slab, or that of pages from the kernel. At
-  /// the zone's limit, free items on other CPUs are taken back first, which interrupts each of them once.
+  /// When this CPU has one ready and the zone has no limit: on rung B some twenty instructions and no atomic operation;
+  /// on rung A a call more; on rung D one compare-and-swap on a word of the CPU's own. With a limit some more, on rung
+  /// D three on words of all CPUs. Else constant time for each item of a batch from the node's depot or a slab, or that
+  /// of pages from the kernel. At the zone's limit, free items on other CPUs are taken back first, which interrupts
+  /// each of them once.
   ///
   /// - Throws: ``ZoneError/limitReached(limit:_:)``, ``ZoneError/outOfMemory``, ``ZoneError/destroyed``.
   @inlinable @_noLocks @_noAllocation
@@ -117,9 +118,10 @@ public struct RawZone: Sendable, Hashable {
 
   /// Takes an item back.
   ///
-  /// As quick as ``allocate(_:zeroed:)`` when this CPU's cache has room. An address that lies in no slab of this zone, or at no
-  /// multiple of 16 bytes, stops the process at once, with a line on standard error. Another address inside an item, and an item
-  /// that was returned before, do so when they reach their slab, which may be later: until then they may be handed out again.
+  /// As quick as ``allocate(_:zeroed:)`` when this CPU's cache has room. An address that lies in no slab of this zone,
+  /// or at no multiple of 16 bytes, stops the process at once, with a line on standard error. Another address inside an
+  /// item, and an item that was returned before, do so when they reach their slab, which may be later: until then they
+  /// may be handed out again.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   public func deallocate(_ item: UnsafeMutableRawPointer) {
     let state = anax_state()
@@ -148,9 +150,9 @@ public struct RawZone: Sendable, Hashable {
 
   /// Ends the zone and gives all its memory back.
   ///
-  /// Other threads that call into the zone meanwhile get ``ZoneError/destroyed``, or this throws ``ZoneError/busy``; but a
-  /// thread must not be in the middle of ``allocate(_:zeroed:)`` when another zone is made with what this one had. Takes back
-  /// every CPU's caches, of all zones.
+  /// Other threads that call into the zone meanwhile get ``ZoneError/destroyed``, or this throws ``ZoneError/busy``;
+  /// but a thread must not be in the middle of ``allocate(_:zeroed:)`` when another zone is made with what this one
+  /// had. Takes back every CPU's caches, of all zones.
   ///
   /// - Throws: ``ZoneError/itemsOut(_:)``, ``ZoneError/busy``, ``ZoneError/destroyed``; the zone is then as it was.
   public func destroy() throws(ZoneError) {
@@ -165,7 +167,8 @@ public struct RawZone: Sendable, Hashable {
     }
   }
 
-  /// What the zone has now; nil when it has been destroyed. Reads two bytes for each page of the heap, and waits for nothing.
+  /// What the zone has now; nil when it has been destroyed. Reads two bytes for each page of the heap, and waits for
+  /// nothing.
   public var statistics: ZoneStatistics? {
     let row = anax_zone_row(Int(id)).pointee
     guard row.generation == generation, row.state == 2 else { return nil }

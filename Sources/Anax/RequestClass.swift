@@ -3,9 +3,10 @@
 
 /// How deep a request may dip into what a limit holds back.
 ///
-/// Without a limit all classes are equal. A zone's limit of *L* items with reserves *S* (system) and *I* (interrupt) admits
-/// normal requests up to *L - S - I*, system requests up to *L - I* and interrupt requests up to *L* items in use. Of the
-/// tunable `vm.heap.limit`, *L* bytes, they may use *L - L/32 - L/128*, *L - L/128* and *L*, for pages and for the slabs of zones:
+/// Without a limit all classes are equal. A zone's limit of *L* items with reserves *S* (system) and *I* (interrupt)
+/// admits normal requests up to *L - S - I*, system requests up to *L - I* and interrupt requests up to *L* items in
+/// use. Of the tunable `vm.heap.limit`, *L* bytes, they may use *L - L/32 - L/128*, *L - L/128* and *L*, for pages and
+/// for the slabs of zones:
 /// of a slab that a request took from its reserve all items are anybody's.
 public enum RequestClass: Sendable, Hashable, CaseIterable {
   /// What can be refused: nearly everything, malloc included.

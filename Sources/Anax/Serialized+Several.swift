@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several serialized values together: all their tokens are taken first, and only then is each pinned. Overloads, since a value that
-// cannot be copied may not be in a parameter pack; what they do is written once, on a row of tokens on the stack.
+// Several serialized values together: all their tokens are taken first, and only then is each pinned. Overloads, since
+// a value that cannot be copied may not be in a parameter pack; what they do is written once, on a row of tokens on the
+// stack.
 
 import CAnax
 import CAnaxTokens
@@ -24,8 +25,8 @@ enum Together {
   }
 }
 
-/// Runs the closure with both values, alone. They may be given in any order by different threads; the same one twice stops the
-/// process with a message. Up to six values.
+/// Runs the closure with both values, alone. They may be given in any order by different threads; the same one twice
+/// stops the process with a message. Up to six values.
 @inlinable
 public func withSerialized<First: ~Copyable, Second: ~Copyable, Result: ~Copyable, Failure: Error>(
   _ first: borrowing Serialized<First>, _ second: borrowing Serialized<Second>,

@@ -5,16 +5,17 @@ import CAnax
 import CAnaxTokens
 import Tokens
 
-/// A value that one thread at a time may reach, in the manner of `Mutex`, guarded by a token that is never let go in mid-access.
+/// A value that one thread at a time may reach, in the manner of `Mutex`, guarded by a token that is never let go in
+/// mid-access.
 ///
 /// ```swift
 /// let sessions = Serialized<[Int: Session]>([:], name: "sessions")
 /// sessions.withValue { $0[id] = session }
 /// ```
 ///
-/// While an access is open, whatever could make its thread wait stops the process with a message that names both: another access, also
-/// to the same value, a request for a ``Token``, ``Token/blocking(_:)``. What only tries is allowed. Several values are taken
-/// together, before the closure: ``withSerialized(_:_:_:)``.
+/// While an access is open, whatever could make its thread wait stops the process with a message that names both:
+/// another access, also to the same value, a request for a ``Token``, ``Token/blocking(_:)``. What only tries is
+/// allowed. Several values are taken together, before the closure: ``withSerialized(_:_:_:)``.
 ///
 /// Any thread; not in signal handlers; closures are synchronous. Two atomic instructions where nobody waits.
 public struct Serialized<Value: ~Copyable>: ~Copyable {
@@ -66,7 +67,8 @@ public struct Serialized<Value: ~Copyable>: ~Copyable {
     return try body(&value.pointee)
   }
 
-  /// How waiters of this value spin; nil follows the process's tunables. One store: a waiter sees it when it next begins to spin.
+  /// How waiters of this value spin; nil follows the process's tunables. One store: a waiter sees it when it next
+  /// begins to spin.
   public var policy: SpinPolicy? {
     get { SpinPolicy(packed: TokenMemory.policy(state)) }
     nonmutating set { TokenMemory.setPolicy(state, newValue?.packed ?? 0) }

@@ -4,12 +4,14 @@
 import Machine
 import Tokens
 
-/// How a thread that waits for a token spins before it sleeps: how often it tries, and how long it pauses between two tries.
+/// How a thread that waits for a token spins before it sleeps: how often it tries, and how long it pauses between two
+/// tries.
 ///
-/// Set for the process by the tunables `lwkt.token_spin`, `lwkt.token_delay`, `lwkt.token_delay_max` and `lwkt.token_backoff`, and for
-/// one token by ``Token/policy``. Nobody spins where it cannot help: with less than two processors' worth of time (affinity, or
-/// the control group's quota). Beyond its first four tries a waiter is one of at most eight that spin at a token, however many
-/// sleep there: a limit on sleepers instead cost a seventh of the throughput of 16 threads on two processors.
+/// Set for the process by the tunables `lwkt.token_spin`, `lwkt.token_delay`, `lwkt.token_delay_max` and
+/// `lwkt.token_backoff`, and for one token by ``Token/policy``. Nobody spins where it cannot help: with less than two
+/// processors' worth of time (affinity, or the control group's quota). Beyond its first four tries a waiter is one of
+/// at most eight that spin at a token, however many sleep there: a limit on sleepers instead cost a seventh of the
+/// throughput of 16 threads on two processors.
 public struct SpinPolicy: Hashable, Sendable {
   /// How the pause grows from try to try, up to ``longestDelay``.
   public enum Growth: Int, Hashable, Sendable, CaseIterable {

@@ -8,8 +8,8 @@ import CAnaxTokens
 public enum TokenError: Error, Hashable, Sendable {
   /// The time is up. What the thread held before it holds again; that took so long beyond the deadline.
   case timedOut(overrun: Duration)
-  /// A thread that exists only in the parent of this process held the token when the process was forked: its data may be half
-  /// changed, and nobody is left to release it. The token's name.
+  /// A thread that exists only in the parent of this process held the token when the process was forked: its data may
+  /// be half changed, and nobody is left to release it. The token's name.
   case orphaned(String)
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Marks of a debug build: where a thread's tokens were let go and taken again. A release build has none of this. The hook is set by any
-// thread and called by the one whose tokens they are; the mark itself lies on that thread's stack.
+// Marks of a debug build: where a thread's tokens were let go and taken again. A release build has none of this. The
+// hook is set by any thread and called by the one whose tokens they are; the mark itself lies on that thread's stack.
 
 import CAnax
 import CAnaxTokens
@@ -9,11 +9,12 @@ import Tokens
 
 /// One blocking point at which tokens were let go, marked when the thread has them all again. Debug builds only.
 ///
-/// What a token guards may have changed at such a point, and a program may not know that it has one there: a request for a second token
-/// is one when that is taken.
+/// What a token guards may have changed at such a point, and a program may not know that it has one there: a request
+/// for a second token is one when that is taken.
 ///
 /// ```swift
-/// TokenLetting.observe { print($0) }   // let go in Token.blocking and taken again: 'accounts' (another thread had it), 'journal'
+/// // let go in Token.blocking and taken again: 'accounts' (another thread had it), 'journal'
+/// TokenLetting.observe { print($0) }
 /// ```
 public struct TokenLetting: Sendable {
   public enum Point: Hashable, Sendable {
@@ -52,8 +53,8 @@ public struct TokenLetting: Sendable {
 
   /// Has each letting-go of tokens reported, from now on, on the thread whose tokens they are. nil ends it.
   ///
-  /// The closure runs while the tokens are held and must not ask for tokens. Meant to be set once: the closure before may still be
-  /// running elsewhere, and is never freed. Never called where ``isMarked`` is false.
+  /// The closure runs while the tokens are held and must not ask for tokens. Meant to be set once: the closure before
+  /// may still be running elsewhere, and is never freed. Never called where ``isMarked`` is false.
   public static func observe(_ hook: (@Sendable (TokenLetting) -> Void)?) {
     Self.hook.storeRelease(hook.map { UInt64(UInt(bitPattern: Unmanaged.passRetained(Hook($0)).toOpaque())) } ?? 0)
   }
@@ -79,8 +80,8 @@ extension TokenLetting: CustomStringConvertible {
   }
 }
 
-/// A blocking point, as the face passes it: in a release build nothing; in a debug build what the thread held before, so that it can be
-/// told whether that was let go.
+/// A blocking point, as the face passes it: in a release build nothing; in a debug build what the thread held before,
+/// so that it can be told whether that was let go.
 @usableFromInline
 struct Marked {
   @usableFromInline enum Point { case request, blocking, sleep }

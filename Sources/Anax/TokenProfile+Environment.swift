@@ -11,8 +11,8 @@ import Machine
 
 extension TokenProfile {
   /// Applies the profile that `ANAX_PROFILE` names, once for a process; `ANAX_PROFILE_FORCE=1` takes another machine's
-  /// too. Later calls cost one load; one made while another thread reads the file goes on with the values in force. Not in a signal
-  /// handler.
+  /// too. Later calls cost one load; one made while another thread reads the file goes on with the values in force. Not
+  /// in a signal handler.
   package static func loadFromEnvironment() {
     if anax_load_acquire(anax_token_profile_state_word()) != 1 { readEnvironment() }
   }
@@ -20,7 +20,8 @@ extension TokenProfile {
   private static func readEnvironment() {
     let state = AtomicWord(anax_token_profile_state_word())
     let reading = UInt64(getpid()) << 1
-    // Claimed by a process of another number: this one was forked while the file was being read, and that thread is not here.
+    // Claimed by a process of another number: this one was forked while the file was being read, and that thread is not
+    // here.
     var seen = state.loadAcquire()
     if seen == 1 || seen == reading || !state.compareExchange(&seen, reading) { return }
     defer { state.storeRelease(1) }

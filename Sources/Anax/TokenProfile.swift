@@ -2,15 +2,15 @@
 //
 // A profile: values of the token tunables that `anax tune` measured on a machine, and the file they travel in. Owns the
 // format. Any thread; allocates, so never called by the allocator. What is wrong with a file is told by name, and then
-// nothing of it is used. All of a profile is looked at before the first of its tunables is set; they are then set one after the
-// other, so that a thread that begins to spin meanwhile may see some of them.
+// nothing of it is used. All of a profile is looked at before the first of its tunables is set; they are then set one
+// after the other, so that a thread that begins to spin meanwhile may see some of them.
 
 import Machine
 
 /// Values for tokens that `anax tune` measured, and the machine they were measured on.
 ///
-/// `ANAX_PROFILE=FILE` in the environment applies one when the first token is made; ``load(path:force:)`` does so at any
-/// time. <doc:TuningTokens> describes the file.
+/// `ANAX_PROFILE=FILE` in the environment applies one when the first token is made; ``load(path:force:)`` does so at
+/// any time. <doc:TuningTokens> describes the file.
 public struct TokenProfile: Sendable, Hashable {
   /// The version of the format that this library reads.
   public static var version: Int { 1 }
@@ -48,8 +48,8 @@ public struct TokenProfile: Sendable, Hashable {
     }
   }
 
-  /// Reads a profile, and sets its tunables for the whole process, at once and for every token that has no policy of its
-  /// own. A profile of another machine is refused, unless `force` is true.
+  /// Reads a profile, and sets its tunables for the whole process, at once and for every token that has no policy of
+  /// its own. A profile of another machine is refused, unless `force` is true.
   ///
   /// - Throws: ``TokenProfileError``; then no tunable has changed.
   @discardableResult

@@ -13,8 +13,8 @@ public struct TokenStatistics: Hashable, Sendable {
     public var count: Int
   }
 
-  /// Waits for a token that was found taken. A thread that holds others may wait several times for one request, also for those that
-  /// it let go and takes again: each is a wait for its token.
+  /// Waits for a token that was found taken. A thread that holds others may wait several times for one request, also
+  /// for those that it let go and takes again: each is a wait for its token.
   public var collisions: Int
   /// Of these, those that ended by spinning alone.
   public var spun: Int
@@ -68,10 +68,11 @@ public struct TokenContention: Sendable {
   /// Return addresses of the waiter's stack, innermost first.
   public func backtrace(depth: Int = 32) -> [UInt] { Backtrace.here(depth: depth) }
 
-  /// Has each wait for any token of the process reported, from now on, on the thread that waited, when it has the token. nil ends it.
+  /// Has each wait for any token of the process reported, from now on, on the thread that waited, when it has the
+  /// token. nil ends it.
   ///
-  /// The closure runs inside the waiter's critical section and must not ask for tokens. Meant to be set once: the closure before
-  /// may still be running elsewhere, and is never freed.
+  /// The closure runs inside the waiter's critical section and must not ask for tokens. Meant to be set once: the
+  /// closure before may still be running elsewhere, and is never freed.
   public static func observe(_ hook: (@Sendable (TokenContention) -> Void)?) {
     guard let hook else {
       anax_token_set_hook(nil, nil)

@@ -3,7 +3,8 @@
 
 import Machine
 
-/// What can be set: by environment variable when the process starts, and, where ``Entry/isLive``, by the running program.
+/// What can be set: by environment variable when the process starts, and, where ``Entry/isLive``, by the running
+/// program.
 ///
 /// Any thread. Reading and setting a value is one load or store.
 public enum Tunables {

@@ -7,8 +7,8 @@ public enum ZoneError: Error, Hashable, Sendable {
   case size(Int)
   /// The item's alignment in bytes, which is no power of two from 1 to the machine's page.
   case alignment(Int, page: Int)
-  /// The limit, in items, is negative, does not fit 48 bits, or leaves nothing beside its reserves; or a reserve is negative,
-  /// does not fit 32 bits, or stands without a limit.
+  /// The limit, in items, is negative, does not fit 48 bits, or leaves nothing beside its reserves; or a reserve is
+  /// negative, does not fit 32 bits, or stands without a limit.
   case limit(Int, systemReserve: Int, interruptReserve: Int)
   /// The name's length in UTF-8 bytes, which is outside 1...39.
   case name(Int)
@@ -18,8 +18,8 @@ public enum ZoneError: Error, Hashable, Sendable {
   case tooManyZones
   /// The kernel gave no address space at the start of the process: no zone can exist.
   case noAddressSpace
-  /// So many items are in use that the limit refuses a request of this class. Items that lay in CPU caches were taken back
-  /// before.
+  /// So many items are in use that the limit refuses a request of this class. Items that lay in CPU caches were taken
+  /// back before.
   case limitReached(limit: Int, RequestClass)
   /// The kernel has no more memory for the process, or `vm.heap.limit` refuses it.
   case outOfMemory
@@ -27,8 +27,8 @@ public enum ZoneError: Error, Hashable, Sendable {
   case destroyed
   /// The zone cannot be destroyed: so many of its items are still in use.
   case itemsOut(Int)
-  /// The zone cannot be destroyed now: another thread is in the middle of a request to it, or some CPU's cache could not be
-  /// taken back. Try again.
+  /// The zone cannot be destroyed now: another thread is in the middle of a request to it, or some CPU's cache could
+  /// not be taken back. Try again.
   case busy
 }
 

@@ -4,7 +4,8 @@
 import CAnax
 import Zones
 
-/// What a zone has. Each number is right when it is read; they agree with each other when nobody uses the zone meanwhile.
+/// What a zone has. Each number is right when it is read; they agree with each other when nobody uses the zone
+/// meanwhile.
 public struct ZoneStatistics: Sendable, Hashable {
   /// As given when it was made; the heap's size classes are `malloc-16` to `malloc-32768`, and `aligned-…`.
   public let name: String

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `anax bench`: runs the benchmark that is built beside this command or in the checkout, compares two of its results, and
-// draws the page of one again.
+// `anax bench`: runs the benchmark that is built beside this command or in the checkout, compares two of its results,
+// and draws the page of one again.
 import ArgumentParser
 import Glibc
 import Report

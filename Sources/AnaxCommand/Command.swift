@@ -23,7 +23,8 @@ struct FormatOption: ParsableArguments {
 }
 
 extension ParsableCommand {
-  /// A verb that hands what follows on to a program gets a request for help there too, where no program was named before it.
+  /// A verb that hands what follows on to a program gets a request for help there too, where no program was named
+  /// before it.
   func answerHelp(in program: [String]) throws {
     if let first = program.first, first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rung that a process started from this environment would be on, and why: the engine is started in this process, and asked
-// where it is.
+// The rung that a process started from this environment would be on, and why: the engine is started in this process,
+// and asked where it is.
 import CAnax
 import Heap
 import PerCPU

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages lie, the
-// distances, and in the SVG the caches, which the text form has above its drawing. As lines of text, and as an SVG that needs
-// nothing else. All text in it is made of numbers, and of words of this file and TopologyReport's.
+// The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages
+// lie, the distances, and in the SVG the caches, which the text form has above its drawing. As lines of text, and as an
+// SVG that needs nothing else. All text in it is made of numbers, and of words of this file and TopologyReport's.
 import Anax
 import Topology
 

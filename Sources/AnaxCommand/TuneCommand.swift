@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `anax tune`: measures how contended tokens should wait on this machine, for a workload that is declared or a program that
-// is named, and writes a page and a profile. Ends with 0 whether it chose or kept the default, 130 when it was stopped (what
-// was measured until then is written), 1 when it could not measure or write, or had no time to choose.
+// `anax tune`: measures how contended tokens should wait on this machine, for a workload that is declared or a program
+// that is named, and writes a page and a profile. Ends with 0 whether it chose or kept the default, 130 when it was
+// stopped (what was measured until then is written), 1 when it could not measure or write, or had no time to choose.
 import Anax
 import ArgumentParser
 import Glibc

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C face: what malloc.c's trampolines jump to. Semantics are the C standard's and the GNU C library manual's; errno is set
-// only on failure and never by free. Any thread, any signal handler.
+// The C face: what malloc.c's trampolines jump to. Semantics are the C standard's and the GNU C library manual's; errno
+// is set only on failure and never by free. Any thread, any signal handler.
 
 import CAnax
 import CAnaxMalloc

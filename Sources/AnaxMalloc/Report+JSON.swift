@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The summary as JSON, where ANAX_STATS is 2: an object a line, so that each is written whole between what the program itself
-// prints, and with the key "anax" first, so that `grep '^{"anax"'` finds them. Sizes are bytes. <doc:MemoryReturn> says what each
-// figure means.
+// The summary as JSON, where ANAX_STATS is 2: an object a line, so that each is written whole between what the program
+// itself prints, and with the key "anax" first, so that `grep '^{"anax"'` finds them. Sizes are bytes.
+// <doc:MemoryReturn> says what each figure means.
 
 import CAnax
 import Heap

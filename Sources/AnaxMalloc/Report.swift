@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The summary that ANAX_STATS prints at exit and anax_stats_print() at any time, and the figures behind mallinfo. Lines on
-// standard error, each written whole; nothing allocates, nobody is waited for. Report+JSON.swift has the same as JSON.
+// The summary that ANAX_STATS prints at exit and anax_stats_print() at any time, and the figures behind mallinfo. Lines
+// on standard error, each written whole; nothing allocates, nobody is waited for. Report+JSON.swift has the same as
+// JSON.
 
 import CAnax
 import CAnaxMalloc

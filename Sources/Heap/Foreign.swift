@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pointers that this heap never gave: the process stops, or, where vm.heap.foreign says 1, the next allocator gets them.
+// Pointers that this heap never gave: the process stops, or, where vm.heap.foreign says 1, the next allocator gets
+// them.
 
 import CAnax
 import Machine

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The heap: small blocks are items of size-class zones, larger ones runs of pages. Any thread, any signal handler, the child of
-// a threaded fork; before main and after exit handlers. The hit paths of allocate and free take no lock, no atomic, no call.
+// The heap: small blocks are items of size-class zones, larger ones runs of pages. Any thread, any signal handler, the
+// child of a threaded fork; before main and after exit handlers. The hit paths of allocate and free take no lock, no
+// atomic, no call.
 
 import CAnax
 import LockFree
@@ -60,7 +61,8 @@ package enum Heap {
     return nil
   }
 
-  /// An item of this CPU's strip for a request of up to 1 KiB that found the list empty; nil: no strip there, or another size.
+  /// An item of this CPU's strip for a request of up to 1 KiB that found the list empty; nil: no strip there, or
+  /// another size.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func stripHit(_ size: Int) -> UnsafeMutableRawPointer? {
     if _fastPath(UInt64(bitPattern: Int64(size)) < anax_state().pointee.fast_size) {

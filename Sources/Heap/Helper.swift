@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the helper thread does: while something is free and dirty it does a tick each decay period; when the process has been
-// silent for three of them it gives back everything, and then sleeps until a slow path sees dirty memory. One thread runs this,
-// with all signals blocked; it never waits for anybody but the kernel's clock.
+// What the helper thread does: while something is free and dirty it does a tick each decay period; when the process has
+// been silent for three of them it gives back everything, and then sleeps until a slow path sees dirty memory. One
+// thread runs this, with all signals blocked; it never waits for anybody but the kernel's clock.
 //
 // The word `helper`, of which the low half is a futex:
 //
@@ -109,8 +109,8 @@ package enum Helper {
   @_noLocks @_noAllocation
   package static func forget() { word.storeRelease(0) }
 
-  /// Changes whenever memory moved between the levels, or more or fewer pages lie ready on CPUs. Not with a page that is taken from
-  /// there and given back: nothing is kept for it that a purge would not leave.
+  /// Changes whenever memory moved between the levels, or more or fewer pages lie ready on CPUs. Not with a page that
+  /// is taken from there and given back: nothing is kept for it that a purge would not leave.
   @_noLocks @_noAllocation
   static func activity() -> UInt64 {
     var sum: UInt64 = 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks beyond the size classes: runs of pages. A block starts at a line of its first page that differs from block to block
-// (unless an alignment was asked for), and the odd page this takes makes successive blocks start at different page numbers
-// modulo powers of two: first words spread over cache sets and over TLB sets.
+// Blocks beyond the size classes: runs of pages. A block starts at a line of its first page that differs from block to
+// block (unless an alignment was asked for), and the odd page this takes makes successive blocks start at different
+// page numbers modulo powers of two: first words spread over cache sets and over TLB sets.
 
 import CAnax
 import LockFree
@@ -93,7 +93,8 @@ package enum Large {
     Ticks.ride()
   }
 
-  /// The same block at the new size (more than the size classes hold), grown or shrunk in place or with its pages moved.
+  /// The same block at the new size (more than the size classes hold), grown or shrunk in place or with its pages
+  /// moved.
   /// nil: the caller must copy.
   @_noLocks @_noAllocation
   static func reallocate(_ address: UInt64, _ size: UInt64) -> UnsafeMutableRawPointer? {
@@ -124,8 +125,8 @@ package enum Large {
     return move(page, run, wanted)
   }
 
-  /// Bytes from which pages are moved instead of copied. What is smaller is copied in less time than it takes to fault in what a
-  /// moved block leaves unmapped when it ends.
+  /// Bytes from which pages are moved instead of copied. What is smaller is copied in less time than it takes to fault
+  /// in what a moved block leaves unmapped when it ends.
   static var leastMoved: UInt64 { @_noLocks @_noAllocation get { 4 << 20 } }
 
   @_noLocks @_noAllocation

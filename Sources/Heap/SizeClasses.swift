@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Size classes by arithmetic: every 16 bytes up to 128, then 8 to a doubling (at most 12.5% waste) up to 32 KiB. Class numbers
-// are zone ids. The lookup table is filled from the arithmetic at start; until then it is zero, and class 0 has no list.
+// Size classes by arithmetic: every 16 bytes up to 128, then 8 to a doubling (at most 12.5% waste) up to 32 KiB. Class
+// numbers are zone ids. The lookup table is filled from the arithmetic at start; until then it is zero, and class 0 has
+// no list.
 
 import CAnax
 import Zones

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine's beginning: once a process, inside its first allocation, normally before main and on one thread. A second thread
-// that comes meanwhile pauses until it is done; that is the only wait in the engine.
+// The engine's beginning: once a process, inside its first allocation, normally before main and on one thread. A second
+// thread that comes meanwhile pauses until it is done; that is the only wait in the engine.
 //
 // | started | means |
 // |---|---|
@@ -67,8 +67,8 @@ package enum Engine {
     if share < UInt64(floor.value) { anax_tunable_store(floor.index, Int64(share)) }
   }
 
-  /// Address space: what vm.heap.reserve says, else a power of two of several times the memory; less under RLIMIT_AS or strict
-  /// overcommit.
+  /// Address space: what vm.heap.reserve says, else a power of two of several times the memory; less under RLIMIT_AS or
+  /// strict overcommit.
   @_noLocks @_noAllocation
   static func reserve() -> Bool {
     let state = anax_state()

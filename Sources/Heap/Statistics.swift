@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What resident memory is made of, when asked. Statistics never wait: they read what is there, and never take, claim or stop
-// anything. The table of zones lies in a mapping of its own, which goes when it was read. Any thread, any signal handler.
+// What resident memory is made of, when asked. Statistics never wait: they read what is there, and never take, claim or
+// stop anything. The table of zones lies in a mapping of its own, which goes when it was read. Any thread, any signal
+// handler.
 
 import CAnax
 import LockFree
@@ -34,8 +35,8 @@ package struct HeapStatistics {
   package var dirty: UInt64 = 0
   package var purged: UInt64 = 0
 
-  /// What is resident beyond all of these: code, stacks, other mappings. Slots and blocks never touched are counted above and
-  /// are not resident, so this is a lower bound.
+  /// What is resident beyond all of these: code, stacks, other mappings. Slots and blocks never touched are counted
+  /// above and are not resident, so this is a lower bound.
   package var foreign: UInt64 {
     @_noLocks @_noAllocation get {
       let accounted = used &+ large &+ cached &+ depot &+ slotsFree &+ dirty &+ tables

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time, as the engine sees it: slow paths look at the cycle counter now and then, and at most once a decay period one of them
-// does a tick: depots give back what they did not need, empty slabs their pages, CPUs the pages they have left alone, old free
-// pages go to the kernel. One tick at a time; who comes meanwhile passes by, unless the one at it has been for about sixteen seconds
-// (ForkEpoch). `anax_tick()` and the helper thread do the same in a process that has fallen silent.
+// Time, as the engine sees it: slow paths look at the cycle counter now and then, and at most once a decay period one
+// of them does a tick: depots give back what they did not need, empty slabs their pages, CPUs the pages they have left
+// alone, old free pages go to the kernel. One tick at a time; who comes meanwhile passes by, unless the one at it has
+// been for about sixteen seconds (ForkEpoch). `anax_tick()` and the helper thread do the same in a process that has
+// fallen silent.
 
 import CAnax
 import LockFree
@@ -38,8 +39,8 @@ package enum Ticks {
     ForkEpoch.unlock(sweeping, lock)
   }
 
-  /// Gives back all that can be given back: caches, depots, empty slabs, free pages, pages inside slabs. Bytes returned to the
-  /// kernel; 0 while another thread does the same.
+  /// Gives back all that can be given back: caches, depots, empty slabs, free pages, pages inside slabs. Bytes returned
+  /// to the kernel; 0 while another thread does the same.
   @_noLocks @_noAllocation
   package static func purge() -> UInt64 {
     let sweeping = anax_state_sweeping(anax_state())

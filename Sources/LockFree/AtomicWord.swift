@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A 64-bit word at an address that many threads use. The only wrapper of the C atomics; the memory order is in each name.
+// A 64-bit word at an address that many threads use. The only wrapper of the C atomics; the memory order is in each
+// name.
 
 import CAnax
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lock-free stack (Treiber 1986) of type-stable records named by a 32-bit index. Any thread, any CPU, signal handlers too.
+// A lock-free stack (Treiber 1986) of type-stable records named by a 32-bit index. Any thread, any CPU, signal handlers
+// too.
 //
 // | bits of the head | mean |
 // |---|---|
@@ -11,7 +12,8 @@
 // | link := head's index | the pusher, which owns the record | relaxed; published by the CAS |
 // | head := record | pusher | CAS, acquire and release |
 // | head := link of the top | popper | CAS, acquire and release; the link is read from a record that may be popped meanwhile: records are type-stable, and the tag makes that CAS fail |
-// A thread stopped anywhere holds up nobody. The same head would have to change 2^32 times within one pop to be mistaken.
+// A thread stopped anywhere holds up nobody. The same head would have to change 2^32 times within one pop to be
+// mistaken.
 
 import CAnax
 

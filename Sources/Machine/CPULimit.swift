@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many processors' worth of time this process has, read by bare system calls: the CPUs that its threads may run on, bounded by
-// the quotas of its control groups (version 2: cpu.max of its own group and of all above it; version 1: cpu.cfs_quota_us at the
-// mount's root). What cannot be read bounds nothing. Topology has the whole picture.
+// How many processors' worth of time this process has, read by bare system calls: the CPUs that its threads may run on,
+// bounded by the quotas of its control groups (version 2: cpu.max of its own group and of all above it; version 1:
+// cpu.cfs_quota_us at the mount's root). What cannot be read bounds nothing. Topology has the whole picture.
 
 import CAnax
 

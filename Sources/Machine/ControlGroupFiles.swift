@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control groups that bind this process, read by bare system calls: for version 2 its own group and those above it up to the
-// mount's root, which inside a container is the container's own group. A parent's limit binds whatever its children say, so a
-// reader asks all of them for one file and takes the tightest.
+// The control groups that bind this process, read by bare system calls: for version 2 its own group and those above it
+// up to the mount's root, which inside a container is the container's own group. A parent's limit binds whatever its
+// children say, so a reader asks all of them for one file and takes the tightest.
 //
 // Lives on its caller's stack; any thread. Topology has the whole picture (version 1's groups, mounts elsewhere).
 
@@ -41,8 +41,8 @@ struct ControlGroupFiles: ~Copyable {
     while length > root, folder[length - 1] == 47 { length -= 1 }
   }
 
-  /// Reads `file`, which begins with a slash, in the next group's folder into `bytes`. The count of bytes read, or a negated
-  /// errno where the group has no such file; nil when the root has been asked.
+  /// Reads `file`, which begins with a slash, in the next group's folder into `bytes`. The count of bytes read, or a
+  /// negated errno where the group has no such file; nil when the root has been asked.
   @_noLocks @_noAllocation
   mutating func readNext(_ file: StaticString, into bytes: UnsafeMutablePointer<UInt8>, count: Int) -> Int? {
     if length == 0 { return nil }

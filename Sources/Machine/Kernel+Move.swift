@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moving pages from one range of the reservation to another without copying. Invariant: whatever fails, both ranges are mapped
-// afterwards, or the caller is told that the target is not to be touched again. Kernels before 6.17 unmap the target first and
-// then refuse a source of several mappings; a hole in the reservation could become somebody else's memory. So each mapping is
-// moved by itself, and a target that was refused is mapped again.
+// Moving pages from one range of the reservation to another without copying. Invariant: whatever fails, both ranges are
+// mapped afterwards, or the caller is told that the target is not to be touched again. Kernels before 6.17 unmap the
+// target first and then refuse a source of several mappings; a hole in the reservation could become somebody else's
+// memory. So each mapping is moved by itself, and a target that was refused is mapped again.
 //
-// What was moved is a mapping of its own for good: the kernel remembers where its pages were first. A process may have 65530
-// mappings, and each costs time at the next move; so a range that was moved to is mapped anew before others may use it (`remap`).
+// What was moved is a mapping of its own for good: the kernel remembers where its pages were first. A process may have
+// 65530 mappings, and each costs time at the next move; so a range that was moved to is mapped anew before others may
+// use it (`remap`).
 
 import CAnax
 
@@ -27,7 +28,8 @@ extension Kernel {
     case lost
   }
 
-  /// Moves the pages of `from` (mapped, in use by the caller alone) to `to` (the caller's too); what they leave reads zero.
+  /// Moves the pages of `from` (mapped, in use by the caller alone) to `to` (the caller's too); what they leave reads
+  /// zero.
   @_noLocks @_noAllocation
   package static func movePages(from: UInt64, to: UInt64, bytes: UInt64, pageBytes: UInt64) -> Move {
     var done: UInt64 = 0
@@ -100,8 +102,8 @@ extension Kernel {
     return least &* pageBytes
   }
 
-  /// A growth by one page in place is refused with EFAULT where the range spans mappings; else for want of room, since the
-  /// reservation goes on behind it.
+  /// A growth by one page in place is refused with EFAULT where the range spans mappings; else for want of room, since
+  /// the reservation goes on behind it.
   @_noLocks @_noAllocation
   static func isOneMapping(_ address: UInt64, bytes: UInt64, pageBytes: UInt64) -> Bool {
     let grown = Int(bitPattern: UInt(bytes &+ pageBytes))

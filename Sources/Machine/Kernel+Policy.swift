@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory policies: where the kernel is asked to take memory from, for a range of addresses or for the calling thread, and where
-// pages lie. Only for explicit requests: nothing here is asked while the default serves. Node numbers are the kernel's; masks are of
-// its first 64 nodes. Any thread; safe in signal handlers.
+// Memory policies: where the kernel is asked to take memory from, for a range of addresses or for the calling thread,
+// and where pages lie. Only for explicit requests: nothing here is asked while the default serves. Node numbers are the
+// kernel's; masks are of its first 64 nodes. Any thread; safe in signal handlers.
 
 import CAnax
 
@@ -22,8 +22,8 @@ extension Kernel {
     case refused
   }
 
-  /// From now on memory for the range comes from these nodes; `moving` also moves there what the range has already. The mapping is
-  /// as it was unless it is agreed.
+  /// From now on memory for the range comes from these nodes; `moving` also moves there what the range has already. The
+  /// mapping is as it was unless it is agreed.
   @_noLocks @_noAllocation
   package static func prefer(
     _ preference: Preference, nodes: UInt64, _ address: UInt64, bytes: UInt64, moving: Bool
@@ -38,12 +38,14 @@ extension Kernel {
     switch result {
     case -Int(EINVAL): return .notThese
     case 0: return .agreed
-    // ENOMEM, say: the mapping could not be split. Pages that could not be moved are no error, since that is not asked for.
+    // ENOMEM, say: the mapping could not be split. Pages that could not be moved are no error, since that is not asked
+    // for.
     default: return .refused
     }
   }
 
-  /// From now on memory for the range comes from where its threads' policies say; what it has stays. False: it is as it was.
+  /// From now on memory for the range comes from where its threads' policies say; what it has stays. False: it is as it
+  /// was.
   @_noLocks @_noAllocation
   package static func preferNone(_ address: UInt64, bytes: UInt64) -> Bool {
     !failed(call(anax_sys_mbind, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), 0, 0, 0, 0))
@@ -78,8 +80,8 @@ extension Kernel {
     return read(&policy, flags: 0) ? policy : nil
   }
 
-  /// Sets again what a thread had before it set another. Where the kernel refuses that (the nodes have left the process's cpuset, or a
-  /// sandbox was closed meanwhile), the default: what was set in between must not stay.
+  /// Sets again what a thread had before it set another. Where the kernel refuses that (the nodes have left the
+  /// process's cpuset, or a sandbox was closed meanwhile), the default: what was set in between must not stay.
   @_noLocks @_noAllocation
   package static func restoreThreadPolicy(_ policy: ThreadPolicy) {
     if !setThreadPolicy(policy) { _ = setThreadPolicy(ThreadPolicy()) }
@@ -106,7 +108,8 @@ extension Kernel {
     return !failed(result)
   }
 
-  /// Where up to 64 pages lie: for each a node, or a negative number where it is not resident. False: the kernel does not say.
+  /// Where up to 64 pages lie: for each a node, or a negative number where it is not resident. False: the kernel does
+  /// not say.
   @_noLocks @_noAllocation
   package static func nodes(
     ofPages pages: UnsafeMutablePointer<UInt64>, count: Int, into status: UnsafeMutablePointer<Int32>

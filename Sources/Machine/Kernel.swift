@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one seam to the kernel: every system call of the engine goes through `Kernel.call`, and a test may put a fake in its
-// place (`anax_state.fake_kernel`) to play ENOMEM, EPERM, ENOSYS or an odd machine. Results follow the kernel's convention:
-// a value in -4095 ... -1 is a negated errno. errno itself is never touched here. Safe in signal handlers and on any thread.
-// Two things are asked of the C library instead: the CPU (`currentCPU`, which has it without a call where it can), and the
-// auxiliary vector (anax_start.h), which is no call.
+// The one seam to the kernel: every system call of the engine goes through `Kernel.call`, and a test may put a fake in
+// its place (`anax_state.fake_kernel`) to play ENOMEM, EPERM, ENOSYS or an odd machine. Results follow the kernel's
+// convention:
+// a value in -4095 ... -1 is a negated errno. errno itself is never touched here. Safe in signal handlers and on any
+// thread.
+// Two things are asked of the C library instead: the CPU (`currentCPU`, which has it without a call where it can), and
+// the auxiliary vector (anax_start.h), which is no call.
 
 import CAnax
 
@@ -115,8 +117,8 @@ package enum Kernel {
     return done
   }
 
-  /// The CPU this thread runs on now, asked of the C library (which has it without a system call) or of the kernel; 0 where
-  /// neither says.
+  /// The CPU this thread runs on now, asked of the C library (which has it without a system call) or of the kernel; 0
+  /// where neither says.
   @inlinable @_noLocks @_noAllocation
   package static func currentCPU() -> Int {
     if anax_state().pointee.fake_kernel == nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much memory the container lets this process have, read at start by bare system calls: the least memory.max of its control
-// groups of version 2, or for version 1 the root's memory.limit_in_bytes. What cannot be read is no limit. Topology has the whole
-// picture.
+// How much memory the container lets this process have, read at start by bare system calls: the least memory.max of its
+// control groups of version 2, or for version 1 the root's memory.limit_in_bytes. What cannot be read is no limit.
+// Topology has the whole picture.
 
 import CAnax
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few facts of the machine that the engine itself needs, read at start by bare system calls: how many CPU ids are
-// possible (sparse ids and CPUs added later included), which nodes there are, which CPU is on which node, which nodes are near.
+// possible (sparse ids and CPUs added later included), which nodes there are, which CPU is on which node, which nodes
+// are near.
 // What cannot be read counts as one node with ANAX_CPUS_MAX possible CPUs. The richer picture is Topology's.
 //
 // | byte of a CPU in the table of nodes | transition | by | order |
@@ -63,8 +64,8 @@ package enum Processors {
     return node == unknown ? nil : Int(node)
   }
 
-  /// For a CPU that was not online at the start: its node, if this thread runs on it, which is then known; else the node of the
-  /// CPU that it runs on.
+  /// For a CPU that was not online at the start: its node, if this thread runs on it, which is then known; else the
+  /// node of the CPU that it runs on.
   @usableFromInline @inline(never) @_noLocks @_noAllocation
   package static func askNode(ofCPU cpu: Int) -> Int {
     var here: UInt32 = 0
@@ -146,7 +147,8 @@ package enum Processors {
     }
   }
 
-  /// Row `node` of the order table: the nodes by distance, itself first; what cannot be read, or is not online, counts as far.
+  /// Row `node` of the order table: the nodes by distance, itself first; what cannot be read, or is not online, counts
+  /// as far.
   /// The kernel writes a column for each node that is online, in rising order; `online` has a bit for each with a home.
   @_noLocks @_noAllocation
   static func orderByDistance(_ bytes: UnsafePointer<UInt8>, _ count: Int, node: Int, nodes: Int, online: UInt64) {

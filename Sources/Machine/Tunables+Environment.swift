@@ -7,8 +7,8 @@ import CAnax
 
 extension Tunable {
   /// Fills in every value, once for a process; later calls return at once. To be called before the first value is read.
-  /// Two threads that race here read the same environment; each value is the first's to set, so that what a program has set
-  /// meanwhile stays.
+  /// Two threads that race here read the same environment; each value is the first's to set, so that what a program has
+  /// set meanwhile stays.
   @_noLocks @_noAllocation
   package static func start() {
     if anax_tunables_started() != 0 { return }

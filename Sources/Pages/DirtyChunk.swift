@@ -5,10 +5,11 @@
 // |---|---|---|
 // | any → 1 | who released pages, after their bits; a sweep that left some | exchange, acquire and release |
 // | 1 → 0 | a sweep, before it looks at the bits | exchange, acquire and release |
-// Both are exchanges, so that neither can overwrite what it has not seen: a release is before the sweep's exchange, and then the
-// sweep sees its bits; or after it, and then the mark stays for the next sweep. A sweep's plain store could become visible after
-// its look at the bits, and take the mark of a release in between. A sweep stopped midway has taken one chunk's mark: until the
-// next release there, at most 512 pages stay resident. Model: Tests/ModelTests/DirtyChunkModelTests.
+// Both are exchanges, so that neither can overwrite what it has not seen: a release is before the sweep's exchange, and
+// then the sweep sees its bits; or after it, and then the mark stays for the next sweep. A sweep's plain store could
+// become visible after its look at the bits, and take the mark of a release in between. A sweep stopped midway has
+// taken one chunk's mark: until the next release there, at most 512 pages stay resident. Model:
+// Tests/ModelTests/DirtyChunkModelTests.
 
 import CAnax
 

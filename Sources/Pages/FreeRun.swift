@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Free pages in a row, as a search meets them word by word, until what is wanted fits in. A value of one search: the pages may be
-// taken by the time it has found some, and whoever claims them learns that.
+// Free pages in a row, as a search meets them word by word, until what is wanted fits in. A value of one search: the
+// pages may be taken by the time it has found some, and whoever claims them learns that.
 
 import CAnax
 import LockFree

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a slow path tells the helper thread that there is something to give back: one load where it is awake or absent, one system
-// call where it sleeps. The word's states are described in Heap/Helper.swift.
+// How a slow path tells the helper thread that there is something to give back: one load where it is awake or absent,
+// one system call where it sleeps. The word's states are described in Heap/Helper.swift.
 
 import CAnax
 import LockFree

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Huge pages for large blocks. The heap is mapped without them, so that a small process stays small where the system gives them
-// to everybody, and each chunk declines them anew when it is opened, since a program may have asked for them on every mapping of
-// its own; a large block asks for its whole chunks when it is made, and gives the wish back when its pages have gone back to
-// the kernel. A 2 MiB page is faulted in several times faster than its 512 small ones, and costs memory only where a block is
-// sparse: so not for calloc, and not for a block larger than all else that the node holds.
+// Huge pages for large blocks. The heap is mapped without them, so that a small process stays small where the system
+// gives them to everybody, and each chunk declines them anew when it is opened, since a program may have asked for them
+// on every mapping of its own; a large block asks for its whole chunks when it is made, and gives the wish back when
+// its pages have gone back to the kernel. A 2 MiB page is faulted in several times faster than its 512 small ones, and
+// costs memory only where a block is sparse: so not for calloc, and not for a block larger than all else that the node
+// holds.
 //
-// `huge_chunks`, a byte a chunk: 1 while the chunk is advised. Changed by who holds claims in the chunk; a race costs one madvise.
+// `huge_chunks`, a byte a chunk: 1 while the chunk is advised. Changed by who holds claims in the chunk; a race costs
+// one madvise.
 
 import CAnax
 import LockFree

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order in which nodes are asked for what one of them lacks. Reads the table that Machine filled at start; no state of its own.
+// The order in which nodes are asked for what one of them lacks. Reads the table that Machine filled at start; no state
+// of its own.
 
 import CAnax
 

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages that lie ready on a CPU: what is freed there is taken there next, without an atomic instruction on a word that CPUs
-// share. Only pages of the CPU's own node, only for requests for one page that belongs to no object and has no wish for a node, and
-// only where other CPUs' pages can be taken back by a membarrier: where the kernel refuses it, from the start or later, no page is
-// laid ready any more, and on rung D and for threads without an area pages come from the bitmaps and go there. What lies ready when
-// the kernel begins to refuse stays until its CPU takes a page, gives one back, or ticks.
+// Single pages that lie ready on a CPU: what is freed there is taken there next, without an atomic instruction on a
+// word that CPUs share. Only pages of the CPU's own node, only for requests for one page that belongs to no object and
+// has no wish for a node, and only where other CPUs' pages can be taken back by a membarrier: where the kernel refuses
+// it, from the start or later, no page is laid ready any more, and on rung D and for threads without an area pages come
+// from the bitmaps and go there. What lies ready when the kernel begins to refuse stays until its CPU takes a page,
+// gives one back, or ticks.
 //
-// At most `vm.page.cache` on a stack, and none beyond an eighth of `vm.page.keep_floor` divided by the CPU blocks (rounded up to a
-// power of two; on rung A there is one for each node and concurrency id). That is a CPU's bound but for two cases: its other stack
-// may hold as much until a tick, where a reclaimer swapped the block while another was at its pages; and where a bound is lowered, what
-// lies there stays until then too. The cap of free pages leaves that share out (Purge.floor), on each node that of all nodes'
-// CPUs; a cap in percent counts what lies ready as in use.
+// At most `vm.page.cache` on a stack, and none beyond an eighth of `vm.page.keep_floor` divided by the CPU blocks
+// (rounded up to a power of two; on rung A there is one for each node and concurrency id). That is a CPU's bound but
+// for two cases: its other stack may hold as much until a tick, where a reclaimer swapped the block while another was
+// at its pages; and where a bound is lowered, what lies there stays until then too. The cap of free pages leaves that
+// share out (Purge.floor), on each node that of all nodes' CPUs; a cap in percent counts what lies ready as in use.
 //
-// A page that lies ready is claimed in the bitmap and counted so in its node's words; for vm.heap.limit and in the statistics it is
-// free. Its run word is Run.cached: whoever frees it again is told so. Nothing is written to the page: the stack holds numbers.
-// Memory orders and the stack's words: PageStack. Pages are taken back from outside at a purge, by a tick when their stack is as it
-// was at the tick before, and before a request is refused (PageDrain).
+// A page that lies ready is claimed in the bitmap and counted so in its node's words; for vm.heap.limit and in the
+// statistics it is free. Its run word is Run.cached: whoever frees it again is told so. Nothing is written to the page:
+// the stack holds numbers.
+// Memory orders and the stack's words: PageStack. Pages are taken back from outside at a purge, by a tick when their
+// stack is as it was at the tick before, and before a request is refused (PageDrain).
 //
 // | where the page is | claimed | run word | goes to | by |
 // |---|---|---|---|---|
@@ -23,8 +25,8 @@
 // | stack | 1 | cached | in hand | who pops it, by a section of its CPU; who has the stack from outside |
 // | in hand | 1 | 0, cached | the user's, live | who asked |
 // | in hand | 1 | 0 | bitmap | overflow, a drain, and whatever could not be pushed |
-// A thread stopped with pages in hand keeps them: 9 at most, and one that takes them from outside those of one word of the bitmap, and
-// what it leaves on the stacks that it has closed.
+// A thread stopped with pages in hand keeps them: 9 at most, and one that takes them from outside those of one word of
+// the bitmap, and what it leaves on the stacks that it has closed.
 
 import CAnax
 import LockFree
@@ -67,7 +69,8 @@ package enum PageCache {
   @inline(__always) @_noLocks @_noAllocation
   static func isZero(_ entry: UInt64) -> Bool { entry & 2 != 0 }
 
-  /// A page of this CPU's node; nil: ask the bitmaps. Not inlined: the linker keeps every function that has a section in it.
+  /// A page of this CPU's node; nil: ask the bitmaps. Not inlined: the linker keeps every function that has a section
+  /// in it.
   @inline(never) @_noLocks @_noAllocation
   package static func take() -> PageRun? {
     if !sectionsWork { return nil }
@@ -130,7 +133,8 @@ package enum PageCache {
     return back.count
   }
 
-  /// Some pages from the bitmaps for a CPU that has none; of these the first one. nil: there are none, or the CPU keeps none now.
+  /// Some pages from the bitmaps for a CPU that has none; of these the first one. nil: there are none, or the CPU keeps
+  /// none now.
   @inline(never) @_noLocks @_noAllocation
   static func refill() -> PageRun? {
     let room = room
@@ -164,8 +168,8 @@ package enum PageCache {
     return handedOut(Self.entry(word &* 64 &+ given, zero: dirty == 0))
   }
 
-  /// Makes an empty stack where this CPU has none; the node of its pages. nil: it has no block, or the stack is closed: then the
-  /// bitmaps serve page by page.
+  /// Makes an empty stack where this CPU has none; the node of its pages. nil: it has no block, or the stack is closed:
+  /// then the bitmaps serve page by page.
   @inline(never) @_noLocks @_noAllocation
   static func open(_ cpu: Int) -> Int? {
     CPUBlocks.open(cpu)
@@ -191,8 +195,8 @@ package enum PageCache {
     return bits & ~left
   }
 
-  /// Keeps a page for which the stack had no room: half of what is there makes some. False: it is not for this CPU, or the stack is
-  /// closed, or the section was aborted, or another thread was faster.
+  /// Keeps a page for which the stack had no room: half of what is there makes some. False: it is not for this CPU, or
+  /// the stack is closed, or the section was aborted, or another thread was faster.
   @inline(never) @_noLocks @_noAllocation
   static func overflow(_ page: UInt64, _ room: UInt64) -> Bool {
     let node = Region.node(ofPage: page)

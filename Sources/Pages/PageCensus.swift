@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a node's pages really lie. The engine does not choose it: whoever touches a page first does, by the policy of its thread, and
-// the kernel goes elsewhere where a node is full. So it is asked of the kernel, page by page, when somebody wants to know. Reads
-// bits that others change: a picture, not a count. Any thread; nobody waits, nothing allocates.
+// Where a node's pages really lie. The engine does not choose it: whoever touches a page first does, by the policy of
+// its thread, and the kernel goes elsewhere where a node is full. So it is asked of the kernel, page by page, when
+// somebody wants to know. Reads bits that others change: a picture, not a count. Any thread; nobody waits, nothing
+// allocates.
 
 import CAnax
 import LockFree
 import Machine
 
 package enum PageCensus {
-  /// Adds the resident pages of a node's region to a count for each node of the kernel's, of which there are `nodes`. False: the
-  /// kernel does not say.
+  /// Adds the resident pages of a node's region to a count for each node of the kernel's, of which there are `nodes`.
+  /// False: the kernel does not say.
   @_noLocks @_noAllocation
   package static func count(node: Int, into pages: UnsafeMutablePointer<UInt64>, nodes: Int) -> Bool {
     let entry = Pages.node(node)
@@ -57,7 +58,8 @@ package enum PageCensus {
     anax_state().pointee.node_count == 1 ? nil : pages(node: node)
   }
 
-  /// Resident pages of the node's region: those that lie on the node, and those that lie elsewhere. nil: the kernel does not say.
+  /// Resident pages of the node's region: those that lie on the node, and those that lie elsewhere. nil: the kernel
+  /// does not say.
   @_noLocks @_noAllocation
   package static func pages(node: Int) -> (here: UInt64, elsewhere: UInt64)? {
     var pages = InlineArray<64, UInt64>(repeating: 0)

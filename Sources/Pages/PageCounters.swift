@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many pages were taken and given back on each CPU: words of its block that only its sections change. A count is lost when
-// the section is aborted, or where the CPU has no block (before its first slow path, and on rung D). Pages that lie ready there count
-// when they are pushed and popped (PageStack). What a refill or an overflow counts so without giving or taking (8 at most) is
-// subtracted again, where the thread is by then on another CPU from that one's, and where that section is aborted not at all: an
-// approximation, that may be a little too low or too high. No count is told below 0.
+// How many pages were taken and given back on each CPU: words of its block that only its sections change. A count is
+// lost when the section is aborted, or where the CPU has no block (before its first slow path, and on rung D). Pages
+// that lie ready there count when they are pushed and popped (PageStack). What a refill or an overflow counts so
+// without giving or taking (8 at most) is subtracted again, where the thread is by then on another CPU from that one's,
+// and where that section is aborted not at all: an approximation, that may be a little too low or too high. No count is
+// told below 0.
 //
-// What a node has in use, dirty and returned is counted exactly, in its anax_node; there pages that lie ready on CPUs count as
-// claimed, so that a hit touches no word that CPUs share. What is told to people is without them: they are free.
+// What a node has in use, dirty and returned is counted exactly, in its anax_node; there pages that lie ready on CPUs
+// count as claimed, so that a hit touches no word that CPUs share. What is told to people is without them: they are
+// free.
 
 import CAnax
 import LockFree
@@ -38,8 +40,8 @@ package enum PageCounters {
     return positive(sum)
   }
 
-  /// 0 for a sum below it: on one CPU something was counted that was taken off again on another, or who has subtracted was before who
-  /// adds.
+  /// 0 for a sum below it: on one CPU something was counted that was taken off again on another, or who has subtracted
+  /// was before who adds.
   @_noLocks @_noAllocation
   static func positive(_ sum: UInt64) -> UInt64 { sum < 1 &<< 62 ? sum : 0 }
 
@@ -50,9 +52,9 @@ package enum PageCounters {
     return counted &- min(ready(node: node), counted)
   }
 
-  /// Pages of the node that somebody has, with those that others have in hand. What goes once from a stack to the bitmaps, or back,
-  /// while this is read counts as free. Who gets too many asks whether another drains (PageDrain.isBusy), and then once more: what that
-  /// one had in hand is counted off by then.
+  /// Pages of the node that somebody has, with those that others have in hand. What goes once from a stack to the
+  /// bitmaps, or back, while this is read counts as free. Who gets too many asks whether another drains
+  /// (PageDrain.isBusy), and then once more: what that one had in hand is counted off by then.
   @inline(never) @_noLocks @_noAllocation
   package static func claimedAtLeast(node: Int) -> UInt64 {
     let ready = ready(node: node)
@@ -66,7 +68,8 @@ package enum PageCounters {
     positive(AtomicWord(anax_node_dirty_pages(Pages.node(node))).loadRelaxed()) &+ readyDirty(node: node)
   }
 
-  /// Pages of the node that lie ready on CPUs. A purge leaves none, and a page that is taken and given back there changes nothing.
+  /// Pages of the node that lie ready on CPUs. A purge leaves none, and a page that is taken and given back there
+  /// changes nothing.
   @_noLocks @_noAllocation
   package static func ready(node: Int) -> UInt64 { sum(of: .pages, node: node) }
 

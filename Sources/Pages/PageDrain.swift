@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking back the pages that lie ready on CPUs, from outside: the stacks are closed, all sections are stopped by one membarrier, and
-// what is on the stacks goes to the bitmaps (PageStack). A CPU whose stacks somebody else is at is passed by, and told as busy. Any
-// thread, any signal handler.
+// Taking back the pages that lie ready on CPUs, from outside: the stacks are closed, all sections are stopped by one
+// membarrier, and what is on the stacks goes to the bitmaps (PageStack). A CPU whose stacks somebody else is at is
+// passed by, and told as busy. Any thread, any signal handler.
 //
-// A request that is about to be refused drains, three times at most where it asks for one page and twice for more; and it waits,
-// for `patience` in all, for others who have pages in hand. It never needs them to end: then it is refused. A handler does not wait
-// for the thread that it interrupts, and for one that was waited for in vain nobody does again until it unlocks.
+// A request that is about to be refused drains, three times at most where it asks for one page and twice for more; and
+// it waits, for `patience` in all, for others who have pages in hand. It never needs them to end: then it is refused. A
+// handler does not wait for the thread that it interrupts, and for one that was waited for in vain nobody does again
+// until it unlocks.
 //
-// Where the kernel refuses the membarrier no other CPU's pages can be had: each CPU's go out by its own hits, or by a drain or a
-// page given back there.
+// Where the kernel refuses the membarrier no other CPU's pages can be had: each CPU's go out by its own hits, or by a
+// drain or a page given back there.
 
 import CAnax
 import LockFree
@@ -77,8 +78,8 @@ package enum PageDrain {
     return outcome
   }
 
-  /// Empties the stack in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is at the CPU's
-  /// stacks: what it leaves there goes back by a tick.
+  /// Empties the stack in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is
+  /// at the CPU's stacks: what it leaves there goes back by a tick.
   @inline(never) @_noLocks @_noAllocation
   package static func block(_ block: UnsafeMutablePointer<UInt64>, cpu: Int) {
     let stack = PageStack(part: block + CPUBlocks.ownNode(cpu) * ANAX_ZONES_MAX)
@@ -92,7 +93,8 @@ package enum PageDrain {
     batch.end()
   }
 
-  /// The pages on blocks that are not in use, of which nobody will come by: the next slow path on their CPU takes them (CPUBlocks).
+  /// The pages on blocks that are not in use, of which nobody will come by: the next slow path on their CPU takes them
+  /// (CPUBlocks).
   @inline(never) @_noLocks @_noAllocation
   static func leaveOver() {
     var cpu = 0
@@ -102,8 +104,10 @@ package enum PageDrain {
     }
   }
 
-  /// Whether `count` pages in a row may be had with those that lie ready: so many are free among the pages that some node has opened.
-  /// (Where more could be opened, nobody would be about to be refused.) True as well while another drains who may be waited for.
+  /// Whether `count` pages in a row may be had with those that lie ready: so many are free among the pages that some
+  /// node has opened.
+  /// (Where more could be opened, nobody would be about to be refused.) True as well while another drains who may be
+  /// waited for.
   @inline(never) @_noLocks @_noAllocation
   static func mayServe(_ count: UInt64) -> Bool { areFree(count) || isBusy || areFree(count) }
 
@@ -131,12 +135,12 @@ package enum PageDrain {
     }
   }
 
-  /// Cycles that one request waits at most: an eighth to half a millisecond on x86-64, longer than a membarrier and what follows it
-  /// where they are not interrupted.
+  /// Cycles that one request waits at most: an eighth to half a millisecond on x86-64, longer than a membarrier and
+  /// what follows it where they are not interrupted.
   static var patience: UInt64 { @_noLocks @_noAllocation get { anax_ticks_per_millisecond() / 4 } }
 
-  /// Waits until no other thread has pages in hand, or until `deadline`, which the first call sets (from 0). False: there was none to
-  /// wait for, or no time left.
+  /// Waits until no other thread has pages in hand, or until `deadline`, which the first call sets (from 0). False:
+  /// there was none to wait for, or no time left.
   @inline(never) @_noLocks @_noAllocation
   static func wait(until deadline: inout UInt64) -> Bool {
     if !isBusy { return false }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which node's memory a request wants. `local` is no wish: where a page lies is decided by who touches it first, under the policy of
-// its thread. The other two are asked of the kernel, for the range of a run (PageRequest) or while a thread touches items
-// (ZoneRequest). A node is one with a home, 0..<node_count.
+// Which node's memory a request wants. `local` is no wish: where a page lies is decided by who touches it first, under
+// the policy of its thread. The other two are asked of the kernel, for the range of a run (PageRequest) or while a
+// thread touches items (ZoneRequest). A node is one with a home, 0..<node_count.
 
 import CAnax
 import Machine
@@ -19,8 +19,8 @@ package enum PagePlacement {
     }
   }
 
-  /// Asks the kernel to take the memory of a claimed range so. A node that has no memory, or that this process may not use, gives way
-  /// to the next nearest. False: the mapping is as it was.
+  /// Asks the kernel to take the memory of a claimed range so. A node that has no memory, or that this process may not
+  /// use, gives way to the next nearest. False: the mapping is as it was.
   @_noLocks @_noAllocation
   func apply(to address: UInt64, bytes: UInt64, moving: Bool) -> Bool {
     switch self {

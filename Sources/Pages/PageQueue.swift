@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colors and queues. A page's queue is the XOR-fold of its page number (the twist), so that any aligned run of 4096 pages
-// puts 64 on each of the 64 queues, and each queue holds pages of every cache color. Within a word of the bitmaps (64
-// pages) a page's queue is the low six bits of its number, all of them physical inside a huge page, with some of them
-// flipped: another constant for each word. Queues are for pages of objects, and for ready pages, eight at a time
+// Colors and queues. A page's queue is the XOR-fold of its page number (the twist), so that any aligned run of 4096
+// pages puts 64 on each of the 64 queues, and each queue holds pages of every cache color. Within a word of the bitmaps
+// (64 pages) a page's queue is the low six bits of its number, all of them physical inside a huge page, with some of
+// them flipped: another constant for each word. Queues are for pages of objects, and for ready pages, eight at a time
 // (PageSearch+Several); runs are taken lowest first. Each CPU has a share of the queues to begin
-// in, 64 divided by the CPUs; within it the object's color plus the page's index says where: up to 64 CPUs no two ever begin in one
-// queue, and successive pages of an object take successive queues of the share. Where a share is one queue it is the twist alone
-// that spreads them: successive words of a chunk hold another cache color of the queue each. Only the start of a search is a CPU's
-// own, never its reach. Arithmetic only; no state. After DragonFly BSD's vm_page coloring (2011), with nearest-first widening
-// (2016); there the CPU is in the low bits of the color and the index above, so that successive pages share one.
+// in, 64 divided by the CPUs; within it the object's color plus the page's index says where: up to 64 CPUs no two ever
+// begin in one queue, and successive pages of an object take successive queues of the share. Where a share is one queue
+// it is the twist alone that spreads them: successive words of a chunk hold another cache color of the queue each. Only
+// the start of a search is a CPU's own, never its reach. Arithmetic only; no state. After DragonFly BSD's vm_page
+// coloring (2011), with nearest-first widening (2016); there the CPU is in the low bits of the color and the index
+// above, so that successive pages share one.
 
 import CAnax
 
@@ -30,8 +31,8 @@ package enum PageQueue {
     (cpu &* share &+ (pageIndex &+ objectColor) & (share &- 1)) & 63
   }
 
-  /// Queues that a CPU begins in: 64 divided by the possible CPUs, rounded up to a power of two. 1 beyond 32 CPUs; beyond 64, CPUs
-  /// share.
+  /// Queues that a CPU begins in: 64 divided by the possible CPUs, rounded up to a power of two. 1 beyond 32 CPUs;
+  /// beyond 64, CPUs share.
   @inlinable
   package static var share: UInt64 {
     @_noLocks @_noAllocation get {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests for pages from outside the allocator (vm_page_alloc and its kin): runs and colored pages by class, alignment, node
-// and zero; hold, wire, discard and release of what was handed out. The state of a run is its word in the `runs` table (Run).
+// Requests for pages from outside the allocator (vm_page_alloc and its kin): runs and colored pages by class,
+// alignment, node and zero; hold, wire, discard and release of what was handed out. The state of a run is its word in
+// the `runs` table (Run).
 // Lock-free from any thread and signal handler.
 
 import CAnax
@@ -26,8 +27,8 @@ package enum PageFailure: Error {
 }
 
 package enum PageRequest {
-  /// `count` consecutive pages, the first at a multiple of `alignment` pages (a power of two). With `zeroed` every byte is
-  /// zero, else `zero` of the result says whether it is known to be.
+  /// `count` consecutive pages, the first at a multiple of `alignment` pages (a power of two). With `zeroed` every byte
+  /// is zero, else `zero` of the result says whether it is known to be.
   @_noLocks @_noAllocation
   package static func allocate(
     count: UInt64, alignment: UInt64, placement: PagePlacement, zeroed: Bool, _ requestClass: RequestClass
@@ -120,7 +121,8 @@ package enum PageRequest {
     if after == 0 { end(page, run) }
   }
 
-  /// Keeps the contents of the run from being given up. `lock` also keeps them in memory, as far as RLIMIT_MEMLOCK allows.
+  /// Keeps the contents of the run from being given up. `lock` also keeps them in memory, as far as RLIMIT_MEMLOCK
+  /// allows.
   @_noLocks @_noAllocation
   package static func wire(page: UInt64, lock: Bool) throws(PageFailure) {
     let (run, _) = try change(page, .wire)
@@ -144,8 +146,8 @@ package enum PageRequest {
     if run.isLive { Run.at(page: page).release(bits: Run.discarding) }
   }
 
-  /// Gives the contents of a run in use back to the kernel; it reads zero from then on. Refused while it is wired; while it goes on,
-  /// so is a wiring.
+  /// Gives the contents of a run in use back to the kernel; it reads zero from then on. Refused while it is wired;
+  /// while it goes on, so is a wiring.
   @_noLocks @_noAllocation
   package static func discard(page: UInt64) throws(PageFailure) {
     let (run, _) = try change(page, .discard)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pages as a request gets them: a value, whose pages are the requester's until it releases them. What describes a run in use is
-// the word in the `runs` table (Run).
+// Pages as a request gets them: a value, whose pages are the requester's until it releases them. What describes a run
+// in use is the word in the `runs` table (Run).
 
 import CAnax
 

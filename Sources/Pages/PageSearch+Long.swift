@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The search for long runs, which may cross chunks, and for runs at a multiple of many pages. Neither lowers a bound; only runs
-// without a wish for their start raise a cursor. All that is claimed is the run itself: what lies before an aligned start stays free.
+// The search for long runs, which may cross chunks, and for runs at a multiple of many pages. Neither lowers a bound;
+// only runs without a wish for their start raise a cursor. All that is claimed is the run itself: what lies before an
+// aligned start stays free.
 // Protocol and hints: PageSearch.
 
 import CAnax
@@ -8,14 +9,15 @@ import LockFree
 import Machine
 
 extension PageSearch {
-  /// Runs from here up may cross chunks: where chunks do not cut the sequence, successive runs of an odd number of pages begin
-  /// at different page numbers modulo every power of two.
+  /// Runs from here up may cross chunks: where chunks do not cut the sequence, successive runs of an odd number of
+  /// pages begin at different page numbers modulo every power of two.
   static var longRun: UInt64 { @_noLocks @_noAllocation get { 40 } }
 
-  /// `count` pages on the node, the first at a multiple of `step` pages of the address space, a power of two. The first page, or nil.
+  /// `count` pages on the node, the first at a multiple of `step` pages of the address space, a power of two. The first
+  /// page, or nil.
   ///
-  /// Each race lost was won by another, so that some thread always comes to its end. Who has lost some looks elsewhere, from a
-  /// chunk of its CPU's own on: all who search find the same room first.
+  /// Each race lost was won by another, so that some thread always comes to its end. Who has lost some looks elsewhere,
+  /// from a chunk of its CPU's own on: all who search find the same room first.
   @_noLocks @_noAllocation
   static func claimLong(
     node: UnsafeMutablePointer<anax_node>, count: UInt64, step: UInt64 = 1, cpu: UInt64
@@ -56,8 +58,8 @@ extension PageSearch {
     }
   }
 
-  /// As many as the run needs that begins in what is free right below the top; at least one, since what is free there may be hidden
-  /// from searches for good, by a thread that was stopped before it told them.
+  /// As many as the run needs that begins in what is free right below the top; at least one, since what is free there
+  /// may be hidden from searches for good, by a thread that was stopped before it told them.
   @_noLocks @_noAllocation
   static func chunksToOpen(
     node: UnsafeMutablePointer<anax_node>, top: UInt64, count: UInt64, step: UInt64, wholeChunks: Bool

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside a chunk
-// from the CPU's own word on, colored pages in the order of their queues. Hints only shorten the search: a node's cursors (no lower
-// chunk had a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong: before the heap grows, the search
-// starts over from the bottom without cursors. A bound may not: what it hides nobody finds.
+// Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside
+// a chunk from the CPU's own word on, colored pages in the order of their queues. Hints only shorten the search: a
+// node's cursors (no lower chunk had a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong:
+// before the heap grows, the search starts over from the bottom without cursors. A bound may not: what it hides nobody
+// finds.
 //
 // Bound on a chunk's free runs (64 bits): 0...9 = 512 minus the bound, 10...63 = version, one more at each release.
 //
@@ -10,9 +11,9 @@
 // |---|---|---|
 // | bound lowered, version as it was read before the search | a searcher that found nothing in the chunk | CAS, acquire and release |
 // | bound 512, version + 1 | who released pages, or gave back a claim that failed midway, after the bits | CAS, acquire and release |
-// So a searcher never overwrites the news of a release that it did not see: the version would have to come round within its
-// search, after 2^54 releases. A thread stopped between bits and news hides what it released until the next release in that
-// chunk, at most 512 pages. Model: Tests/ModelTests/HintModelTests.
+// So a searcher never overwrites the news of a release that it did not see: the version would have to come round within
+// its search, after 2^54 releases. A thread stopped between bits and news hides what it released until the next release
+// in that chunk, at most 512 pages. Model: Tests/ModelTests/HintModelTests.
 
 import CAnax
 import LockFree
@@ -45,7 +46,8 @@ package enum PageSearch {
     }
   }
 
-  /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page, or nil.
+  /// Claims `count` pages on the node; `aligned` wants a power of two up to 64 at a multiple of itself. The first page,
+  /// or nil.
   @_noLocks @_noAllocation
   static func claim(node: UnsafeMutablePointer<anax_node>, count: UInt64, aligned: Bool, cpu: UInt64) -> UInt64? {
     if aligned { return claim(node: node, .aligned(count), cpu: cpu) }
@@ -133,8 +135,8 @@ package enum PageSearch {
     return nil
   }
 
-  /// One page of the chunk, from queue `start` on and widening nearest first. Each page was seen taken before it gives up: so none
-  /// is free, but for those whose release is news.
+  /// One page of the chunk, from queue `start` on and widening nearest first. Each page was seen taken before it gives
+  /// up: so none is free, but for those whose release is news.
   @_noLocks @_noAllocation
   static func claimColored(chunk index: UInt64, start: UInt64, cpu: UInt64) -> UInt64? {
     var step: UInt64 = 0
@@ -155,8 +157,8 @@ package enum PageSearch {
     return nil
   }
 
-  /// Claims exactly this run, or nothing. What it held for a moment another search may have missed, and have noted that down in a
-  /// hint: so the hints are told.
+  /// Claims exactly this run, or nothing. What it held for a moment another search may have missed, and have noted that
+  /// down in a hint: so the hints are told.
   @_noLocks @_noAllocation
   static func claimExactly(page: UInt64, count: UInt64) -> Bool {
     if PageBitmap.claim(page: page, count: count) { return true }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CPU's stack of ready pages as others see it: words of the own node's part of a CPU block, so two of them a CPU. The CPU's sections
-// push and pop; they give up while the stack is closed. To take it from outside: lock the CPU's stacks (CPUBlocks), close, stop all
-// sections by one membarrier, take entry after entry, open, unlock. Or the whole block was swapped out and its sections stopped
-// (Reclaim): then the lock is enough. That lock is no other's: while a CPU's pages are taken its lists can be, and the other way round.
+// A CPU's stack of ready pages as others see it: words of the own node's part of a CPU block, so two of them a CPU. The
+// CPU's sections push and pop; they give up while the stack is closed. To take it from outside: lock the CPU's stacks
+// (CPUBlocks), close, stop all sections by one membarrier, take entry after entry, open, unlock. Or the whole block was
+// swapped out and its sections stopped (Reclaim): then the lock is enough. That lock is no other's: while a CPU's pages
+// are taken its lists can be, and the other way round.
 //
 // | word | transition | by | order |
 // |---|---|---|---|
@@ -14,10 +15,11 @@
 // | closed | 1 → 0 | the same, when the pages it took are free in the bitmaps | release; sections read it before the stack (aarch64: by an address that depends on it) |
 // | drained | + 1 | who has it from outside, behind place - 1 | release: who reads it by acquire sees that place, or a later one |
 // | seen | any | a tick: the stack as it is | relaxed; a hint |
-// A stack is only ever opened in the own node's part of its CPU, so that no pages lie where nobody pops. Where the membarrier is
-// refused, the stack is opened again and nothing was touched. A thread stopped with a stack closed keeps its pages and lets the CPU
-// go on without it; in the child of a fork the lock is free, and the next who drains opens it. Pages taken on a CPU are pushes less
-// what lies there and what was drained: so a hit counts itself. Model: Tests/ModelTests/PageStackModelTests.
+// A stack is only ever opened in the own node's part of its CPU, so that no pages lie where nobody pops. Where the
+// membarrier is refused, the stack is opened again and nothing was touched. A thread stopped with a stack closed keeps
+// its pages and lets the CPU go on without it; in the child of a fork the lock is free, and the next who drains opens
+// it. Pages taken on a CPU are pushes less what lies there and what was drained: so a hit counts itself. Model:
+// Tests/ModelTests/PageStackModelTests.
 //
 // | bits of an entry | mean |
 // |---|---|
@@ -82,8 +84,8 @@ struct PageStack {
   /// Whether somebody has it from outside, or was stopped when he had.
   var isClosed: Bool { @_noLocks @_noAllocation get { closed.loadAcquire() != 0 } }
 
-  /// Whether there is something to take, or the stack was left closed. `idle`: only where nothing has changed since this was last
-  /// asked so.
+  /// Whether there is something to take, or the stack was left closed. `idle`: only where nothing has changed since
+  /// this was last asked so.
   @_noLocks @_noAllocation
   func isWorthTaking(idle: Bool) -> Bool {
     if isClosed { return true }

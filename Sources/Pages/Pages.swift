@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The face of the page layer (vm_page): pages and runs of a node, with what is known of their contents; hold and wire; counters.
-// Lock-free from any thread and signal handler. A request that its node cannot serve goes to the next nearest; only what no node has
-// in its bitmaps is looked for among the pages that lie ready on CPUs.
+// The face of the page layer (vm_page): pages and runs of a node, with what is known of their contents; hold and wire;
+// counters.
+// Lock-free from any thread and signal handler. A request that its node cannot serve goes to the next nearest; only
+// what no node has in its bitmaps is looked for among the pages that lie ready on CPUs.
 //
-// Where no memory is left a request may be refused while another thread has free pages in hand that no lock tells of: those
-// that it puts on its CPU's stack (7), or takes from it because it was full (8), within some hundred instructions.
+// Where no memory is left a request may be refused while another thread has free pages in hand that no lock tells of:
+// those that it puts on its CPU's stack (7), or takes from it because it was full (8), within some hundred
+// instructions.
 
 import CAnax
 import LockFree
@@ -50,7 +52,8 @@ package enum Pages {
     }
   }
 
-  /// What `claim` finds on the nearest node that has it; before a request is refused, with the pages that lie ready on CPUs.
+  /// What `claim` finds on the nearest node that has it; before a request is refused, with the pages that lie ready on
+  /// CPUs.
   @inline(__always) @_noLocks @_noAllocation
   static func allocate(
     node wanted: Int, count: UInt64, claim: (UnsafeMutablePointer<anax_node>) -> UInt64?
@@ -70,8 +73,8 @@ package enum Pages {
       }
       if round == most || !PageDrain.mayServe(count) { return nil }
       let drained = PageDrain.everything()
-      // What came to the bitmaps meanwhile, by whomever, is looked for once more; where that was something, others may have been
-      // faster, and it is worth another drain.
+      // What came to the bitmaps meanwhile, by whomever, is looked for once more; where that was something, others may
+      // have been faster, and it is worth another drain.
       round = PageDrain.wait(until: &deadline) || drained.pages > 0 ? round + 1 : most
     }
   }
@@ -136,7 +139,8 @@ package enum Pages {
     releasePart(of: run, page: page, count: run.pages)
   }
 
-  /// Gives back some pages of a run. Where their mapping is their own, they are mapped anew before others may have them.
+  /// Gives back some pages of a run. Where their mapping is their own, they are mapped anew before others may have
+  /// them.
   @_noLocks @_noAllocation
   package static func releasePart(of run: Run, page: UInt64, count: UInt64) {
     if !run.hasOwnMapping { return release(page: page, count: count) }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// How free pages go back to the kernel. A freed page is kept for one to two decay periods (a service that breathes must not
-// fault its memory in again at every breath), then returned by a sweep. Sweeps by time ride on later calls, on anax_tick() and on
-// the helper thread; one of them runs at a time, others pass by. Independently, what is free and dirty on a node may not exceed
-// vm.page.keep_floor plus vm.page.keep percent of what is claimed, less what may lie ready on CPUs: beyond that the releaser
-// returns pages at once, down to seven eighths. Sweeps of the cap take no turn: several may run side by side, and beside one by time. Where pages are
-// then taken that the cap had returned a moment ago, the cap was too low for a heap that breathes that deep: it rises by four
-// times what was missed, to four times itself at most, and each sweep by time forgets half of that.
+// How free pages go back to the kernel. A freed page is kept for one to two decay periods (a service that breathes must
+// not fault its memory in again at every breath), then returned by a sweep. Sweeps by time ride on later calls, on
+// anax_tick() and on the helper thread; one of them runs at a time, others pass by. Independently, what is free and
+// dirty on a node may not exceed vm.page.keep_floor plus vm.page.keep percent of what is claimed, less what may lie
+// ready on CPUs: beyond that the releaser returns pages at once, down to seven eighths. Sweeps of the cap take no turn:
+// several may run side by side, and beside one by time. Where pages are then taken that the cap had returned a moment
+// ago, the cap was too low for a heap that breathes that deep: it rises by four times what was missed, to four times
+// itself at most, and each sweep by time forgets half of that.
 //
-// The kernel may refuse: all that is locked (mlockall), a sandbox's every call, or a page that its user left locked. A chunk is left
-// at the first refusal. After `mostRefusals` chunks in a row there is no sweep for the cap until the next one by time, which tries
-// each chunk once: one locked page keeps its chunk, and a kernel that takes nothing is not asked at every release.
+// The kernel may refuse: all that is locked (mlockall), a sandbox's every call, or a page that its user left locked. A
+// chunk is left at the first refusal. After `mostRefusals` chunks in a row there is no sweep for the cap until the next
+// one by time, which tries each chunk once: one locked page keeps its chunk, and a kernel that takes nothing is not
+// asked at every release.
 //
 // | word of a node | transition | by | order |
 // |---|---|---|---|
@@ -24,8 +26,8 @@
 // | dirty_pages | - n | who took n dirty pages; a sweep that returned n, chunk by chunk | relaxed |
 // All are counts that decide when to sweep, not what may be touched. The marks of chunks: DirtyChunk.
 //
-// Returning claims the pages first, then MADV_DONTNEED, then marks them zero, then releases. A sweeper stopped midway keeps the
-// pages of one run inside a chunk (at most 512) from others.
+// Returning claims the pages first, then MADV_DONTNEED, then marks them zero, then releases. A sweeper stopped midway
+// keeps the pages of one run inside a chunk (at most 512) from others.
 
 import CAnax
 import LockFree
@@ -51,8 +53,8 @@ package enum Purge {
     }
   }
 
-  /// Pages that are not resident were taken: what the cap returned too early, as far as it did, raises the cap. Counts that
-  /// races blur by a few pages.
+  /// Pages that are not resident were taken: what the cap returned too early, as far as it did, raises the cap. Counts
+  /// that races blur by a few pages.
   @_noLocks @_noAllocation
   static func noteMissed(node: UnsafeMutablePointer<anax_node>, count: UInt64) {
     let hasty = AtomicWord(anax_node_hasty(node))
@@ -103,9 +105,9 @@ package enum Purge {
     }
   }
 
-  /// Returns old free pages (all: also those freed since the last sweep) until no more than `downTo` bytes are dirty; the
-  /// others grow older by one sweep. `downTo` 0: whatever the count says, which races blur. `forCap`: not a sweep by time, ended by
-  /// refusals. Pages returned.
+  /// Returns old free pages (all: also those freed since the last sweep) until no more than `downTo` bytes are dirty;
+  /// the others grow older by one sweep. `downTo` 0: whatever the count says, which races blur. `forCap`: not a sweep
+  /// by time, ended by refusals. Pages returned.
   @_noLocks @_noAllocation @discardableResult
   package static func sweep(
     node: UnsafeMutablePointer<anax_node>, all: Bool, downTo: UInt64, forCap: Bool = false
@@ -149,8 +151,8 @@ package enum Purge {
     return false
   }
 
-  /// Sweeps 512 pages, of which at most `most` are returned; adjacent ranges across words go to the kernel in one call. `left`: some
-  /// are dirty still. `refused`: so the kernel did with some, and the sweep of the chunk ended there.
+  /// Sweeps 512 pages, of which at most `most` are returned; adjacent ranges across words go to the kernel in one call.
+  /// `left`: some are dirty still. `refused`: so the kernel did with some, and the sweep of the chunk ended there.
   @_noLocks @_noAllocation
   static func sweepChunk(
     firstWord: UInt64, all: Bool, most: UInt64, left: inout Bool, refused: inout Bool
@@ -196,8 +198,8 @@ package enum Purge {
     return returned
   }
 
-  /// Pages that were dirty and are not any more. Fewer than `count` where another sweep was there in between the look and the
-  /// claim; none where the kernel refuses, or has `refused` before: those pages stay dirty for the next sweep.
+  /// Pages that were dirty and are not any more. Fewer than `count` where another sweep was there in between the look
+  /// and the claim; none where the kernel refuses, or has `refused` before: those pages stay dirty for the next sweep.
   @_noLocks @_noAllocation
   static func giveBack(page: UInt64, count: UInt64, refused: inout Bool) -> UInt64 {
     if count == 0 { return 0 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The heap's address space: one reservation, cut into one region per node, so that an address tells its home with a shift.
-// Owns the tables that describe each page. Made once, by the thread that starts the engine; nothing of it is ever unmapped.
+// The heap's address space: one reservation, cut into one region per node, so that an address tells its home with a
+// shift.
+// Owns the tables that describe each page. Made once, by the thread that starts the engine; nothing of it is ever
+// unmapped.
 //
 // | table | per | holds |
 // |---|---|---|
@@ -11,9 +13,10 @@
 // | longest | chunk, 64 bits | an upper bound on the chunk's free runs |
 // A chunk is 512 pages (2 MiB of 4 KiB pages).
 //
-// The reservation is inaccessible; chunks and their rows of the tables are made writable in growing steps as they are opened,
-// one chunk at a time under strict overcommit. So nothing of it counts against RLIMIT_DATA, is filled by mlockall, or swells a
-// core file before it is wanted. Two tables can be read everywhere from the start, since a wild pointer may ask them.
+// The reservation is inaccessible; chunks and their rows of the tables are made writable in growing steps as they are
+// opened, one chunk at a time under strict overcommit. So nothing of it counts against RLIMIT_DATA, is filled by
+// mlockall, or swells a core file before it is wanted. Two tables can be read everywhere from the start, since a wild
+// pointer may ask them.
 //
 // | word of a node | transition | by | order |
 // |---|---|---|---|
@@ -70,8 +73,8 @@ package enum Region {
     anax_state().pointee.heap_base &+ page &<< pageShift
   }
 
-  /// Reserves address space of about `nodeBytes` a node (a power of two, halved until all of it is at most `most` bytes and the
-  /// kernel agrees; the least there can be is tried whatever `most` says) and sets up the tables.
+  /// Reserves address space of about `nodeBytes` a node (a power of two, halved until all of it is at most `most` bytes
+  /// and the kernel agrees; the least there can be is tried whatever `most` says) and sets up the tables.
   @_noLocks @_noAllocation
   package static func make(nodeBytes wanted: UInt64, nodes: UInt64, most: UInt64, opening: Opening) -> Bool {
     let state = anax_state()
@@ -122,7 +125,8 @@ package enum Region {
     return true
   }
 
-  /// Makes chunks below `chunk` of the node writable, and their rows of the tables; where the kernel agrees, some more than asked.
+  /// Makes chunks below `chunk` of the node writable, and their rows of the tables; where the kernel agrees, some more
+  /// than asked.
   @_noLocks @_noAllocation
   static func open(node: UnsafeMutablePointer<anax_node>, chunk: UInt64) -> Bool {
     let state = anax_state()

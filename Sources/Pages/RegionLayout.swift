@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where each table lies in the reservation, before the heap's pages. Arithmetic for the one thread that starts the engine; nothing of
-// it changes afterwards. First come the tables with rows for chunks, pages and slabs, which Region opens as the heap grows; then
-// those that are writable from the start.
+// Where each table lies in the reservation, before the heap's pages. Arithmetic for the one thread that starts the
+// engine; nothing of it changes afterwards. First come the tables with rows for chunks, pages and slabs, which Region
+// opens as the heap grows; then those that are writable from the start.
 
 import CAnax
 import Machine

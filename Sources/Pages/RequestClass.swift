@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How deep a request may dip into what a limit holds back, as the original's VM_ALLOC_NORMAL, SYSTEM and INTERRUPT. How much that
-// is, the limits say: PageLimit, and for zones ZoneLimit. A value.
+// How deep a request may dip into what a limit holds back, as the original's VM_ALLOC_NORMAL, SYSTEM and INTERRUPT. How
+// much that is, the limits say: PageLimit, and for zones ZoneLimit. A value.
 
 @usableFromInline
 package enum RequestClass {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The word that describes a run of pages in use, at its first page in the `runs` table. Changed by CAS, but for single bits that
-// nobody else changes meanwhile. Model: Tests/ModelTests/RunModelTests.
+// The word that describes a run of pages in use, at its first page in the `runs` table. Changed by CAS, but for single
+// bits that nobody else changes meanwhile. Model: Tests/ModelTests/RunModelTests.
 //
 // | bits | mean |
 // |---|---|
@@ -27,8 +27,8 @@
 // | locked 0 → 1 | wire, under its wiring | or, acquire |
 // | live, no wirings → discarding | discard, before the kernel is asked; a second one is refused | CAS, acquire and release |
 // | discarding → live | the same, when the kernel has done it | and, release |
-// A thread that is stopped in a discard, or in the last unwire of a locked run, keeps the run from being wired and discarded, and
-// from being freed by another.
+// A thread that is stopped in a discard, or in the last unwire of a locked run, keeps the run from being wired and
+// discarded, and from being freed by another.
 
 import CAnax
 import LockFree

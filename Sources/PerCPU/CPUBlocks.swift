@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the reclaimer.
-// The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the sections; those of
-// its stack of ready pages also by who has closed it and stopped the sections, which needs a lock word of its own (PageStack).
+// CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the
+// reclaimer.
+// The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the
+// sections; those of its stack of ready pages also by who has closed it and stopped the sections, which needs a lock
+// word of its own (PageStack).
 //
-// A block has an index: on rung B the CPU id; on rung A node id * cpu_limit + concurrency id, which two threads of this process
-// never have at the same time, and which is dense where few threads run. Below, a rung A reader may say "(node, concurrency id)"
-// for "CPU". Each rung has tables of its own; those of the other hold the empty block.
+// A block has an index: on rung B the CPU id; on rung A node id * cpu_limit + concurrency id, which two threads of this
+// process never have at the same time, and which is dense where few threads run. Below, a rung A reader may say "(node,
+// concurrency id)" for "CPU". Each rung has tables of its own; those of the other hold the empty block.
 //
 // | word of a CPU in the tables | means |
 // |---|---|
@@ -19,9 +21,10 @@
 // | block → replacement | the reclaimer, which holds the CPU's reclaim lock word (never waited for) | release, then, for all CPUs that it swapped, one membarrier |
 // | replacement → block | the same, where the kernel refuses that membarrier (a sandbox that was closed after the start) | release |
 //
-// In that last case sections may have put items into the replacement meanwhile, and may still run. It is left over: the CPU's
-// lock word says so, until a slow path on that CPU drains it. A thread that runs on a CPU after the block was put back knows that
-// every section of that CPU that began before has been aborted, and that those which begin later see the block.
+// In that last case sections may have put items into the replacement meanwhile, and may still run. It is left over: the
+// CPU's lock word says so, until a slow path on that CPU drains it. A thread that runs on a CPU after the block was put
+// back knows that every section of that CPU that began before has been aborted, and that those which begin later see
+// the block.
 //
 // | reclaim lock word | means |
 // |---|---|
@@ -79,7 +82,8 @@ package enum CPUBlocks {
   @_noLocks @_noAllocation
   package static func inUse(_ index: Int) -> UInt64 { AtomicWord(releaseTable + index).loadAcquire() }
 
-  // The sections of the process's rung, for slow paths. A list index is [node][zone]; pop takes the zone alone, as the stack's does.
+  // The sections of the process's rung, for slow paths. A list index is [node][zone]; pop takes the zone alone, as the
+  // stack's does.
   @inlinable @_noLocks @_noAllocation
   package static func pop(_ zone: UInt64) -> UnsafeMutableRawPointer? {
     byConcurrency ? anax_concurrency_pop(zone) : anax_cache_pop(zone)
@@ -161,8 +165,8 @@ package enum CPUBlocks {
     if allocate.loadRelaxed() != empty { return }
     var release = empty
     if AtomicWord(releaseTable + cpu).compareExchange(&release, block(cpu, 0)) { release = block(cpu, 0) }
-    // Also where whoever opened it was stopped between the two words. Never a plain store: a reclaimer may have swapped the
-    // block meanwhile, and sections must not be led back into the one that it drains.
+    // Also where whoever opened it was stopped between the two words. Never a plain store: a reclaimer may have swapped
+    // the block meanwhile, and sections must not be led back into the one that it drains.
     var none = empty
     _ = allocate.compareExchange(&none, ownPart(cpu, release))
   }
@@ -184,13 +188,15 @@ package enum CPUBlocks {
     byConcurrency ? cpu / Int(anax_state().pointee.cpu_limit) : node(ofCPU: cpu)
   }
 
-  /// The own node's part of a CPU's block 0 or 1, in use or not. For a CPU that has its block; to be read word by word, atomically.
+  /// The own node's part of a CPU's block 0 or 1, in use or not. For a CPU that has its block; to be read word by word,
+  /// atomically.
   @_noLocks @_noAllocation
   package static func ownPart(_ cpu: Int, which: UInt64) -> UnsafeMutablePointer<UInt64> {
     UnsafeMutablePointer(bitPattern: UInt(ownPart(cpu, block(cpu, which)))).unsafelyUnwrapped
   }
 
-  /// The own node's part of the block that this thread's sections were at a moment ago, and the node: a hint. nil: no area, or no block.
+  /// The own node's part of the block that this thread's sections were at a moment ago, and the node: a hint. nil: no
+  /// area, or no block.
   @_noLocks @_noAllocation
   package static func partHere() -> (words: UnsafeMutablePointer<UInt64>, node: Int)? {
     guard let cpu = current() else { return nil }
@@ -207,9 +213,9 @@ package enum CPUBlocks {
     return (words, ownNode(index))
   }
 
-  /// Swaps the CPU's block for its replacement. False: the CPU has no block, somebody else is at it, or sections cannot be stopped
-  /// here. Sections that began before may still be at the old block: `Ladder.stopSections` must follow, once for any number of
-  /// CPUs, and then `take`.
+  /// Swaps the CPU's block for its replacement. False: the CPU has no block, somebody else is at it, or sections cannot
+  /// be stopped here. Sections that began before may still be at the old block: `Ladder.stopSections` must follow, once
+  /// for any number of CPUs, and then `take`.
   @_noLocks @_noAllocation
   package static func swap(_ cpu: Int) -> Bool {
     if anax_state().pointee.membarrier == 0 { return false }
@@ -223,8 +229,8 @@ package enum CPUBlocks {
     return true
   }
 
-  /// The old block of a CPU that was swapped, which no section touches any more. `finish` must follow, when it is zero. nil: the
-  /// sections were not stopped; the block is in use again.
+  /// The old block of a CPU that was swapped, which no section touches any more. `finish` must follow, when it is zero.
+  /// nil: the sections were not stopped; the block is in use again.
   @_noLocks @_noAllocation
   package static func take(_ cpu: Int, stopped: Bool) -> UnsafeMutablePointer<UInt64>? {
     let old = notInUse(cpu)
@@ -256,7 +262,8 @@ package enum CPUBlocks {
   // | a thread's word | that thread is at the stacks of both of the CPU's blocks |
   // | the same, bit 0 set | another has waited for it in vain: nobody waits for it any more |
 
-  /// Keeps the stacks of ready pages in both of the CPU's blocks from others who take them from outside, until `unlockStacks`. False:
+  /// Keeps the stacks of ready pages in both of the CPU's blocks from others who take them from outside, until
+  /// `unlockStacks`. False:
   /// another is at them.
   @_noLocks @_noAllocation
   package static func lockStacks(_ cpu: Int) -> Bool {
@@ -271,8 +278,8 @@ package enum CPUBlocks {
   @_noLocks @_noAllocation
   package static func areStacksLocked(_ cpu: Int) -> Bool { stacksLock(cpu).loadAcquire() != 0 }
 
-  /// Whether another thread has the lock that may give it back soon: not this one, which a signal handler has interrupted, and none
-  /// that was waited for in vain.
+  /// Whether another thread has the lock that may give it back soon: not this one, which a signal handler has
+  /// interrupted, and none that was waited for in vain.
   @_noLocks @_noAllocation
   package static func areStacksBusy(_ cpu: Int) -> Bool {
     let word = stacksLock(cpu).loadAcquire()
@@ -288,7 +295,8 @@ package enum CPUBlocks {
     if word != 0 { _ = lock.compareExchange(&word, word | 1) }
   }
 
-  /// Marks the block that is not in use as left over, so that a slow path on that CPU drains it: its sections have been stopped.
+  /// Marks the block that is not in use as left over, so that a slow path on that CPU drains it: its sections have been
+  /// stopped.
   /// Nothing where a reclaimer is at the CPU.
   @_noLocks @_noAllocation
   package static func leaveOver(_ cpu: Int) {
@@ -309,8 +317,8 @@ package enum CPUBlocks {
     return AtomicWord(state.pointee.shard_locks! + Int(state.pointee.cpu_count &+ state.pointee.block_count) + 1 + cpu)
   }
 
-  /// The block that is left over on this thread's CPU, which no section touches any more; nil: there is none. The thread may go
-  /// on on another CPU. `finish` with the same index must follow, when the block is zero.
+  /// The block that is left over on this thread's CPU, which no section touches any more; nil: there is none. The
+  /// thread may go on on another CPU. `finish` with the same index must follow, when the block is zero.
   @_noLocks @_noAllocation
   package static func takeLeftOver(_ index: inout Int) -> UnsafeMutablePointer<UInt64>? {
     guard let here = indexHere() else { return nil }
@@ -327,8 +335,8 @@ package enum CPUBlocks {
     return UnsafeMutablePointer(bitPattern: UInt(notInUse(here)))
   }
 
-  /// The index of the block that this thread's sections use now. On rung A with several nodes nil: node and concurrency id are
-  /// two words, and what was read may never have held at once.
+  /// The index of the block that this thread's sections use now. On rung A with several nodes nil: node and concurrency
+  /// id are two words, and what was read may never have held at once.
   @_noLocks @_noAllocation
   static func indexHere() -> Int? {
     let state = anax_state()

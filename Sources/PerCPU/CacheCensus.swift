@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks into the CPU blocks and shards from outside, for statistics and before a zone's id is used again. Reads only, words
-// that their CPUs go on changing: each is right when it is read, a sum is right when nothing moves meanwhile.
+// Looks into the CPU blocks and shards from outside, for statistics and before a zone's id is used again. Reads only,
+// words that their CPUs go on changing: each is right when it is read, a sum is right when nothing moves meanwhile.
 
 import CAnax
 import LockFree

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Telling a process from the one it was forked from, without a fork handler. The word lies in memory that reads zero in a child:
-// who finds it zero puts a number there that no ancestor had. A lock word that holds another epoch's number was taken by a thread
-// that does not exist here, and is free.
+// Telling a process from the one it was forked from, without a fork handler. The word lies in memory that reads zero in
+// a child:
+// who finds it zero puts a number there that no ancestor had. A lock word that holds another epoch's number was taken
+// by a thread that does not exist here, and is free.
 //
-// A lock word holds its holder's epoch (bits 0...31) and when it was taken (bits 32...63, in half seconds of 512 ms). One that was
-// held for 32 of them is taken over: its holder is stopped, or was killed. (On x86-64, where the speed of the counter is not known,
-// that is 8 to 33 seconds.) So such a lock only keeps threads from doing the same work twice; what is done under it must be right
-// without it.
+// A lock word holds its holder's epoch (bits 0...31) and when it was taken (bits 32...63, in half seconds of 512 ms).
+// One that was held for 32 of them is taken over: its holder is stopped, or was killed. (On x86-64, where the speed of
+// the counter is not known, that is 8 to 33 seconds.) So such a lock only keeps threads from doing the same work twice;
+// what is done under it must be right without it.
 
 import CAnax
 import LockFree

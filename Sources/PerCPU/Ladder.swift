@@ -7,8 +7,8 @@
 // | B, the default | cpu_id of the area | restartable sections | an area that the C library registered |
 // | C | cpu_id of an area of the engine's own | - | not built: it would be thread state, and an exit hook |
 // | D | a shard picked by getcpu | one compare-and-swap, never waited for | nothing |
-// What was asked for and cannot be had gives the next lower rung. A single thread without an area in a process on rung A or B
-// takes D's path.
+// What was asked for and cannot be had gives the next lower rung. A single thread without an area in a process on rung
+// A or B takes D's path.
 
 import CAnax
 import Machine
@@ -57,7 +57,8 @@ package enum Ladder {
     return (a, .forced)
   }
 
-  /// Decides and opens the rung. To be called once, after the heap's address space is reserved, before the first allocation.
+  /// Decides and opens the rung. To be called once, after the heap's address space is reserved, before the first
+  /// allocation.
   @_noLocks @_noAllocation
   package static func climb() {
     let state = anax_state()

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rung D: list words for threads without a restartable-sequence area. A shard for each of cpu_count CPU ids (an id beyond takes the
-// one that is the remainder), entered by a single CAS on its lock word and never waited for: taken → the next shard, at most three,
-// then the caller goes on without a cache. Contents change by one store, so a shard is whole whenever its holder is stopped; the
-// lock words lie in memory that reads zero in the child of a fork, which opens what vanished threads held.
+// Rung D: list words for threads without a restartable-sequence area. A shard for each of cpu_count CPU ids (an id
+// beyond takes the one that is the remainder), entered by a single CAS on its lock word and never waited for: taken →
+// the next shard, at most three, then the caller goes on without a cache. Contents change by one store, so a shard is
+// whole whenever its holder is stopped; the lock words lie in memory that reads zero in the child of a fork, which
+// opens what vanished threads held.
 //
 // | lock | transition | order |
 // |---|---|---|
@@ -74,8 +75,8 @@ package enum Shards {
     return item
   }
 
-  /// Puts the item on list `index`. When the list is full, or was never used, it is replaced by one with only this item and the
-  /// old word is handed to the caller in `full`. False: no shard free.
+  /// Puts the item on list `index`. When the list is full, or was never used, it is replaced by one with only this item
+  /// and the old word is handed to the caller in `full`. False: no shard free.
   @_noLocks @_noAllocation
   package static func push(_ cpu: Int, _ index: Int, item: UInt64, room: UInt64, full: inout UInt64) -> Bool {
     guard let shard = enter(cpu) else { return false }

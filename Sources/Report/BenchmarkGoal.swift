@@ -17,8 +17,8 @@ public enum BenchmarkGoal: Sendable {
   /// Reported without a bound.
   case none
 
-  /// `own`: one a round, nil where it failed; `toBest`: the rounds' ratios to the best peer, nil without one; `peer`: the figures of
-  /// the named one.
+  /// `own`: one a round, nil where it failed; `toBest`: the rounds' ratios to the best peer, nil without one; `peer`:
+  /// the figures of the named one.
   public func verdict(own: [Double]?, toBest: [Double]?, peer: (String) -> [Double]?) -> Verdict {
     guard let own else { return .failed }
     func ratio(_ list: [Double]?, _ bound: Double) -> Verdict {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Maps of ratios: a case a tile, its color and number the candidate's ratio to the peer that is best in it. For grids of cases that
-// are too many for bars.
+// Maps of ratios: a case a tile, its color and number the candidate's ratio to the peer that is best in it. For grids
+// of cases that are too many for bars.
 
 extension BenchmarkGroupSection {
   func tiles(_ records: [BenchmarkRecord]) -> String {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The results of the benchmark as one page: no script, nothing from the network, figures as SVG, and every sample in a table.
+// The results of the benchmark as one page: no script, nothing from the network, figures as SVG, and every sample in a
+// table.
 // Well-formed XML. What loses comes first, in every group.
 
 import Anax
@@ -166,8 +167,8 @@ package struct BenchmarkPage {
 }
 
 extension BenchmarkResults {
-  /// Writes `results.json`, `index.html` and, where anything was compared, `picture.svg` into a folder that is made where it is not
-  /// there; the paths.
+  /// Writes `results.json`, `index.html` and, where anything was compared, `picture.svg` into a folder that is made
+  /// where it is not there; the paths.
   @discardableResult
   public func write(to folder: String) throws(OutputError) -> [String] {
     try OutputFile.makeFolder(folder)

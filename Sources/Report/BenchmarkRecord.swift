@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One metric of one subject in one case, with every sample. The unit that results, page and comparison are made of. Value
-// types.
+// One metric of one subject in one case, with every sample. The unit that results, page and comparison are made of.
+// Value types.
 
 /// What one subject reached in one case, by one measure.
 public struct BenchmarkRecord: Sendable, Hashable {
@@ -81,8 +81,8 @@ public struct BenchmarkRecord: Sendable, Hashable {
   public var notRun: String?
   /// Runs that others on the machine disturbed, and that were kept.
   public var disturbed: Int
-  /// To the best peer of the case, and to the group's usual choice (glibc where allocators are compared); nil where there is
-  /// nothing to compare.
+  /// To the best peer of the case, and to the group's usual choice (glibc where allocators are compared); nil where
+  /// there is nothing to compare.
   public internal(set) var toBest: PeerRatio?
   public internal(set) var toUsual: PeerRatio?
   /// Of a candidate: to the same run once more under another name.
@@ -117,8 +117,8 @@ public struct BenchmarkRecord: Sendable, Hashable {
   var key: Key { Key(group: group, name: name, metric: metric) }
 }
 
-/// A ratio to a peer, of runs of the same rounds. To the best peer: its name is that of the best over all rounds, and each
-/// round's ratio is to the best of the others.
+/// A ratio to a peer, of runs of the same rounds. To the best peer: its name is that of the best over all rounds, and
+/// each round's ratio is to the best of the others.
 public struct PeerRatio: Sendable, Hashable {
   public var peer: String
   public var ratio: Interval

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The format of results.json, version 1: the one place that writes and reads it. <doc:ReadingTheReport> has its schema. What
-// can be computed from the samples is written for others, and computed again when read.
+// The format of results.json, version 1: the one place that writes and reads it. <doc:ReadingTheReport> has its schema.
+// What can be computed from the samples is written for others, and computed again when read.
 
 import Anax
 

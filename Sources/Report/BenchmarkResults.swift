@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a run of the benchmark left: the machine, who was compared, and the records. The page, the JSON and the comparison of
-// two runs are made from this and nothing else. A value type.
+// What a run of the benchmark left: the machine, who was compared, and the records. The page, the JSON and the
+// comparison of two runs are made from this and nothing else. A value type.
 
 /// All figures of one run of the benchmark.
 public struct BenchmarkResults: Sendable, Hashable {

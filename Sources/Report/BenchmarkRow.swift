@@ -122,8 +122,8 @@ struct BenchmarkRow {
 extension BenchmarkResults {
   var rows: [BenchmarkRow] { groups.flatMap { BenchmarkRow.all(self, group: $0) } }
 
-  /// What is judged, in words for a terminal: how many rows are better, level and worse, each that failed and each that is worse,
-  /// the most lost first, and what the candidate differs by from itself.
+  /// What is judged, in words for a terminal: how many rows are better, level and worse, each that failed and each that
+  /// is worse, the most lost first, and what the candidate differs by from itself.
   public var judgement: String {
     let rows = rows
     guard !rows.isEmpty else { return "" }
@@ -137,7 +137,8 @@ extension BenchmarkResults {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// Every run that failed, whoever's and wherever it is shown: once a subject, case and failure, the candidates' first.
+  /// Every run that failed, whoever's and wherever it is shown: once a subject, case and failure, the candidates'
+  /// first.
   var failures: [(record: BenchmarkRecord, text: String)] {
     let candidates = candidates
     var seen = Set<String>()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Times of several subjects in the same cells, judged over all of them beside one peer: the one that is best on the whole, where a
-// row is compared with whoever is best in it. Pure functions of the samples.
+// Times of several subjects in the same cells, judged over all of them beside one peer: the one that is best on the
+// whole, where a row is compared with whoever is best in it. Pure functions of the samples.
 
 import Glibc
 
@@ -9,7 +9,8 @@ public struct CellTimes: Sendable {
   /// Of each cell each subject's times, one a round; nil where it has none.
   private let cells: [[[Double]?]]
   private let isPeer: [Bool]
-  /// Of each subject the geometric means over the cells, one for each round that all cells have; nil where it has not run them all.
+  /// Of each subject the geometric means over the cells, one for each round that all cells have; nil where it has not
+  /// run them all.
   public let means: [[Double]?]
   /// The peer that is best over all cells and rounds; nil where none has run them all.
   public let best: Int?
@@ -33,7 +34,8 @@ public struct CellTimes: Sendable {
     return (0..<rounds).map { round in Statistics.geometricMean(lists.map { $0[round] }) }
   }
 
-  /// A subject's times to the best peer's, a ratio of geometric means a round; each round to the peer that is best in all others.
+  /// A subject's times to the best peer's, a ratio of geometric means a round; each round to the peer that is best in
+  /// all others.
   public func toBest(_ subject: Int) -> [Double]? {
     let present = means.indices.filter { means[$0] != nil }
     guard let place = present.firstIndex(of: subject) else { return nil }

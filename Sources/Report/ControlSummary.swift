@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The candidate against itself: the same run under two names, each with its turn in every round as any two subjects have.
-// Whatever differs is noise of the machine and of the method, so this says what the bound between level and not is worth here.
+// The candidate against itself: the same run under two names, each with its turn in every round as any two subjects
+// have.
+// Whatever differs is noise of the machine and of the method, so this says what the bound between level and not is
+// worth here.
 
 import Glibc
 

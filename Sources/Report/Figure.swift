@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What all figures share: the frame with its caption, and the few shapes that they are drawn from. Widths are those of a
-// phone held upright; the page's style stretches a figure to its column.
+// What all figures share: the frame with its caption, and the few shapes that they are drawn from. Widths are those of
+// a phone held upright; the page's style stretches a figure to its column.
 
 struct Figure {
   var title: String

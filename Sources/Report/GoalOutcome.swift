@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A goal over many cases and what came of it: what the terminal, the page and results.json tell of it. Goals of one row stand in
-// the terminal's table alone. Value types.
+// A goal over many cases and what came of it: what the terminal, the page and results.json tell of it. Goals of one row
+// stand in the terminal's table alone. Value types.
 
 /// What is asked of a figure.
 public enum GoalBound: Sendable, Hashable {
@@ -62,8 +62,9 @@ public struct GoalOutcome: Sendable, Hashable {
     (self.figure, self.verdict, self.note) = (figure, verdict, note)
   }
 
-  /// Of two rows of one subject: how many times as much the second gets done, or how much faster it is, by its time of an
-  /// operation. The rounds are paired: the figure is the geometric mean of their ratios, with Student's interval of the logarithms.
+  /// Of two rows of one subject: how many times as much the second gets done, or how much faster it is, by its time of
+  /// an operation. The rounds are paired: the figure is the geometric mean of their ratios, with Student's interval of
+  /// the logarithms.
   ///
   /// - Parameters:
   ///   - first: Times of an operation in the row to compare with, one a round; nil where it was not measured.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One measure as a map of columns by rows: the color says how a cell compares with its standard (blue better, orange
-// worse), the number is the measured median. Colors are classes, so that the page's style gives them, in light and in dark.
+// worse), the number is the measured median. Colors are classes, so that the page's style gives them, in light and in
+// dark.
 
 package struct HeatMap {
   package struct Cell {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ratios with their 95% intervals, a row each, around the line of no difference; on a logarithmic scale. As dots, or as bars
-// that grow from that line, with what others reached as small marks beside.
+// Ratios with their 95% intervals, a row each, around the line of no difference; on a logarithmic scale. As dots, or as
+// bars that grow from that line, with what others reached as small marks beside.
 
 import Glibc
 
@@ -49,7 +49,8 @@ package struct IntervalPlot {
   private var rowHeight: Double { isBars ? 40 : 42 }
   private static let lineHeight = 16.0
 
-  /// The lines above a row's bar: the label, wrapped where it is long, and the note at the end of the last one or below it.
+  /// The lines above a row's bar: the label, wrapped where it is long, and the note at the end of the last one or below
+  /// it.
   private func lines(_ row: Row) -> (label: [String], isNoteBelow: Bool) {
     let room = Self.width - 8
     let label = Figure.wrapped(row.label, width: room, size: 13)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lines over a common axis, one a subject: what happens with more threads, over time, or far out in a distribution. Every
-// point has its numbers as a title; the lowest and highest round are a thin line through it.
+// Lines over a common axis, one a subject: what happens with more threads, over time, or far out in a distribution.
+// Every point has its numbers as a title; the lowest and highest round are a thin line through it.
 
 import Glibc
 

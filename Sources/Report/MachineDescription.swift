@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The machine as a reader of figures must know it: what values must be alike to compare (the fingerprint), and the settings
-// that measurements of memory depend on. A snapshot; allocates.
+// The machine as a reader of figures must know it: what values must be alike to compare (the fingerprint), and the
+// settings that measurements of memory depend on. A snapshot; allocates.
 
 import Anax
 import Glibc

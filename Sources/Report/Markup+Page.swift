@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The frame of a page, and the parts that pages are made of: one file with its style, no script, nothing from the network.
+// The frame of a page, and the parts that pages are made of: one file with its style, no script, nothing from the
+// network.
 
 extension Markup {
   package static func page(title: String, _ body: [String]) -> String {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the page looks: system fonts, one column of readable width, figures side by side where there is room. Light or dark as
-// the reader's system is. Better is blue and worse is orange, which color-blind readers tell apart, and each cell has its number.
+// How the page looks: system fonts, one column of readable width, figures side by side where there is room. Light or
+// dark as the reader's system is. Better is blue and worse is orange, which color-blind readers tell apart, and each
+// cell has its number.
 
 package enum PageStyle {
   package static let text = """

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Peers of one case: which is the best, and ratios to it. The peer that a round is compared with is chosen by the other
-// rounds: chosen by the round itself, whoever was lucky in it would be the best, and the ratio would come out too high for the
-// one that is judged. Pure functions of the samples.
+// rounds: chosen by the round itself, whoever was lucky in it would be the best, and the ratio would come out too high
+// for the one that is judged. Pure functions of the samples.
 
 public enum Peers {
-  /// The best by the median, after every round is divided by its peers' geometric mean, so that a slow round weighs no more than
-  /// another. `values`: of each subject, one a round; `round`: one that has no say. nil where there is no peer, where the rounds are
-  /// not the same, or where none is left.
+  /// The best by the median, after every round is divided by its peers' geometric mean, so that a slow round weighs no
+  /// more than another. `values`: of each subject, one a round; `round`: one that has no say. nil where there is no
+  /// peer, where the rounds are not the same, or where none is left.
   public static func best(
     _ values: [[Double]], isPeer: [Bool], isLowerBetter: Bool, leaving round: Int? = nil
   ) -> Int? {
@@ -34,8 +34,8 @@ public enum Peers {
     }
   }
 
-  /// Each subject's ratios to the best peer, a round each; nil for whom a figure on either side is not above zero. As a whole nil
-  /// where ``best(_:isPeer:isLowerBetter:leaving:)`` is.
+  /// Each subject's ratios to the best peer, a round each; nil for whom a figure on either side is not above zero. As a
+  /// whole nil where ``best(_:isPeer:isLowerBetter:leaving:)`` is.
   public static func ratiosToBest(_ values: [[Double]], isPeer: [Bool], isLowerBetter: Bool) -> [[Double]?]? {
     guard let opponents = opponents(values, isPeer: isPeer, isLowerBetter: isLowerBetter) else { return nil }
     let reference = opponents.enumerated().map { values[$0.element][$0.offset] }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How far a long measurement is, on standard error: on a terminal one line that is written over, with a bar and the time left;
-// elsewhere a plain line for every stage. Used by one thread.
+// How far a long measurement is, on standard error: on a terminal one line that is written over, with a bar and the
+// time left; elsewhere a plain line for every stage. Used by one thread.
 
 import Glibc
 
@@ -21,8 +21,8 @@ public final class ProgressLine {
     if isTerminal { over(text) } else { write(text + "\n") }
   }
 
-  /// `stage` is what gets a plain line once, as `round 2 of 5`; `detail` is for a terminal only. `done` is 0 to 1, `left` in
-  /// seconds.
+  /// `stage` is what gets a plain line once, as `round 2 of 5`; `detail` is for a terminal only. `done` is 0 to 1,
+  /// `left` in seconds.
   public func report(
     _ stage: String, detail: String = "", done: Double, left: Double?, at now: Double = ProgressLine.seconds
   ) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Two runs of the benchmark, one after a change: what became significantly faster or slower. The machine may have been at
-// another pace, so a subject's figures are first divided, round by round, by those of the peers that both runs have. Whatever is
-// not judged is listed.
+// Two runs of the benchmark, one after a change: what became significantly faster or slower. The machine may have been
+// at another pace, so a subject's figures are first divided, round by round, by those of the peers that both runs have.
+// Whatever is not judged is listed.
 
 import Anax
 import Glibc
@@ -25,8 +25,8 @@ public struct ResultsComparison: Sendable {
   public private(set) var rows: [Row] = []
   /// What failed in the later run and did not in the earlier one, a line each.
   public private(set) var newFailures: [String] = []
-  /// What cannot be judged: cases that only one of the runs has, that failed or were not run, or whose figures give no ratio or no
-  /// interval; a line each, with the reason.
+  /// What cannot be judged: cases that only one of the runs has, that failed or were not run, or whose figures give no
+  /// ratio or no interval; a line each, with the reason.
   public var unjudged: [String] { Unjudged.lines(left) }
   private var left: [Unjudged] = []
   /// What speaks against comparing the two, a line each.
@@ -47,8 +47,8 @@ public struct ResultsComparison: Sendable {
     let wanted = subjects.isEmpty ? earlier.candidates.union(later.candidates) : subjects
     let before = Normalized(earlier)
     let after = Normalized(later)
-    // Points over time are told by their mean, which is a figure of its own. Of a grid only failures are told: its hundreds of
-    // short cells would take from Holm's correction what the rows need.
+    // Points over time are told by their mean, which is a figure of its own. Of a grid only failures are told: its
+    // hundreds of short cells would take from Holm's correction what the rows need.
     func isCompared(_ record: BenchmarkRecord) -> Bool {
       wanted.contains(record.subject) && record.direction != .neither && record.place?.figure != .time
     }

@@ -5,8 +5,8 @@
 import Glibc
 
 public enum Significance {
-  /// The probability that the mean of a population is at least `bound` and yet a sample like `values` has its mean so far
-  /// below (one-sided, Student's t). 1 where there are too few values to tell.
+  /// The probability that the mean of a population is at least `bound` and yet a sample like `values` has its mean so
+  /// far below (one-sided, Student's t). 1 where there are too few values to tell.
   public static func below(_ bound: Double, _ values: [Double]) -> Double {
     guard values.count > 1 else { return 1 }
     let count = Double(values.count)
@@ -45,8 +45,8 @@ public enum Significance {
 }
 
 extension Significance {
-  /// The difference of two means, right less left, with its 95% interval, and how likely it is by chance (two-sided, Welch's
-  /// test). nil with fewer than two values on a side.
+  /// The difference of two means, right less left, with its 95% interval, and how likely it is by chance (two-sided,
+  /// Welch's test). nil with fewer than two values on a side.
   static func difference(_ left: [Double], _ right: [Double]) -> (
     middle: Double, low: Double, high: Double, probability: Double
   )? {

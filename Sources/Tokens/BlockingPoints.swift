@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocking points that are not the wait for a token: a declared blocking call, and the sleep on a token's condition (tsleep and wakeup).
+// Blocking points that are not the wait for a token: a declared blocking call, and the sleep on a token's condition
+// (tsleep and wakeup).
 // All of the thread's tokens are let go before, and taken again after.
 //
 // | word `condition` | by | order |
@@ -15,8 +16,8 @@ import Machine
 
 @usableFromInline
 package enum BlockingPoints {
-  /// The holds of a thread during its blocking call, on the call's stack. Meanwhile the thread holds nothing, so that what it calls
-  /// may ask for tokens, also for these, and block again.
+  /// The holds of a thread during its blocking call, on the call's stack. Meanwhile the thread holds nothing, so that
+  /// what it calls may ask for tokens, also for these, and block again.
   @usableFromInline
   package struct SetAside {
     var count: UInt32 = 0
@@ -56,8 +57,8 @@ package enum BlockingPoints {
     HeldSet.take(thread)
   }
 
-  /// Lets all go, sleeps until somebody wakes the token's sleepers, and takes all again. False: the deadline passed. May also return
-  /// true for no reason.
+  /// Lets all go, sleeps until somebody wakes the token's sleepers, and takes all again. False: the deadline passed.
+  /// May also return true for no reason.
   @_noLocks @_noAllocation
   package static func sleep(_ token: TokenState, until deadline: UInt64) -> Bool {
     let thread = anax_token_thread()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What contention costs, counted where it happens: a request that finds its token free counts nothing. A thread collects in its own
-// record and adds to the token's and to the process's counters when it sleeps, turns to another token, or has 256 events: counters that
-// all waiters write would be a second line to fight for. A reader adds what the threads have not yet handed in.
+// What contention costs, counted where it happens: a request that finds its token free counts nothing. A thread
+// collects in its own record and adds to the token's and to the process's counters when it sleeps, turns to another
+// token, or has 256 events: counters that all waiters write would be a second line to fight for. A reader adds what the
+// threads have not yet handed in.
 //
 // | field | written by | order |
 // |---|---|---|

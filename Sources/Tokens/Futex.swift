@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sleeping on a 32-bit word and waking who sleeps there. Process-private; sleepers are told apart by what they wait for, so that a
-// release wakes those it can serve. The kernel wakes in the order of arrival. Times are of CLOCK_MONOTONIC.
+// Sleeping on a 32-bit word and waking who sleeps there. Process-private; sleepers are told apart by what they wait
+// for, so that a release wakes those it can serve. The kernel wakes in the order of arrival. Times are of
+// CLOCK_MONOTONIC.
 
 import CAnax
 import CAnaxTokens
@@ -43,8 +44,8 @@ package enum Futex {
 
   package enum Result { case woken, changed, timedOut }
 
-  /// Sleeps while the word is `expected`, until woken or until `deadline` in nanoseconds (`.max`: none). `woken` may also come from a
-  /// wake-up that was meant for something else at this address; a signal counts as a change.
+  /// Sleeps while the word is `expected`, until woken or until `deadline` in nanoseconds (`.max`: none). `woken` may
+  /// also come from a wake-up that was meant for something else at this address; a signal counts as a change.
   @_noLocks @_noAllocation
   package static func wait(
     _ word: UnsafeMutablePointer<UInt32>, _ expected: UInt32, _ sleepers: Sleepers, until deadline: UInt64

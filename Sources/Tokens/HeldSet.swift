@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread's tokens as a set: all let go at a blocking point, all taken again before the thread goes on. Runs on the thread itself.
+// A thread's tokens as a set: all let go at a blocking point, all taken again before the thread goes on. Runs on the
+// thread itself.
 //
-// Taking several: in program order; at the first that cannot be had by spinning all are given back, and the thread waits for that one
-// holding nothing, then tries the others. After `lwkt.spin_loops` such passes it takes them in the order of their addresses, and waits
-// for each while it holds those before it.
+// Taking several: in program order; at the first that cannot be had by spinning all are given back, and the thread
+// waits for that one holding nothing, then tries the others. After `lwkt.spin_loops` such passes it takes them in the
+// order of their addresses, and waits for each while it holds those before it.
 //
-// No deadlock: a thread that waits for a token holds none (of its word, while it waits for sharers: Readers.swift), or only tokens at lower addresses than the one it waits for. In a cycle
-// of waiting threads each would have to hold a token that the one before waits for, so each one's addresses would be higher than
-// the next one's. Threads that run let their tokens go in the end: at a release, or at their next blocking point.
-// No livelock: passes are bounded; in the order of addresses each wait ends by the bound on fairness (Waiting.swift). So n tokens are had
-// after at most lwkt.spin_loops + n waits. Where the request had a deadline, and that passes when they are taken in the order of
-// addresses, all are given back, and those that the thread had before are waited for again: n − 1 more.
+// No deadlock: a thread that waits for a token holds none (of its word, while it waits for sharers: Readers.swift), or
+// only tokens at lower addresses than the one it waits for. In a cycle of waiting threads each would have to hold a
+// token that the one before waits for, so each one's addresses would be higher than the next one's. Threads that run
+// let their tokens go in the end: at a release, or at their next blocking point.
+// No livelock: passes are bounded; in the order of addresses each wait ends by the bound on fairness (Waiting.swift).
+// So n tokens are had after at most lwkt.spin_loops + n waits. Where the request had a deadline, and that passes when
+// they are taken in the order of addresses, all are given back, and those that the thread had before are waited for
+// again: n − 1 more.
 
 import CAnax
 import CAnaxTokens
@@ -38,8 +41,9 @@ package enum HeldSet {
     }
   }
 
-  /// Takes all of the thread's holds, of which it has none now. `first`, where it is a place, is waited for at once, and given up at
-  /// `deadline`: then the hold at that place is taken out and the others are taken without a deadline. False: it was given up.
+  /// Takes all of the thread's holds, of which it has none now. `first`, where it is a place, is waited for at once,
+  /// and given up at `deadline`: then the hold at that place is taken out and the others are taken without a deadline.
+  /// False: it was given up.
   @_noLocks @_noAllocation @discardableResult
   package static func take(_ thread: Thread, first: Int = -1, until deadline: UInt64 = .max) -> Bool {
     var blocker = first
@@ -76,7 +80,8 @@ package enum HeldSet {
     return Waiting.forToken(hold.token!, shared: Hold.isShared(hold.state), thread, until: deadline)
   }
 
-  /// Takes all but `had` in program order by spinning. -1, or the place of the one that could not be had: then none is held.
+  /// Takes all but `had` in program order by spinning. -1, or the place of the one that could not be had: then none is
+  /// held.
   @_noLocks @_noAllocation
   static func takeOthers(_ thread: Thread, than had: Int, _ asked: Int, _ deadline: UInt64) -> Int {
     let holds = anax_token_holds(thread)
@@ -105,8 +110,8 @@ package enum HeldSet {
     }
   }
 
-  /// Takes all in the order of addresses, waiting for each. False: the one at `asked` could not be had until the deadline; then none
-  /// is held.
+  /// Takes all in the order of addresses, waiting for each. False: the one at `asked` could not be had until the
+  /// deadline; then none is held.
   @_noLocks @_noAllocation
   static func takeInOrder(_ thread: Thread, _ asked: Int, _ deadline: UInt64) -> Bool {
     let holds = anax_token_holds(thread)

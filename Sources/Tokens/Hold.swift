@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread's holds: which tokens it has, in the order it asked for them, in its own record. Only the thread itself writes them; others
-// read them in the child of a fork (Orphans.swift), so every write is atomic, relaxed. The order is the program order in which several
-// tokens are taken again; a release may take any of them out of the middle.
+// A thread's holds: which tokens it has, in the order it asked for them, in its own record. Only the thread itself
+// writes them; others read them in the child of a fork (Orphans.swift), so every write is atomic, relaxed. The order is
+// the program order in which several tokens are taken again; a release may take any of them out of the middle.
 //
 // | bits of a hold's state | mean |
 // |---|---|

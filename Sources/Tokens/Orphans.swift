@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a fork leaves behind in the child: tokens that other threads held, shared or exclusively, waiters that do not exist there, and
-// their marks in the words. Only in a process that was forked from one that had used tokens; its waiters look every 10 ms.
+// What a fork leaves behind in the child: tokens that other threads held, shared or exclusively, waiters that do not
+// exist there, and their marks in the words. Only in a process that was forked from one that had used tokens; its
+// waiters look every 10 ms.
 //
-// Threads of this process are those whose records have its epoch. A mark for which no such thread stands is taken away. What a
-// thread that does not exist here holds stays taken: its data may be half changed. One that had taken a word and was still noted as
-// waiting, for the sharers of it or to go on, had not come to its section: that word is free.
-// A sharer that the fork met between two of its steps stays counted with no record that lists it: then a request with a deadline ends by
-// that, and not as orphaned.
+// Threads of this process are those whose records have its epoch. A mark for which no such thread stands is taken away.
+// What a thread that does not exist here holds stays taken: its data may be half changed. One that had taken a word and
+// was still noted as waiting, for the sharers of it or to go on, had not come to its section: that word is free.
+// A sharer that the fork met between two of its steps stays counted with no record that lists it: then a request with a
+// deadline ends by that, and not as orphaned.
 
 import CAnax
 import CAnaxTokens
@@ -36,8 +37,8 @@ package enum Orphans {
     return note == UInt64(UInt(bitPattern: token)) | 1
   }
 
-  /// Whether threads that do not exist here seem to have it shared. A thread of this process that takes it or lets it go at this
-  /// moment looks the same: true only where it is seen again and again.
+  /// Whether threads that do not exist here seem to have it shared. A thread of this process that takes it or lets it
+  /// go at this moment looks the same: true only where it is seen again and again.
   @_noLocks @_noAllocation
   static func seemToShare(_ token: TokenState) -> Bool {
     if !arePossible { return false }
@@ -47,8 +48,10 @@ package enum Orphans {
     return beside > 0 && beside > sharers(of: token, perCPU: true)
   }
 
-  /// Whether threads of the parent have it shared: they seem to, and one of their records, which nobody changes here, lists it.
-  /// Wrong only where such a thread was between its word and its list when the process was forked, and one of this process is now.
+  /// Whether threads of the parent have it shared: they seem to, and one of their records, which nobody changes here,
+  /// lists it.
+  /// Wrong only where such a thread was between its word and its list when the process was forked, and one of this
+  /// process is now.
   @_noLocks @_noAllocation
   static func share(_ token: TokenState) -> Bool {
     if !seemToShare(token) { return false }
@@ -65,8 +68,8 @@ package enum Orphans {
     return false
   }
 
-  /// Takes away what waiters that do not exist here left in the word of a token that this thread has just taken: with it the fast
-  /// paths would not serve again.
+  /// Takes away what waiters that do not exist here left in the word of a token that this thread has just taken: with
+  /// it the fast paths would not serve again.
   @_noLocks @_noAllocation
   static func tidy(_ token: TokenState) {
     if !arePossible { return }
@@ -74,15 +77,18 @@ package enum Orphans {
     if word.waiting > 0, word.waiting > waiters(of: token) { clean(token) }
   }
 
-  /// Takes away the marks of waiters that do not exist here. Called by a thread that is awake and tries next, or has just taken it.
-  /// That somebody is awake or has a turn goes in any case: where it stood for a living waiter, that one is awake, or looks again
-  /// after 10 ms or at a later release. One try: the count of waiters belongs to the word that was read before.
+  /// Takes away the marks of waiters that do not exist here. Called by a thread that is awake and tries next, or has
+  /// just taken it.
+  /// That somebody is awake or has a turn goes in any case: where it stood for a living waiter, that one is awake, or
+  /// looks again after 10 ms or at a later release. One try: the count of waiters belongs to the word that was read
+  /// before.
   @_noLocks @_noAllocation
   static func clean(_ token: TokenState) {
     let word = AtomicWord(anax_token_word(token))
     var old = word.loadAcquire()
-    // A thread notes that it waits before it stands in the word: what is counted here is not too few, but where one gave up and
-    // another came while the records were read. Then a second count differs, and the next who asks looks again.
+    // A thread notes that it waits before it stands in the word: what is counted here is not too few, but where one
+    // gave up and another came while the records were read. Then a second count differs, and the next who asks looks
+    // again.
     let waiting = waiters(of: token)
     if waiters(of: token) != waiting { return }
     var new = old & ~(TokenWord.awake | TokenWord.exclusiveTurn | TokenWord.sharedTurn)
@@ -110,8 +116,9 @@ package enum Orphans {
     return count
   }
 
-  /// Threads of this process that hold it shared, counted in the word or beside it. Their records are read while they change them: a
-  /// hint, taken again by who asks. In the word those count too that had it and wait to have it again: an orphan is found later then.
+  /// Threads of this process that hold it shared, counted in the word or beside it. Their records are read while they
+  /// change them: a hint, taken again by who asks. In the word those count too that had it and wait to have it again:
+  /// an orphan is found later then.
   @_noLocks @_noAllocation
   static func sharers(of token: TokenState, perCPU: Bool) -> UInt64 {
     var count: UInt64 = 0

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sharers that are counted beside the word, a pair of lines for each CPU: threads that share a token on different CPUs write to no
-// common line (a "big reader" lock). Only for tokens that were made so; who wants such a token exclusively takes the word as
-// always, and then waits until all lines together say that nobody is left. Any thread; a line may be written by any.
+// Sharers that are counted beside the word, a pair of lines for each CPU: threads that share a token on different CPUs
+// write to no common line (a "big reader" lock). Only for tokens that were made so; who wants such a token exclusively
+// takes the word as always, and then waits until all lines together say that nobody is left. Any thread; a line may be
+// written by any.
 //
 // | what | by | order |
 // |---|---|---|
@@ -15,17 +16,18 @@
 // | the word is let go as by a holder | the same, when its deadline has passed | release |
 // | a line − 1, then draining is read; where it is 1: → 0, and the sleeper is woken | a sharer that leaves | sequential |
 //
-// Nobody is alone beside a sharer. The line and the word are a store-buffering pair: either the sharer sees `exclusive` in the word,
-// or who set it sees the line. A sharer may leave by another line than it entered by, and lines are not read at one moment, so a sum
-// is only a bound; but it is not 0 while a sharer is there: its + 1 was before the word became exclusive and is seen, its − 1 has not
-// been made, and those that come later and go at once take away only from the line to which they added.
+// Nobody is alone beside a sharer. The line and the word are a store-buffering pair: either the sharer sees `exclusive`
+// in the word, or who set it sees the line. A sharer may leave by another line than it entered by, and lines are not
+// read at one moment, so a sum is only a bound; but it is not 0 while a sharer is there: its + 1 was before the word
+// became exclusive and is seen, its − 1 has not been made, and those that come later and go at once take away only from
+// the line to which they added.
 // No wake-up is lost: `draining` and the lines are such a pair too.
-// No deadlock: who sleeps here holds no other token, but for those at lower addresses (HeldSet.swift), and nobody blocks while counted on
-// a line: sharers let theirs go there, and are counted in the word when they have it again. While it waits newcomers do too, so it
-// waits for sections that had begun before.
+// No deadlock: who sleeps here holds no other token, but for those at lower addresses (HeldSet.swift), and nobody
+// blocks while counted on a line: sharers let theirs go there, and are counted in the word when they have it again.
+// While it waits newcomers do too, so it waits for sections that had begun before.
 // A try may fail at a token that nobody has, where another comes to share it at the same moment.
-// A sharer reads `draining` after its − 1: here, and only here, the token must live until its release has returned. It does: who releases
-// a `Token` has a reference to it, and a `Serialized` value is borrowed.
+// A sharer reads `draining` after its − 1: here, and only here, the token must live until its release has returned. It
+// does: who releases a `Token` has a reference to it, and a `Serialized` value is borrowed.
 
 import CAnax
 import CAnaxTokens
@@ -123,8 +125,8 @@ package enum Readers {
 }
 
 extension Waiting {
-  /// Has taken the word of a token that counts per CPU, and waits until nobody shares it. False: the deadline has passed; the word is
-  /// let go.
+  /// Has taken the word of a token that counts per CPU, and waits until nobody shares it. False: the deadline has
+  /// passed; the word is let go.
   @_noLocks @_noAllocation
   mutating func drain(_ spin: inout Spin) -> Bool {
     let draining = anax_token_draining(token.pointee.readers.unsafelyUnwrapped)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Type-stable records named by a number: one mapping, of which only what is used is resident. A record that was given back is
-// handed out again as the same kind of record, so that whoever still reads it reads a record. Lock-free: any thread.
+// Type-stable records named by a number: one mapping, of which only what is used is resident. A record that was given
+// back is handed out again as the same kind of record, so that whoever still reads it reads a record. Lock-free: any
+// thread.
 //
 // | transition | by | order |
 // |---|---|---|

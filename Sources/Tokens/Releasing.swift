@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Letting a token's word go, and waking whom that serves. After the change of the word its memory may belong to anything: what
-// follows uses the address alone.
+// Letting a token's word go, and waking whom that serves. After the change of the word its memory may belong to
+// anything: what follows uses the address alone.
 
 import CAnax
 import CAnaxTokens

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests and releases as a thread makes them: the slow paths behind the inlined hits of the Swift face. Any thread, for itself; not in
-// signal handlers.
+// Requests and releases as a thread makes them: the slow paths behind the inlined hits of the Swift face. Any thread,
+// for itself; not in signal handlers.
 
 import CAnax
 import CAnaxTokens
@@ -104,7 +104,8 @@ package enum Requests {
     }
   }
 
-  /// As `hit`, for an access to a serialized value: until its end the fast paths are closed, so that every request is looked at.
+  /// As `hit`, for an access to a serialized value: until its end the fast paths are closed, so that every request is
+  /// looked at.
   @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func openHit(_ token: TokenState) -> Bool {
     if !hit(token) { return false }
@@ -150,8 +151,8 @@ package enum Requests {
     }
   }
 
-  /// Takes the token, waiting until `deadline` of the clock at most. Where it must wait, everything that the thread holds is let go
-  /// and taken again.
+  /// Takes the token, waiting until `deadline` of the clock at most. Where it must wait, everything that the thread
+  /// holds is let go and taken again.
   @_noLocks @_noAllocation
   package static func request(_ token: TokenState, shared: Bool, until deadline: UInt64) -> Outcome {
     let thread = ThreadRecord.current()

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// One waiter's spinning: how many tries are left and how long it pauses before the next. On its own stack; others see only that one
-// more spins there (Spinners), until its end.
+// One waiter's spinning: how many tries are left and how long it pauses before the next. On its own stack; others see
+// only that one more spins there (Spinners), until its end.
 //
-// PAUSE is not a unit of time: 10 cycles on one processor, 140 on another. So delays are given in nanoseconds, and one PAUSE is
-// measured at the first contention.
+// PAUSE is not a unit of time: 10 cycles on one processor, 140 on another. So delays are given in nanoseconds, and one
+// PAUSE is measured at the first contention.
 //
-// A hypervisor may take the processor from a loop of PAUSEs: on x86 the machine counts those that follow each other within a gap (128
-// cycles, KVM's default), and leaves the guest when they go on for a window (Intel: 4096 cycles; AMD: 3000 PAUSEs). So after
-// every 16, however many tries and tokens they belong to, the thread does for 256 ticks of the cycle counter something else than PAUSE,
-// which is a part of its delay. 16 are some 2,500 cycles where a PAUSE is longest. What a host is set to is not seen from here.
+// A hypervisor may take the processor from a loop of PAUSEs: on x86 the machine counts those that follow each other
+// within a gap (128 cycles, KVM's default), and leaves the guest when they go on for a window (Intel: 4096 cycles; AMD:
+// 3000 PAUSEs). So after every 16, however many tries and tokens they belong to, the thread does for 256 ticks of the
+// cycle counter something else than PAUSE, which is a part of its delay. 16 are some 2,500 cycles where a PAUSE is
+// longest. What a host is set to is not seen from here.
 //
 // At each burst's end the word is read, and the wait ends when it has become free, or at the deadline.
 
@@ -33,7 +34,8 @@ package struct Spin {
   /// So many PAUSEs follow each other at most.
   package static var burst: UInt32 { @_noLocks @_noAllocation get { 16 } }
 
-  /// Begins with the policy in force for the token. No tries where spinning cannot help: less than two processors' worth of time.
+  /// Begins with the policy in force for the token. No tries where spinning cannot help: less than two processors'
+  /// worth of time.
   @_noLocks @_noAllocation
   package init(_ token: TokenState, _ thread: Thread, until deadline: UInt64 = .max) {
     self.token = token
@@ -54,7 +56,8 @@ package struct Spin {
     max(1, (nanoseconds &* pausesPerNanosecond) &>> 32)
   }
 
-  /// The same for a thread that holds others meanwhile: an eighth of the tries. Two threads that want each other's tokens spin in vain.
+  /// The same for a thread that holds others meanwhile: an eighth of the tries. Two threads that want each other's
+  /// tokens spin in vain.
   @_noLocks @_noAllocation
   package init(holdingOthers token: TokenState, _ thread: Thread, until deadline: UInt64) {
     self.init(token, thread, until: deadline)

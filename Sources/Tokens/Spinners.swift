@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many threads spin at a token for longer than a few tries: a count in one of 64 lines of their own, chosen by the token's address,
-// so that neither the token's line nor short waits pay for it. Any waiter, for itself. Two tokens of one line share the limit.
+// How many threads spin at a token for longer than a few tries: a count in one of 64 lines of their own, chosen by the
+// token's address, so that neither the token's line nor short waits pay for it. Any waiter, for itself. Two tokens of
+// one line share the limit.
 //
 // | transition | by | order |
 // |---|---|---|

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking a token's word without sleeping, what a holder notes when it has it, and what a thread's fast paths expect of a word: `free` in
-// its record, which is always `steady` (TokenWord.swift), and `mine`, the same taken by it. Any thread, for itself.
+// Taking a token's word without sleeping, what a holder notes when it has it, and what a thread's fast paths expect of
+// a word: `free` in its record, which is always `steady` (TokenWord.swift), and `mine`, the same taken by it. Any
+// thread, for itself.
 
 import CAnax
 import CAnaxTokens
@@ -50,8 +51,9 @@ package enum Taking {
     return false
   }
 
-  /// What the thread's fast paths expect from now on, of whatever token: the word as it was last seen here where that would serve
-  /// them again. In the child of a fork a waiter that stands for awake may not exist: there the slow path looks.
+  /// What the thread's fast paths expect from now on, of whatever token: the word as it was last seen here where that
+  /// would serve them again. In the child of a fork a waiter that stands for awake may not exist: there the slow path
+  /// looks.
   @inline(__always) @_noLocks @_noAllocation
   static func expect(_ free: TokenWord, _ thread: Thread) {
     if !free.isSteady || free.bits != 0 && Orphans.arePossible { return }
@@ -66,8 +68,8 @@ package enum Taking {
     if last != 0, last != thread.pointee.id { anax_store32_relaxed(anax_token_last(token), 0) }
   }
 
-  /// After every change of the word that gave the token to this thread. `generation` changes when another thread had it since this
-  /// one did: exclusively (`last` is another's) or shared (`last` is 0).
+  /// After every change of the word that gave the token to this thread. `generation` changes when another thread had it
+  /// since this one did: exclusively (`last` is another's) or shared (`last` is 0).
   @_noLocks @_noAllocation
   package static func noteTaken(_ token: TokenState, shared: Bool, _ thread: Thread) {
     let last = anax_token_last(token)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread's record: made in the thread's first slow path, given back at its end. It is what a token's word names as owner, so that
-// a fork, which changes kernel ids, changes no owner: the forking thread goes on in the child with the same record; the records of
-// the other threads belong to an epoch that has passed.
+// A thread's record: made in the thread's first slow path, given back at its end. It is what a token's word names as
+// owner, so that a fork, which changes kernel ids, changes no owner: the forking thread goes on in the child with the
+// same record; the records of the other threads belong to an epoch that has passed.
 
 import CAnax
 import CAnaxTokens
@@ -80,8 +80,8 @@ package func anaxTokenThreadEnded(_ thread: UnsafeMutablePointer<anax_token_thre
   ThreadRecord.give(thread)
 }
 
-/// In the child of a fork: only the calling thread is left. What the others held stays taken. Their records are not used again: one
-/// may be named in a word before or after its hold is listed, and would come to life as the owner.
+/// In the child of a fork: only the calling thread is left. What the others held stays taken. Their records are not
+/// used again: one may be named in a word before or after its hold is listed, and would come to life as the owner.
 @c(anax_token_forked) @_noLocks @_noAllocation
 package func anaxTokenForked() {
   let started = AtomicWord(anax_token_state_started_word(anax_token_state()))

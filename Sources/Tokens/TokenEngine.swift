@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tokens' beginning: once a process, in the first slow path of any token, on one thread; who comes meanwhile sleeps until it is
-// done. In the child of a fork that came in between it begins anew: the thread that would end it is not there. Makes the tables of
-// thread records and statistics, has ends watched, and counts the processors.
+// The tokens' beginning: once a process, in the first slow path of any token, on one thread; who comes meanwhile sleeps
+// until it is done. In the child of a fork that came in between it begins anew: the thread that would end it is not
+// there. Makes the tables of thread records and statistics, has ends watched, and counts the processors.
 
 import CAnax
 import CAnaxTokens
@@ -38,8 +38,9 @@ package enum TokenEngine {
 
   static var readInterval: UInt64 { @_noLocks @_noAllocation get { 1_000_000_000 } }
 
-  /// Reads anew, once a second at most and by a thread that is about to sleep, how many processors there are: threads may be bound to
-  /// CPUs, and quotas set, at any time. Threads are asked until two CPUs are known, at most 1024 of them.
+  /// Reads anew, once a second at most and by a thread that is about to sleep, how many processors there are: threads
+  /// may be bound to CPUs, and quotas set, at any time. Threads are asked until two CPUs are known, at most 1024 of
+  /// them.
   @_noLocks @_noAllocation
   static func lookAtProcessors(_ now: UInt64) {
     let state = anax_token_state()

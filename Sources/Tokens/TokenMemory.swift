@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A token's memory: its line, aligned to a line; then, for a serialized value, the value; then the name; and apart from it, where
-// sharers are to be counted per CPU, their lines. Made and freed by who owns the token; nobody else may reach it then.
+// A token's memory: its line, aligned to a line; then, for a serialized value, the value; then the name; and apart from
+// it, where sharers are to be counted per CPU, their lines. Made and freed by who owns the token; nobody else may reach
+// it then.
 
 import CAnax
 import CAnaxTokens
@@ -30,9 +31,9 @@ package enum TokenMemory {
     return (token, memory + body)
   }
 
-  /// Ends a token. Stops the process with a message where it is held, or an exclusive request for it sleeps. In the child of a fork,
-  /// what threads of the parent did does not count. Who spins for it, or would share it, leaves nothing that could be seen: that
-  /// nobody reaches the token any more is its owner's to see to.
+  /// Ends a token. Stops the process with a message where it is held, or an exclusive request for it sleeps. In the
+  /// child of a fork, what threads of the parent did does not count. Who spins for it, or would share it, leaves
+  /// nothing that could be seen: that nobody reaches the token any more is its owner's to see to.
   package static func end(_ token: UnsafeMutablePointer<anax_token>) {
     let word = TokenWord(AtomicWord(anax_token_word(token)).loadAcquire())
     if !word.isFree || word.waiting != 0 || !Readers.areGone(token), !Orphans.areAll(token) {

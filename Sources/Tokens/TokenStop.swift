@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Last words: a misuse of tokens that cannot be answered by an error stops the process with one line that names the tokens.
+// Last words: a misuse of tokens that cannot be answered by an error stops the process with one line that names the
+// tokens.
 // Nothing here allocates.
 
 import CAnax

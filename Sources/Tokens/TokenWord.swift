@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A token's state: one 64-bit word, changed by compare-and-swap alone, from any thread. Waiters sleep on its lower
-// half, so everything that ends a wait is there; the upper half is bookkeeping whose changes wake nobody. What is said here of sharers,
-// and of free and taken, is what the word knows: of a token that counts per CPU there may be sharers beside it, for whom whoever has
-// taken the word waits, or lets it go again, before the token is its own (Readers.swift).
+// half, so everything that ends a wait is there; the upper half is bookkeeping whose changes wake nobody. What is said
+// here of sharers, and of free and taken, is what the word knows: of a token that counts per CPU there may be sharers
+// beside it, for whom whoever has taken the word waits, or lets it go again, before the token is its own
+// (Readers.swift).
 //
 // | bits | name | means |
 // |---|---|---|
@@ -17,13 +18,13 @@
 // | 8...31 | wakes | how often a release has set `awake`; 0 again when nobody waits |
 // | 32...47 | holder | record of the exclusive holder, or the number of sharers |
 // | 48...63 | waiting | exclusive requests that sleep, are about to, or were woken; while there are any, new shared requests wait too |
-// Zero, but for bit 7, is free without waiters. The exclusive fast paths change a word that they expect, which is `steady`: 0, or free
-// with no turn owed and some waiter awake, and never one with bit 7. Each thread expects what it last saw where it took a token or let
-// one go on a slow path, but for what a waiter took after its sleep (Taking.swift): while one waiter is awake and others sleep, nobody
-// else looks at anything.
+// Zero, but for bit 7, is free without waiters. The exclusive fast paths change a word that they expect, which is
+// `steady`: 0, or free with no turn owed and some waiter awake, and never one with bit 7. Each thread expects what it
+// last saw where it took a token or let one go on a slow path, but for what a waiter took after its sleep
+// (Taking.swift): while one waiter is awake and others sleep, nobody else looks at anything.
 //
-// The order is what is needed; each compare-and-swap acquires and releases. `taken` is also a word that is free but does not admit who
-// does this.
+// The order is what is needed; each compare-and-swap acquires and releases. `taken` is also a word that is free but
+// does not admit who does this.
 //
 // | transition | by | order |
 // |---|---|---|
@@ -47,34 +48,37 @@
 // | shared, 1 → exclusive, holder | the only sharer: upgrade | acquire |
 // | → − awake, − turns, waiting no more than wait in this process | in the child of a fork, a waiter or who has just taken it (Orphans.swift) | relaxed |
 // | exclusive → free | in the child of a fork, who finds that its holder was still waiting (Orphans.swift) | relaxed |
-// After the releasing change no memory of the token is touched: waking needs only its address, and a wake-up that comes to an
-// address that is something else by now is one that every sleeper must bear anyway.
+// After the releasing change no memory of the token is touched: waking needs only its address, and a wake-up that comes
+// to an address that is something else by now is one that every sleeper must bear anyway.
 //
-// A steady word that was taken and is found unchanged but for that is left as it was: `released` would have left the same, and woken
-// nobody. It does not matter whether it is the same word all the while, or another's expectation.
+// A steady word that was taken and is found unchanged but for that is left as it was: `released` would have left the
+// same, and woken nobody. It does not matter whether it is the same word all the while, or another's expectation.
 //
-// No wake-up is lost. A waiter sleeps only while the half is what it saw when the token was taken. If it saw `awake` clear, the next
-// release sets it and wakes. If it saw `awake` set, either a waiter that is awake stands behind it, which takes the token or clears
-// `awake` before it sleeps, and either way a later release wakes; or a release has set it and found nobody asleep: then `wakes` is
-// another than any that a waiter had seen before, and a waiter that sees that, at a look or because its sleep is refused, takes over
-// `awake`. `wakes` comes round after 2^24 wake-ups between a waiter's look and its sleep, and starts anew only while nobody waits.
+// No wake-up is lost. A waiter sleeps only while the half is what it saw when the token was taken. If it saw `awake`
+// clear, the next release sets it and wakes. If it saw `awake` set, either a waiter that is awake stands behind it,
+// which takes the token or clears `awake` before it sleeps, and either way a later release wakes; or a release has set
+// it and found nobody asleep: then `wakes` is another than any that a waiter had seen before, and a waiter that sees
+// that, at a look or because its sleep is refused, takes over `awake`. `wakes` comes round after 2^24 wake-ups between
+// a waiter's look and its sleep, and starts anew only while nobody waits.
 // Only releases set `awake`, and none while there is an exclusive turn, which would exclude the one it stands for.
-// A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up. Under an exclusive turn
-// a free token stays free until the one whose turn it is takes it: so the half that it has noted cannot come back behind a release,
-// and either it sees the release, or its sleep is refused, or it sleeps and is woken.
+// A turn is set only by a waiter that is awake, and cleared by whoever takes it or by it when it gives up. Under an
+// exclusive turn a free token stays free until the one whose turn it is takes it: so the half that it has noted cannot
+// come back behind a release, and either it sees the release, or its sleep is refused, or it sleeps and is woken.
 // `front` is a hint about the order: a release that finds nobody in front wakes the first of the others.
 //
-// Who is served. The kernel wakes in the order of arrival. Whoever was woken and passed by a newcomer sleeps again in front, so the
-// next wake-up is its own: the waiter that is woken again and again is the one that has slept longest. When it has waited
-// for `lwkt.token_fair`, and no turn was asked for within as long, it asks. So once per bound the oldest sleeper is served next, whatever
-// newcomers do, and the k-th to fall asleep waits for at most k times: the bound, two sections, two wake-ups, and two spins, since
-// a waiter spins when it was woken and when it has asked (tries times delay of its policy; 4 µs by default). A
-// sleep that a signal breaks, or that was refused because the word changed, counts from when it begins again.
+// Who is served. The kernel wakes in the order of arrival. Whoever was woken and passed by a newcomer sleeps again in
+// front, so the next wake-up is its own: the waiter that is woken again and again is the one that has slept longest.
+// When it has waited for `lwkt.token_fair`, and no turn was asked for within as long, it asks. So once per bound the
+// oldest sleeper is served next, whatever newcomers do, and the k-th to fall asleep waits for at most k times: the
+// bound, two sections, two wake-ups, and two spins, since a waiter spins when it was woken and when it has asked (tries
+// times delay of its policy; 4 µs by default). A sleep that a signal breaks, or that was refused because the word
+// changed, counts from when it begins again.
 //
-// Why weaker orders suffice where the model is sequentially consistent: all transitions are read-modify-writes of one word, which
-// have one total order in every order mode; data are published by the release of the holder and the acquire of the taker on that
-// word; the kernel compares the half under the lock of its wait queue, which a waker takes too. `generation` and `last` are written
-// by holders only. `turn_due` and `policy` decide nothing but when to ask, spin and how long.
+// Why weaker orders suffice where the model is sequentially consistent: all transitions are read-modify-writes of one
+// word, which have one total order in every order mode; data are published by the release of the holder and the acquire
+// of the taker on that word; the kernel compares the half under the lock of its wait queue, which a waker takes too.
+// `generation` and `last` are written by holders only. `turn_due` and `policy` decide nothing but when to ask, spin and
+// how long.
 
 import CAnax
 import LockFree
@@ -136,8 +140,8 @@ package struct TokenWord: Equatable {
     return slept || bits & Self.sharedTurn == 0 && waiting == 0
   }
 
-  /// Anybody may take it exclusively and leave it so again, and nobody need be woken: it is free, no turn is owed, and where some
-  /// wait exclusively one is awake.
+  /// Anybody may take it exclusively and leave it so again, and nobody need be woken: it is free, no turn is owed, and
+  /// where some wait exclusively one is awake.
   package var isSteady: Bool {
     @_noLocks @_noAllocation get { bits == 0 || waiting > 0 && isAwake && isFree && !hasTurn && !countsPerCPU }
   }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting for one token until it can be taken, or until a deadline: spin, then sleep. The thread holds nothing meanwhile, but for the
-// tokens that it takes in the order of their addresses (HeldSet), and the word of a token whose sharers it waits for (Readers).
+// Waiting for one token until it can be taken, or until a deadline: spin, then sleep. The thread holds nothing
+// meanwhile, but for the tokens that it takes in the order of their addresses (HeldSet), and the word of a token whose
+// sharers it waits for (Readers).
 // TokenWord.swift has the transitions.
 //
-// Newcomers may take a free token before those who wait (a lock handed to a sleeper is a convoy), but for turns: at most once per
-// `lwkt.token_fair` and token. TokenWord.swift has who is served when, and the bound.
+// Newcomers may take a free token before those who wait (a lock handed to a sleeper is a convoy), but for turns: at
+// most once per `lwkt.token_fair` and token. TokenWord.swift has who is served when, and the bound.
 
 import CAnax
 import CAnaxTokens
@@ -64,8 +65,8 @@ package struct Waiting {
     var old = word.loadRelaxed()
     var spin = Spin(token, thread, until: deadline)
     defer { spin.end() }
-    // Spin without a mark in the word, so that its holder can let it go as if nobody waited, and a spinner that loses its processor is
-    // in nobody's way; then stand among those who sleep.
+    // Spin without a mark in the word, so that its holder can let it go as if nobody waited, and a spinner that loses
+    // its processor is in nobody's way; then stand among those who sleep.
     while true {
       let now = TokenWord(old)
       if now.admitsExclusive(itsTurn: false) {
@@ -154,7 +155,8 @@ package struct Waiting {
     return true
   }
 
-  /// Sleeps, once, after noting in the word what this waiter no longer does or now needs. nil: go on; false: the deadline has passed.
+  /// Sleeps, once, after noting in the word what this waiter no longer does or now needs. nil: go on; false: the
+  /// deadline has passed.
   @_noLocks @_noAllocation
   mutating func sleep(
     _ old: inout UInt64, clearing: UInt64, setting: UInt64, _ sleepers: Futex.Sleepers
@@ -192,8 +194,8 @@ package struct Waiting {
     return nil
   }
 
-  /// When to look again unwoken. A shared waiter must, to ask for its turn: exclusive ones are woken before it. In the child of a
-  /// fork anybody must: who should have woken it may not exist there.
+  /// When to look again unwoken. A shared waiter must, to ask for its turn: exclusive ones are woken before it. In the
+  /// child of a fork anybody must: who should have woken it may not exist there.
   @_noLocks @_noAllocation
   func wakeTime(_ now: UInt64) -> UInt64 {
     var time = deadline

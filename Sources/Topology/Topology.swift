@@ -6,8 +6,8 @@
 
 /// The machine as this process finds it: nodes, CPUs, caches. A snapshot.
 ///
-/// ``current()`` reads `/sys` and `/proc`; where these cannot be right it is a machine of one node with every CPU, and ``warnings``
-/// says which file is wrong.
+/// ``current()`` reads `/sys` and `/proc`; where these cannot be right it is a machine of one node with every CPU, and
+/// ``warnings`` says which file is wrong.
 public struct Topology: Hashable, Sendable {
   /// A node: memory, and the CPUs that are nearest to it.
   public struct Node: Hashable, Sendable {
@@ -34,7 +34,8 @@ public struct Topology: Hashable, Sendable {
   public var possible: CPUSet
   /// CPUs that run now.
   public var online: CPUSet
-  /// Online CPUs that this process may run on: those that it might when it began, whatever its threads were pinned to since.
+  /// Online CPUs that this process may run on: those that it might when it began, whatever its threads were pinned to
+  /// since.
   public var allowed: CPUSet
   /// Nodes whose memory this process may use.
   public var allowedNodes: CPUSet

@@ -56,7 +56,8 @@ package struct Candidate: Hashable, Sendable {
   }
 }
 
-/// The candidates of a sweep: a grid of tries and delays on logarithmic steps, the default, and policies whose delay grows.
+/// The candidates of a sweep: a grid of tries and delays on logarithmic steps, the default, and policies whose delay
+/// grows.
 package struct CandidateGrid: Sendable {
   package var tries: [Int]
   package var delays: [Int]

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The decision, from samples alone: who goes on to the next stage, what is chosen, and what would have to be true for it.
-// A candidate is chosen only if, on runs that had no part in selecting it, its paired gain is above zero at 95% and worth
-// having, no guard rail refuses it, and it holds on what it was not tuned on. Else the default is kept, with the reason.
+// The decision, from samples alone: who goes on to the next stage, what is chosen, and what would have to be true for
+// it.
+// A candidate is chosen only if, on runs that had no part in selecting it, its paired gain is above zero at 95% and
+// worth having, no guard rail refuses it, and it holds on what it was not tuned on. Else the default is kept, with the
+// reason.
 
 import Report
 
@@ -28,8 +30,8 @@ package struct Choice: Sendable {
     !violations(comparison, in: stage).isEmpty
   }
 
-  /// What keeps a candidate from going on. The last word is the confirmation's: until then only what breaks the guard rails
-  /// by far is refused, and in the finals also what does so for sure. One run alone says nothing.
+  /// What keeps a candidate from going on. The last word is the confirmation's: until then only what breaks the guard
+  /// rails by far is refused, and in the finals also what does so for sure. One run alone says nothing.
   private func violations(_ comparison: Comparison, in stage: Stage.Name) -> [String] {
     switch stage {
     case .sweep, .narrowing:
@@ -54,8 +56,8 @@ package struct Choice: Sendable {
     return better.prefix(stage.survivors).map(\.comparison.candidate)
   }
 
-  /// Why there is nothing to confirm after the finals. Names the fastest that a guard rail kept out, in the latest stage that
-  /// has one: later stages have more runs.
+  /// Why there is nothing to confirm after the finals. Names the fastest that a guard rail kept out, in the latest
+  /// stage that has one: later stages have more runs.
   package func reasonWithoutWinner(_ samples: [Sample]) -> String {
     fastestRefused(samples) ?? "nothing was faster than the default in the finals"
   }
@@ -111,8 +113,8 @@ package struct Choice: Sendable {
     return .chosen(winner)
   }
 
-  /// What a candidate does worse where it was not tuned: slower on a workload for sure and by more than is worth a word; or
-  /// over all by 5% for sure, or by 10%; or refused by a guard rail. nil where the cells are not there.
+  /// What a candidate does worse where it was not tuned: slower on a workload for sure and by more than is worth a
+  /// word; or over all by 5% for sure, or by 10%; or refused by a guard rail. nil where the cells are not there.
   package func validationFailures(_ candidate: Int, _ samples: [Sample]) -> [String]? {
     guard let other = Comparison(samples, stage: .confirmation, candidate: candidate, workloads: plan.heldOut)
     else { return nil }

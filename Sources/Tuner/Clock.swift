@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Time as the measurement takes it: nanoseconds from the kernel's clock for cells, ticks of the cycle counter for waits, and
-// the rate between the two. Any thread.
+// Time as the measurement takes it: nanoseconds from the kernel's clock for cells, ticks of the cycle counter for
+// waits, and the rate between the two. Any thread.
 
 import CAnax
 import Glibc

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One candidate beside the default: paired ratios of cells of the same round and workload, and what the guard rails say.
+// One candidate beside the default: paired ratios of cells of the same round and workload, and what the guard rails
+// say.
 // Value types.
 
 import Report
@@ -123,8 +124,8 @@ package struct Comparison: Hashable, Sendable {
       if let tail = part.tail, tail.low > 1 + rails.tailRise {
         list.append("p99.9 of the wait \(Text.change(tail.middle)) with \(name)")
       }
-      // Where threads outnumber CPUs, the fairness of two runs of the same differs by some hundredths: less fair than the
-      // default is what is so at 95%, or by far.
+      // Where threads outnumber CPUs, the fairness of two runs of the same differs by some hundredths: less fair than
+      // the default is what is so at 95%, or by far.
       if let fairness = part.fairness, fairness.own < rails.fairness, fairness.own < fairness.standard - 0.01,
         fairness.own < fairness.standard - 0.1 || part.fairnessRatio.map({ $0.high < 1 }) ?? true
       {

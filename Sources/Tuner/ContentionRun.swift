@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One cell of contention: threads take a token, work, give it back, and work without it, for a given time. Every wait is
-// timed; the two readings of the cycle counter are part of the cell, the same for every candidate.
+// One cell of contention: threads take a token, work, give it back, and work without it, for a given time. Every wait
+// is timed; the two readings of the cycle counter are part of the cell, the same for every candidate.
 
 import Report
 import CAnax

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What dirties a cell: processor time that the hypervisor kept from the CPUs that this process may use, and time that others used
-// on them. Counted by the kernel, in coarse ticks, so short cells can only be told when much is wrong.
+// What dirties a cell: processor time that the hypervisor kept from the CPUs that this process may use, and time that
+// others used on them. Counted by the kernel, in coarse ticks, so short cells can only be told when much is wrong.
 
 import CAnax
 import Glibc

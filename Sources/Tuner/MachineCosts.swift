@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What waiting and blocking cost on this machine: a pause, a futex round trip between two threads on one CPU and on two, a
-// switch of context. Each is taken many times; the median counts, and the spread is told. About two seconds.
+// What waiting and blocking cost on this machine: a pause, a futex round trip between two threads on one CPU and on
+// two, a switch of context. Each is taken many times; the median counts, and the spread is told. About two seconds.
 
 import Report
 import CAnax

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The report as one page: no script, nothing from the network, figures as SVG, and every reading in a table. It is well-formed
-// XML, so that a test can read it back.
+// The report as one page: no script, nothing from the network, figures as SVG, and every reading in a table. It is
+// well-formed XML, so that a test can read it back.
 
 import Anax
 import Machine

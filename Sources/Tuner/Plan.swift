@@ -36,7 +36,8 @@ package struct Plan: Sendable {
   package var stages: [Stage]
   /// Seconds for all stages; nil takes what it takes.
   package var budget: Double?
-  /// Seconds after which no cell begins, and a program is ended: only a workload that does not fit the budget comes there.
+  /// Seconds after which no cell begins, and a program is ended: only a workload that does not fit the budget comes
+  /// there.
   package var limit: Double?
   package var seed: UInt64
   /// Workloads that were declared and are not measured, since the budget has no time for them.
@@ -63,8 +64,8 @@ package struct Plan: Sendable {
     package static let full = Effort(cell: 0.1, rounds: 7, budget: nil)
   }
 
-  /// With a program, that decides, the synthetic workloads are measured once around and then validate the choice. Where a budget
-  /// has no time for all declared workloads, as many as it has time for are drawn from them.
+  /// With a program, that decides, the synthetic workloads are measured once around and then validate the choice. Where
+  /// a budget has no time for all declared workloads, as many as it has time for are drawn from them.
   package init(
     candidates: [Candidate], grid: WorkloadGrid, program: [String]?, cpus: Int, effort: Effort, seed: UInt64
   ) {

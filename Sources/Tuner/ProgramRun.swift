@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One cell of a program: it is started with the candidate in its environment and waited for; wall time and processor time
-// are the reading. Its output goes nowhere. A program that fails ends the measurement, with what it wrote last.
+// One cell of a program: it is started with the candidate in its environment and waited for; wall time and processor
+// time are the reading. Its output goes nowhere. A program that fails ends the measurement, with what it wrote last.
 
 import CAnax
 import Glibc

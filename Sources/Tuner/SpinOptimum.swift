@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How long to wait before blocking, computed from how long waits are: with F the distribution of waits and C what it costs
-// to block and be woken, waiting s costs  E[min(wait, s)] + (1 − F(s)) · C  on average, and the best s makes that least.
+// How long to wait before blocking, computed from how long waits are: with F the distribution of waits and C what it
+// costs to block and be woken, waiting s costs  E[min(wait, s)] + (1 − F(s)) · C  on average, and the best s makes that
+// least.
 // It knows nothing of what a waiter takes from others (threads beyond the CPUs), so it is shown beside the measurement
 // and decides nothing.
 

@@ -83,8 +83,8 @@ struct Team {
     go.value = 1
   }
 
-  /// Waits for all of them. Throws when they have not ended after `limit` seconds: then they are left as they are, and whoever
-  /// measures should say so and end.
+  /// Waits for all of them. Throws when they have not ended after `limit` seconds: then they are left as they are, and
+  /// whoever measures should say so and end.
   func join(limit: Double = 60) throws(CellFailure) {
     let start = Clock.seconds
     while ended.value < UInt64(threads.count) {

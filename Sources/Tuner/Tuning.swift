@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The measurement's course: stages of rounds, in a round every workload in random order, on a workload every candidate
-// still in the race, in random order. Dirty cells are measured again, twice at most. Cells run one at a time, on the thread
-// that calls `run`; what a cell is comes from outside, so that a test can play a machine.
+// still in the race, in random order. Dirty cells are measured again, twice at most. Cells run one at a time, on the
+// thread that calls `run`; what a cell is comes from outside, so that a test can play a machine.
 
 /// Why a cell could not be measured.
 package struct CellFailure: Error, CustomStringConvertible {
@@ -89,7 +89,8 @@ package struct Tuning {
 
     for (index, stage) in plan.stages.enumerated() {
       let deadline = plan.budget.map { now() + ($0 - (now() - start)) * pace.share(of: index) }
-      // Beyond half of its time a stage redoes nothing, so that its rounds fit; nor does it take what later ones must have.
+      // Beyond half of its time a stage redoes nothing, so that its rounds fit; nor does it take what later ones must
+      // have.
       let latest = plan.budget.map { start + $0 - pace.minimum(after: index) }
       let cost = stage.seconds + Plan.overhead
       var needed = Double(stage.minimumRounds * stage.workloads.count * active.count) * cost

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The report as JSON: whole, with every reading, for `--format json`; and the part of it that a profile carries as evidence.
+// The report as JSON: whole, with every reading, for `--format json`; and the part of it that a profile carries as
+// evidence.
 
 import Report
 import Anax

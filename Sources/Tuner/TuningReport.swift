@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a tuning found, with all that its texts need: the command's lines, the page, the profile and the JSON are made from
-// this and nothing else. A value type.
+// What a tuning found, with all that its texts need: the command's lines, the page, the profile and the JSON are made
+// from this and nothing else. A value type.
 
 import Report
 import Anax
@@ -47,8 +47,8 @@ package struct TuningReport: Sendable {
     package var cpuRatio: Double?
     package var tailRatio: Double?
 
-    /// Medians of different rounds do not compare, since machines drift: these are the default's median times the ratio in
-    /// the rounds that both have.
+    /// Medians of different rounds do not compare, since machines drift: these are the default's median times the ratio
+    /// in the rounds that both have.
     package func scaled(to standard: Summary?) -> Summary {
       guard let standard else { return self }
       var scaled = self
@@ -94,8 +94,8 @@ package struct TuningReport: Sendable {
     init(_ sample: Sample) { (stage, round) = (sample.stage, sample.round) }
   }
 
-  /// The paired comparison that the verdict rests on: of the confirmation where there was one, else of the last stage that
-  /// has cells of the candidate.
+  /// The paired comparison that the verdict rests on: of the confirmation where there was one, else of the last stage
+  /// that has cells of the candidate.
   package func comparison(of candidate: Int, on workloads: [Int]? = nil) -> (stage: Stage.Name, comparison: Comparison)?
   {
     for stage in Stage.Name.allCases.reversed() {

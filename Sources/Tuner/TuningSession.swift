@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A tuning from its wishes to its report: looks at the machine, makes the plan, takes the readings, computes the optima.
+// A tuning from its wishes to its report: looks at the machine, makes the plan, takes the readings, computes the
+// optima.
 // One at a time, on the calling thread: the two tunables are the process's own, and it sets them for every cell.
 
 import Anax
@@ -89,8 +90,8 @@ package struct TuningSession {
       record: tuning.run(), machine: machine, costs: costs, optima: optima, date: date, command: command)
   }
 
-  /// One cell of each contention, with so many tries that nearly nobody blocks: how long waits are by themselves. None begins after
-  /// `end`.
+  /// One cell of each contention, with so many tries that nearly nobody blocks: how long waits are by themselves. None
+  /// begins after `end`.
   private func optima(
     _ plan: Plan, _ costs: MachineCosts, _ clock: Clock, cpus: Int, standard: Candidate, until end: Double?
   ) throws(CellFailure) -> [Int: SpinOptimum] {

@@ -84,8 +84,8 @@ package struct WorkloadGrid: Sendable {
     return [between, other]
   }
 
-  /// A value that is in no list: half-way between the two in the middle, on a logarithmic scale; where these are next to each other,
-  /// or there is one, 3 times the largest, and from 0 a hundred.
+  /// A value that is in no list: half-way between the two in the middle, on a logarithmic scale; where these are next
+  /// to each other, or there is one, 3 times the largest, and from 0 a hundred.
   private static func untried(_ values: [Int]) -> Int {
     let sorted = Set(values).sorted()
     guard let high = sorted.last else { return 0 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// A home's depot: a lock-free stack of batches, each up to 128 free items on their way from one CPU cache to another; one
-// compare-and-swap moves a batch. Batches are type-stable records in a table of their own; a node's empty ones are on a stack too.
+// A home's depot: a lock-free stack of batches, each up to 128 free items on their way from one CPU cache to another;
+// one compare-and-swap moves a batch. Batches are type-stable records in a table of their own; a node's empty ones are
+// on a stack too.
 //
-// While a CPU takes back what it put there itself, a batch is just the chain: nothing is walked. When batches cross CPUs the
-// addresses are written out: the next owner can fetch all their lines at once instead of one after the other.
+// While a CPU takes back what it put there itself, a batch is just the chain: nothing is walked. When batches cross
+// CPUs the addresses are written out: the next owner can fetch all their lines at once instead of one after the other.
 //
-// A depot is for exchange, not for storage: beyond `depotBytes` a home's items go back to their slabs at once, so that slabs
-// fall empty and their pages serve other sizes. Items freed in address order cost one bitmap operation for up to 64.
+// A depot is for exchange, not for storage: beyond `depotBytes` a home's items go back to their slabs at once, so that
+// slabs fall empty and their pages serve other sizes. Items freed in address order cost one bitmap operation for up to
+// 64.
 //
-// Ownership of a batch record: empty stack → who popped it (fills it) → depot stack → who popped it (empties it) → empty stack.
+// Ownership of a batch record: empty stack → who popped it (fills it) → depot stack → who popped it (empties it) →
+// empty stack.
 // All hand-overs are the stacks' CAS (TaggedStack). A thread stopped with a batch in hand loses at most its 128 items.
 
 import CAnax
@@ -45,7 +48,8 @@ extension Home {
   @_noLocks @_noAllocation
   func count(ofList list: UInt64) -> UInt64 { ListWord.count(list, limit: UInt64(zone.pointee.list_limit)) }
 
-  /// Puts a whole list, of this home's items, into the depot; where that is full, back into the slabs. False: the slabs.
+  /// Puts a whole list, of this home's items, into the depot; where that is full, back into the slabs. False: the
+  /// slabs.
   @_noLocks @_noAllocation @discardableResult
   package func deposit(list: UInt64, cpu: Int) -> Bool {
     let count = count(ofList: list)
@@ -114,7 +118,8 @@ extension Home {
     AtomicWord(anax_node_depot_bytes(Pages.node(node))).subtract(count &* UInt64(zone.pointee.stride))
     var list = batch.pointee.chain
     if list == 0 {
-      // Written out with the item freed last first; the chain is built from the other end, so that it is handed out first.
+      // Written out with the item freed last first; the chain is built from the other end, so that it is handed out
+      // first.
       let items = anax_batch_items(batch)
       let base = batch.pointee.base
       list = UInt64(zone.pointee.list_limit)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a zone has on one node: the stacks of its slabs with free slots, and its depot. All lock-free; any thread may work on
-// any home. The stacks are sorted by fullness when slabs are pushed and, lazily, when they are popped: a slab that has become
-// emptier than its stack says moves on.
+// What a zone has on one node: the stacks of its slabs with free slots, and its depot. All lock-free; any thread may
+// work on any home. The stacks are sorted by fullness when slabs are pushed and, lazily, when they are popped: a slab
+// that has become emptier than its stack says moves on.
 //
-// There are two sets of stacks. Slabs are pushed to one and popped from both. A trimmer makes the other the one that is pushed
-// to, and then brings over what is in the first, slab by slab: so it comes to an end, whoever pops and pushes meanwhile, and
-// wherever it is stopped it owns one slab at most. Who still pushes to the first set leaves work to the next trimmer.
+// There are two sets of stacks. Slabs are pushed to one and popped from both. A trimmer makes the other the one that is
+// pushed to, and then brings over what is in the first, slab by slab: so it comes to an end, whoever pops and pushes
+// meanwhile, and wherever it is stopped it owns one slab at most. Who still pushes to the first set leaves work to the
+// next trimmer.
 //
 // | word | transition | by | order |
 // |---|---|---|---|
@@ -87,7 +88,8 @@ package struct Home {
     return nil
   }
 
-  /// Claims a run for a new slab and cuts it. The caller owns it. nil: no memory, or vm.heap.limit refuses a request of the class.
+  /// Claims a run for a new slab and cuts it. The caller owns it. nil: no memory, or vm.heap.limit refuses a request of
+  /// the class.
   @_noLocks @_noAllocation
   func makeSlab(cpu: Int, _ requestClass: RequestClass = .normal) -> Slab? {
     let state = anax_state()
@@ -108,7 +110,8 @@ package struct Home {
     return slab
   }
 
-  /// For the owner of a slab with all slots free: gives its pages back. False: it was used meanwhile, and is pushed again.
+  /// For the owner of a slab with all slots free: gives its pages back. False: it was used meanwhile, and is pushed
+  /// again.
   @_noLocks @_noAllocation
   func retire(_ slab: Slab) -> Bool {
     if !slab.retire(zone) { return false }
@@ -125,7 +128,8 @@ package struct Home {
     return true
   }
 
-  /// Refills from slabs: a list word with up to `wanted` items on top of an empty list of the zone's room. 0: no memory.
+  /// Refills from slabs: a list word with up to `wanted` items on top of an empty list of the zone's room. 0: no
+  /// memory.
   /// Slabs of another node may serve when this one has no memory: then `index` of the items is not this home's.
   @_noLocks @_noAllocation
   package func claimFromSlabs(wanted: UInt64, cpu: Int, _ requestClass: RequestClass = .normal) -> UInt64 {
@@ -167,8 +171,8 @@ package struct Home {
     }
   }
 
-  /// Takes items back into their slabs. `list` is a list word; the items are this home's. Neighbours on the list that are
-  /// neighbours in a slab go back in one operation.
+  /// Takes items back into their slabs. `list` is a list word; the items are this home's. Neighbours on the list that
+  /// are neighbours in a slab go back in one operation.
   @_noLocks @_noAllocation
   package func releaseToSlabs(list: UInt64) {
     let zone = self.zone
@@ -234,8 +238,9 @@ package struct Home {
     }
   }
 
-  /// Retires empty slabs and sorts the others by fullness; in a tick also thins those that rest. One trimmer at a time; others
-  /// pass by. Pages that went back to the kernel by thinning. A trimmer stopped midway keeps one slab from others.
+  /// Retires empty slabs and sorts the others by fullness; in a tick also thins those that rest. One trimmer at a time;
+  /// others pass by. Pages that went back to the kernel by thinning. A trimmer stopped midway keeps one slab from
+  /// others.
   @_noLocks @_noAllocation @discardableResult
   package func trim(thin: Bool = false, all: Bool = false) -> UInt64 {
     guard let lock = ForkEpoch.tryLock(anax_home_trimming(entry)) else { return 0 }

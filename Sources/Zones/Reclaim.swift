@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking back what CPU caches hold, from outside: the block of each CPU is swapped for its replacement, the sections of all are
-// stopped at once (one membarrier), and the old blocks' lists, which are now nobody else's, go to the slabs. The ready pages of an old
-// block go to the bitmaps, unless another is at that CPU's pages now (PageDrain). Nobody waits here: a CPU whose block is being drained
-// already is passed by. Where the kernel refuses that membarrier, only shards are drained. A reclaimer that is stopped midway keeps
-// what was in the caches it swapped, and they are not taken back again.
+// Taking back what CPU caches hold, from outside: the block of each CPU is swapped for its replacement, the sections of
+// all are stopped at once (one membarrier), and the old blocks' lists, which are now nobody else's, go to the slabs.
+// The ready pages of an old block go to the bitmaps, unless another is at that CPU's pages now (PageDrain). Nobody
+// waits here: a CPU whose block is being drained already is passed by. Where the kernel refuses that membarrier, only
+// shards are drained. A reclaimer that is stopped midway keeps what was in the caches it swapped, and they are not
+// taken back again.
 
 import CAnax
 import LockFree

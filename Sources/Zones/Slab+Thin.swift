@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Giving back pages inside a slab: where survivors keep a slab from being retired, the pages that only free slots lie on can go
-// back to the kernel all the same. For the slab's owner alone, who is the only one that could claim those slots; so nothing is
-// claimed for it and the gate does not change. A slab is thinned when its gate has not changed for a whole tick. The same bits say
-// which pages of a new slab were never touched: items are chained through resident pages only, so that a CPU's list never makes
-// memory resident that nobody asked for, and the page fault comes where the caller writes.
+// Giving back pages inside a slab: where survivors keep a slab from being retired, the pages that only free slots lie
+// on can go back to the kernel all the same. For the slab's owner alone, who is the only one that could claim those
+// slots; so nothing is claimed for it and the gate does not change. A slab is thinned when its gate has not changed for
+// a whole tick. The same bits say which pages of a new slab were never touched: items are chained through resident
+// pages only, so that a CPU's list never makes memory resident that nobody asked for, and the page fault comes where
+// the caller writes.
 
 import CAnax
 import LockFree
@@ -64,8 +65,9 @@ extension Slab {
     return busy
   }
 
-  /// For the owner, before it claims: how many of the lowest free slots, up to `wanted`, may be chained without touching a page
-  /// that is not resident. Where the lowest of all lies on such a page, it is 1 and `untouched`: that item must not be written.
+  /// For the owner, before it claims: how many of the lowest free slots, up to `wanted`, may be chained without
+  /// touching a page that is not resident. Where the lowest of all lies on such a page, it is 1 and `untouched`: that
+  /// item must not be written.
   @_noLocks @_noAllocation
   func residentFirst(
     _ wanted: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, untouched: inout Bool
@@ -100,7 +102,8 @@ extension Slab {
     if _fastPath(header.pointee.returned == 0) { return }
     let shift = Region.pageShift
     let first = (low &- start) &>> shift
-    // An item smaller than a page may reach into the next one, which stays absent until an item that begins there is claimed.
+    // An item smaller than a page may reach into the next one, which stays absent until an item that begins there is
+    // claimed.
     let stride = UInt64(zone.pointee.stride)
     let reach = stride &>> shift == 0 ? 0 : stride &- 1
     let last = (high &- start &+ reach) &>> shift

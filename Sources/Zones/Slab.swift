@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A slab: one aligned run cut into equal slots, with the slot bitmap in a header outside of it. Headers are type-stable.
-// A slab with free slots lies on one of its zone's four stacks (fullest first); who pops it owns it, and is the only one who
-// claims slots of it, until it pushes it back. Anybody may release slots at any time.
+// A slab: one aligned run cut into equal slots, with the slot bitmap in a header outside of it. Headers are
+// type-stable.
+// A slab with free slots lies on one of its zone's four stacks (fullest first); who pops it owns it, and is the only
+// one who claims slots of it, until it pushes it back. Anybody may release slots at any time.
 //
-// The gate, one word: bits 0...15 free slots, 16...17 state, 20...31 zone, 32...63 generation (one more at each retirement).
+// The gate, one word: bits 0...15 free slots, 16...17 state, 20...31 zone, 32...63 generation (one more at each
+// retirement).
 //
 // | state | means | on a stack |
 // |---|---|---|
@@ -20,11 +22,13 @@
 // | then gate: free -= n, open → full at 0 | the owner; else it pushes the slab back | CAS, acquire and release |
 // | open → none, generation + 1 | the owner, when free = slots: no item is out, so nobody can free | CAS, acquire and release |
 // | none → open | who cut the run, before the slab is on any stack | release |
-// The count never exceeds the free bits, since bits are freed first and claimed after the count allowed it. A thread stopped
-// between its two steps loses the slots it had in hand; one stopped as owner loses that slab. Model: Tests/ModelTests/SlabModelTests.
+// The count never exceeds the free bits, since bits are freed first and claimed after the count allowed it. A thread
+// stopped between its two steps loses the slots it had in hand; one stopped as owner loses that slab. Model:
+// Tests/ModelTests/SlabModelTests.
 //
-// A bit that is already free when an item comes back is a double free; the process stops. So it does where the gate says that the
-// slab sleeps, or is another zone's by now: an item that is out keeps its slab, so this one was freed before.
+// A bit that is already free when an item comes back is a double free; the process stops. So it does where the gate
+// says that the slab sleeps, or is another zone's by now: an item that is out keeps its slab, so this one was freed
+// before.
 
 import CAnax
 import LockFree
@@ -72,7 +76,8 @@ package struct Slab {
   @_noLocks @_noAllocation
   static func freeSlots(_ gate: UInt64) -> UInt64 { gate & 0xffff }
 
-  /// Address of slot 0: a line that differs from slab to slab, so that the first words of blocks spread over cache sets.
+  /// Address of slot 0: a line that differs from slab to slab, so that the first words of blocks spread over cache
+  /// sets.
   @_noLocks @_noAllocation
   func firstSlot(_ zone: UnsafeMutablePointer<anax_zone>) -> UInt64 {
     let lines = UInt64(zone.pointee.skew_lines)
@@ -110,8 +115,8 @@ package struct Slab {
     gate.storeRelease(generation &<< 32 | UInt64(id) &<< 20 | Slab.open | slots)
   }
 
-  /// For the owner: claims up to `wanted` free slots and chains them in address order before `list`, the list word they are
-  /// put on. The new list word; `free` is what the gate says is left.
+  /// For the owner: claims up to `wanted` free slots and chains them in address order before `list`, the list word they
+  /// are put on. The new list word; `free` is what the gate says is left.
   @_noLocks @_noAllocation
   func claim(
     _ wanted: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, onto list: UInt64, free left: inout UInt64,
@@ -145,7 +150,8 @@ package struct Slab {
         free ^= 1 &<< bit
         let item = first &+ geometry.distance(ofSlot: UInt64(truncatingIfNeeded: word) &* 64 &+ bit)
         if highest == 0 { highest = item }
-        // The first item of a page that is not resident is handed out as it is, zero: the page comes when the caller writes.
+        // The first item of a page that is not resident is handed out as it is, zero: the page comes when the caller
+        // writes.
         if !untouched { UnsafeMutablePointer<UInt64>(bitPattern: UInt(item)).unsafelyUnwrapped.pointee = head }
         head = item &<< 16 | (head & 0xffff) &- 1
       }
@@ -181,8 +187,8 @@ package struct Slab {
     }
   }
 
-  /// For the owner: claims consecutive slots, the lowest free ones, as a strip word, if there are at least `least` and at most
-  /// `wanted`. 0: there are not. Nothing is written to them. `free` is what the gate says is left.
+  /// For the owner: claims consecutive slots, the lowest free ones, as a strip word, if there are at least `least` and
+  /// at most `wanted`. 0: there are not. Nothing is written to them. `free` is what the gate says is left.
   @_noLocks @_noAllocation
   func claimStrip(
     _ wanted: UInt64, least: UInt64, _ zone: UnsafeMutablePointer<anax_zone>, free left: inout UInt64
@@ -228,8 +234,8 @@ package struct Slab {
     return strip.word
   }
 
-  /// Releases slots of one bitmap word of the zone's slab. The free count after, and whether this thread must push the slab on
-  /// a stack. nil: one of them was free already.
+  /// Releases slots of one bitmap word of the zone's slab. The free count after, and whether this thread must push the
+  /// slab on a stack. nil: one of them was free already.
   @_noLocks @_noAllocation
   func release(word: Int, mask: UInt64, zone id: Int) -> (free: UInt64, push: Bool)? {
     let before = bits(word).release(bits: mask)

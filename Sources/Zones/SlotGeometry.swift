@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arithmetic between slots and their distance from slot 0, with the zone's constants in registers: for loops over many items.
+// The arithmetic between slots and their distance from slot 0, with the zone's constants in registers: for loops over
+// many items.
 // Owns nothing.
 
 import CAnax
@@ -38,8 +39,8 @@ struct SlotGeometry {
   @inline(__always) @_noLocks @_noAllocation
   func distance(ofSlot slot: UInt64) -> UInt64 { slot &* stride &+ (slot &>> groupShift) &* 64 }
 
-  /// The slot that begins at a distance (a multiple of 16, less than a slab), or nil. Compared as an address: a skipped line is
-  /// not the slot behind it.
+  /// The slot that begins at a distance (a multiple of 16, less than a slab), or nil. Compared as an address: a skipped
+  /// line is not the slot behind it.
   @inline(__always) @_noLocks @_noAllocation
   func slot(at distance: UInt64) -> UInt64? {
     let group = ((distance &>> 4) &* groupReciprocal) &>> 31

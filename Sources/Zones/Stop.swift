@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last words: what was wrong, the address and the zone, in one line on standard error, then SIGABRT. Nothing here allocates;
-// safe in any thread and signal handler.
+// The last words: what was wrong, the address and the zone, in one line on standard error, then SIGABRT. Nothing here
+// allocates; safe in any thread and signal handler.
 
 import CAnax
 import LockFree

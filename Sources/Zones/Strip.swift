@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A strip: consecutive slots of one slab that a CPU has claimed but nobody has written yet; one word of the CPU's block, changed
-// by that CPU's sections alone (anax_cache_advance takes an item, `take` puts a word in place of another), or by who swapped the
-// block out. A page that only such items lie on need not be resident. Heap zones have strips, where there are CPU blocks. A thread
-// that is stopped with a strip in hand loses its slots, at most 128. Model: Tests/ModelTests/StripModelTests.
+// A strip: consecutive slots of one slab that a CPU has claimed but nobody has written yet; one word of the CPU's
+// block, changed by that CPU's sections alone (anax_cache_advance takes an item, `take` puts a word in place of
+// another), or by who swapped the block out. A page that only such items lie on need not be resident. Heap zones have
+// strips, where there are CPU blocks. A thread that is stopped with a strip in hand loses its slots, at most 128.
+// Model: Tests/ModelTests/StripModelTests.
 //
 // | transition of the word | by | order |
 // |---|---|---|

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many requests of a user zone are on the slow path now, so that the zone is not ended under them: the word `busy` of its
-// home on node 0. It counts for one process: a forked child does not have the threads that were in there. What a cache or a shard
-// serves is not counted: an item that was taken there is out, and a zone with an item out does not end.
+// How many requests of a user zone are on the slow path now, so that the zone is not ended under them: the word `busy`
+// of its home on node 0. It counts for one process: a forked child does not have the threads that were in there. What a
+// cache or a shard serves is not counted: an item that was taken there is out, and a zone with an item out does not
+// end.
 //
 // | bits | mean |
 // |---|---|
@@ -12,8 +13,8 @@
 // |---|---|---|
 // | n → n + 1; another process's n → 1 of this one | who begins a request | CAS, acquire and release; then a fence |
 // | n → n - 1, where the process is still the one it began in | the same at its end | CAS, acquire and release |
-// Against ZoneRegistry.destroy: either the request sees the zone's end, or that sees the request. A thread stopped in here keeps
-// its zone from being ended.
+// Against ZoneRegistry.destroy: either the request sees the zone's end, or that sees the request. A thread stopped in
+// here keeps its zone from being ended.
 
 import CAnax
 import LockFree

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests to a zone for a node that is not this CPU's. They are served from what this CPU has collected to go home to that node,
-// then from that home as its own CPUs are; what a list has beyond the item asked for is collected again, and is never handed out
-// by a request without a node. Items that come from slabs are touched at once under a policy of the thread that prefers the node,
-// and the thread's own is set again: so their pages lie there, whoever uses them. Three system calls for a list of items. A signal
-// handler that runs in between has that policy too; one that does not return (siglongjmp) leaves the thread with it.
+// Requests to a zone for a node that is not this CPU's. They are served from what this CPU has collected to go home to
+// that node, then from that home as its own CPUs are; what a list has beyond the item asked for is collected again, and
+// is never handed out by a request without a node. Items that come from slabs are touched at once under a policy of the
+// thread that prefers the node, and the thread's own is set again: so their pages lie there, whoever uses them. Three
+// system calls for a list of items. A signal handler that runs in between has that policy too; one that does not return
+// (siglongjmp) leaves the thread with it.
 
 import CAnax
 import LockFree
@@ -49,8 +50,8 @@ extension ZoneCache {
     }
   }
 
-  /// A list that `claim` takes from slabs, which touches each item's first page, and then the items' other pages, while this thread
-  /// prefers the home's node. For this CPU's own node just what `claim` gives.
+  /// A list that `claim` takes from slabs, which touches each item's first page, and then the items' other pages, while
+  /// this thread prefers the home's node. For this CPU's own node just what `claim` gives.
   @inline(__always) @_noLocks @_noAllocation
   static func placed(_ home: Home, cpu: Int, claim: () -> UInt64) -> UInt64 {
     guard home.node != CPUBlocks.node(ofCPU: cpu), let own = Kernel.threadPolicy(), prefer(home.node) else {

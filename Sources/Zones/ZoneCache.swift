@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The slow paths of a zone: what happens when a CPU's list is empty (refill) or full (overflow). The order is
-// list → strip → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section aborted or its block
-// swapped goes on without the cache.
+// list → strip → spare list → depot → slab → pages. Nothing waits; a step that finds its CPU changed, its section
+// aborted or its block swapped goes on without the cache.
 //
 // Invariant: a CPU's list of a zone on its own node holds that node's items; its lists of other nodes hold what
-// goes home, and what is left of a list that was taken there for a request for that node; only such requests are served from them.
+// goes home, and what is left of a list that was taken there for a request for that node; only such requests are served
+// from them.
 
 import CAnax
 import LockFree
@@ -17,8 +18,8 @@ package enum ZoneCache {
   @inlinable @_noLocks @_noAllocation
   static func slot(_ node: Int, _ zone: Int) -> UInt64 { UInt64(node &* ANAX_ZONES_MAX &+ zone) }
 
-  /// An item of the zone for a CPU whose list was empty. 0: no memory, or a limit. The class says how deep a fresh slab may dip into
-  /// vm.heap.limit; what the slab has beyond the item is for all.
+  /// An item of the zone for a CPU whose list was empty. 0: no memory, or a limit. The class says how deep a fresh slab
+  /// may dip into vm.heap.limit; what the slab has beyond the item is for all.
   @inline(never) @_noLocks @_noAllocation
   package static func refill(_ zone: Int, _ requestClass: RequestClass = .normal) -> UInt64 {
     guard let cpu = CPUBlocks.current() else { return refillWithoutArea(zone, requestClass) }
@@ -91,7 +92,8 @@ package enum ZoneCache {
     return strip.next
   }
 
-  /// What was freed is handed out again before what nobody has touched: a CPU that has a whole list to spare has no strip.
+  /// What was freed is handed out again before what nobody has touched: a CPU that has a whole list to spare has no
+  /// strip.
   @inline(__always) @_noLocks @_noAllocation
   static func dropStrip(_ home: Home, _ entry: UnsafeMutablePointer<anax_zone>) {
     var word: UInt64 = 0
@@ -126,8 +128,8 @@ package enum ZoneCache {
     return first(of: list, zone, node: node, cpu: cpu) { Shards.put(cpu, index, list: $0) }
   }
 
-  /// Takes back an item for which the CPU's list had no room. `index` is the item's [node][zone]. True when items went as far as
-  /// their slabs: time for the caller to look at the clock.
+  /// Takes back an item for which the CPU's list had no room. `index` is the item's [node][zone]. True when items went
+  /// as far as their slabs: time for the caller to look at the clock.
   @inline(never) @_noLocks @_noAllocation
   package static func overflow(_ index: Int, item: UInt64) -> Bool {
     let zone = index & (ANAX_ZONES_MAX - 1)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One zone's figures, for its owner and before its end, and the count of its requests. Reads only, as ZoneStatistics, which
-// counts all zones in one pass.
+// One zone's figures, for its owner and before its end, and the count of its requests. Reads only, as ZoneStatistics,
+// which counts all zones in one pass.
 
 import CAnax
 import LockFree

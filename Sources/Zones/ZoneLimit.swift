@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Zones with a limit: no more than `limit` items are ever out of the slabs, in use or in caches, and each request class leaves
-// the reserve of the classes above it. A zone's `claimed` counts them exactly (compare-and-swap, never above the ceiling of who
-// asks). Below the ceiling the CPU caches serve. At the ceiling they are taken back first (the original strands them), from all
-// CPUs, and only then is a request refused; and while the zone is at the ceiling of normal requests, items go straight to
-// their slabs, so that a zone at its limit does not take its caches back at every request. Where caches cannot be taken back
-// (no membarrier), such zones do without them.
+// Zones with a limit: no more than `limit` items are ever out of the slabs, in use or in caches, and each request class
+// leaves the reserve of the classes above it. A zone's `claimed` counts them exactly (compare-and-swap, never above the
+// ceiling of who asks). Below the ceiling the CPU caches serve. At the ceiling they are taken back first (the original
+// strands them), from all CPUs, and only then is a request refused; and while the zone is at the ceiling of normal
+// requests, items go straight to their slabs, so that a zone at its limit does not take its caches back at every
+// request. Where caches cannot be taken back (no membarrier), such zones do without them.
 //
 // | claimed | by | order |
 // |---|---|---|
@@ -44,8 +44,8 @@ package enum ZoneLimit {
     return AtomicWord(anax_zone_claimed(zone)).loadRelaxed() >= ceiling(zone, .normal)
   }
 
-  /// One item out of the slabs, as a list word; 0: refused, or no memory. What the caches' slow path asks for: never above
-  /// what a normal request may have of the zone's limit. The class holds for a fresh slab.
+  /// One item out of the slabs, as a list word; 0: refused, or no memory. What the caches' slow path asks for: never
+  /// above what a normal request may have of the zone's limit. The class holds for a fresh slab.
   @_noLocks @_noAllocation
   static func claim(_ home: Home, cpu: Int, _ requestClass: RequestClass) -> UInt64 {
     claim(home, cpu: cpu, requestClass, ceiling: ceiling(home.zone, .normal))
@@ -63,8 +63,8 @@ package enum ZoneLimit {
     return list
   }
 
-  /// An item for a request of the class, of the named home where there is one. 0: refused by the limit, or (then `noMemory`) by the
-  /// machine.
+  /// An item for a request of the class, of the named home where there is one. 0: refused by the limit, or (then
+  /// `noMemory`) by the machine.
   @_noLocks @_noAllocation
   static func allocate(
     _ id: Int, _ requestClass: RequestClass, home wanted: Int?, noMemory: inout Bool

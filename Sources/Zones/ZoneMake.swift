@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The geometry of a zone (zinit): stride, slab, slots, skew and list length from an item's size and alignment, by arithmetic.
+// The geometry of a zone (zinit): stride, slab, slots, skew and list length from an item's size and alignment, by
+// arithmetic.
 // A zone is constant once made; heap zones are made at start, by one thread.
 
 import CAnax
@@ -8,8 +9,8 @@ import Machine
 
 @usableFromInline
 package enum ZoneMake {
-  /// Bytes from item to item. From 2 KiB up an odd multiple of 64, so that successive items fall in different cache and TLB
-  /// sets (at most 3.1%); exact where an alignment above 64 was asked for.
+  /// Bytes from item to item. From 2 KiB up an odd multiple of 64, so that successive items fall in different cache and
+  /// TLB sets (at most 3.1%); exact where an alignment above 64 was asked for.
   @_noLocks @_noAllocation
   package static func stride(size: UInt64, alignment: UInt64) -> UInt64 {
     let unit = max(alignment, 16)
@@ -19,8 +20,8 @@ package enum ZoneMake {
     return (lines | 1) &* 64
   }
 
-  /// log2 of the slots after which a line is skipped, so that strides below 2 KiB whose multiples meet in a quarter of the cache
-  /// sets or fewer visit them all: about one line in a page (1.6 to 2.5%). 63: not needed.
+  /// log2 of the slots after which a line is skipped, so that strides below 2 KiB whose multiples meet in a quarter of
+  /// the cache sets or fewer visit them all: about one line in a page (1.6 to 2.5%). 63: not needed.
   @_noLocks @_noAllocation
   package static func groupShift(stride: UInt64) -> UInt64 {
     if stride < 256 || stride >= 2048 || stride % 256 != 0 || Tunable.pageColor.value == 0 { return 63 }
@@ -61,7 +62,8 @@ package enum ZoneMake {
     }
     let bytes = UInt64(Tunable.zoneCacheBytes.value)
     let most = min(UInt64(Tunable.zoneCacheItems.value), UInt64(ANAX_BATCH_ITEMS))
-    // Large items: few, but enough that a random walk of the live set does not pass the end of the list at every other step.
+    // Large items: few, but enough that a random walk of the live set does not pass the end of the list at every other
+    // step.
     let list = min(max(bytes / stride, stride <= 8256 ? 8 : 4), max(most, 2))
     anax_zone_set_usable(zone - anax_state().pointee.zones!, UInt32(truncatingIfNeeded: exact ? size : stride))
     zone.pointee.stride = UInt32(truncatingIfNeeded: stride)
@@ -72,7 +74,8 @@ package enum ZoneMake {
       groupShift == 63 ? 0 : UInt32(truncatingIfNeeded: ((1 &<< 31) &+ group / 16 &- 1) / (group / 16))
     zone.pointee.slots = UInt16(truncatingIfNeeded: slots)
     zone.pointee.slab_shift = UInt8(truncatingIfNeeded: shift)
-    // Whole pages too where there is room: for large items it is the pages of the first words that meet in few TLB sets.
+    // Whole pages too where there is room: for large items it is the pages of the first words that meet in few TLB
+    // sets.
     zone.pointee.skew_lines = UInt16(truncatingIfNeeded: slack / 64)
     zone.pointee.list_limit = UInt16(truncatingIfNeeded: limit == 0 ? list : min(list, max(limit / 16, 1)))
     zone.pointee.limit = limit

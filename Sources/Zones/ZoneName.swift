@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The name in a zone's row: at most 39 bytes, a zero behind them. Written by who makes the zone; others read it when it is live.
+// The name in a zone's row: at most 39 bytes, a zero behind them. Written by who makes the zone; others read it when it
+// is live.
 
 import CAnax
 import Machine

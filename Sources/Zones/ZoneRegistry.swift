@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of user zones (zinit and its end): which ids are taken, and when one may be taken again. Heap zones are made at
-// start and never end. Lock-free: a thread stopped in here keeps one id.
+// The life of user zones (zinit and its end): which ids are taken, and when one may be taken again. Heap zones are made
+// at start and never end. Lock-free: a thread stopped in here keeps one id.
 //
 // | zone.state | transition | by | order |
 // |---|---|---|---|
@@ -92,8 +92,8 @@ package enum ZoneRegistry {
     while old < UInt64(top), !word.compareExchange(&old, UInt64(top)) {}
   }
 
-  /// Ends the zone: its caches, depots and slabs are given back. Nothing changes when it throws. No other thread may be in
-  /// the zone's hit path meanwhile: what it takes there would be an item of a zone that has ended.
+  /// Ends the zone: its caches, depots and slabs are given back. Nothing changes when it throws. No other thread may be
+  /// in the zone's hit path meanwhile: what it takes there would be an item of a zone that has ended.
   @_noLocks @_noAllocation
   package static func destroy(_ handle: ZoneHandle) throws(ZoneFailure) {
     let zone = anax_state().pointee.zones! + handle.id
@@ -113,8 +113,9 @@ package enum ZoneRegistry {
     throw failure
   }
 
-  /// Gives back all slabs. False: items are out, or something of the zone is in another thread's hands: another zone's end and a
-  /// purge take back whole CPUs, and have this zone's items in hand meanwhile. To them the processor is left a few times.
+  /// Gives back all slabs. False: items are out, or something of the zone is in another thread's hands: another zone's
+  /// end and a purge take back whole CPUs, and have this zone's items in hand meanwhile. To them the processor is left
+  /// a few times.
   @_noLocks @_noAllocation
   static func empty(_ id: Int, _ failure: inout ZoneFailure) -> Bool {
     let cpu = CPUBlocks.anyCPU()

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests to user zones. Rung B's hit path lies in the Swift face: it compares the zone's `fast` word with the generation of the
-// handle and pops or pushes the CPU's list. What does not hit comes here, where the other rungs' hit paths are: rung A's section, and
-// a shard on rung D and for threads without an area. ZoneBusy counts who goes further, so that a zone is not ended under them; a hit
-// touches no word that all CPUs share. Lock-free from any thread and signal handler; what is no item of the zone stops the process.
+// Requests to user zones. Rung B's hit path lies in the Swift face: it compares the zone's `fast` word with the
+// generation of the handle and pops or pushes the CPU's list. What does not hit comes here, where the other rungs' hit
+// paths are: rung A's section, and a shard on rung D and for threads without an area. ZoneBusy counts who goes further,
+// so that a zone is not ended under them; a hit touches no word that all CPUs share. Lock-free from any thread and
+// signal handler; what is no item of the zone stops the process.
 
 import CAnax
 import LockFree
@@ -32,8 +33,8 @@ package enum ZoneRequest {
     return try allocateSlowly(id, generation: generation, requestClass, home: nil)
   }
 
-  /// An item of a live zone that is ready here; nil: there is none, or the zone is at the class's ceiling, or it is for the slow path
-  /// to look. Where a shard is asked, it counts the request.
+  /// An item of a live zone that is ready here; nil: there is none, or the zone is at the class's ceiling, or it is for
+  /// the slow path to look. Where a shard is asked, it counts the request.
   @inline(__always) @_noLocks @_noAllocation
   static func hit(
     _ id: Int, _ zone: UnsafeMutablePointer<anax_zone>, _ requestClass: RequestClass, counted: inout Bool
@@ -51,7 +52,8 @@ package enum ZoneRequest {
     return UnsafeMutableRawPointer(bitPattern: UInt(item))
   }
 
-  /// An item of the node's home, whose memory is taken from the node as long as that has any; on this CPU's own node as `allocate`.
+  /// An item of the node's home, whose memory is taken from the node as long as that has any; on this CPU's own node as
+  /// `allocate`.
   @inline(never) @_noLocks @_noAllocation
   package static func allocate(
     _ id: Int, generation: UInt32, _ requestClass: RequestClass, node: Int

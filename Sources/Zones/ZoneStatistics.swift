@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What zones hold, counted by looking: the gates of slab headers, the list words of CPU caches and shards, the depots' counters.
-// Nothing is kept for it while the program runs, and nobody is waited for: each word is whole by itself, and the sum is close
-// while others go on, exact when they stand still. Any thread, any signal handler.
+// What zones hold, counted by looking: the gates of slab headers, the list words of CPU caches and shards, the depots'
+// counters.
+// Nothing is kept for it while the program runs, and nobody is waited for: each word is whole by itself, and the sum is
+// close while others go on, exact when they stand still. Any thread, any signal handler.
 
 import CAnax
 import LockFree

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The snapshot adds up, purge and tick give memory back, tunables are named and checked; and Anax alone leaves malloc alone.
+// The snapshot adds up, purge and tick give memory back, tunables are named and checked; and Anax alone leaves malloc
+// alone.
 
 import Anax
 import Glibc

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes as this machine has them, one or several: what is refused, what work on a node leaves behind, where memory lies. Several nodes
-// are tested in virtual machines (Tests/NodeGuest).
+// Nodes as this machine has them, one or several: what is refused, what work on a node leaves behind, where memory
+// lies. Several nodes are tested in virtual machines (Tests/NodeGuest).
 
 import Anax
 import CAnax
@@ -33,7 +33,8 @@ extension AnaxTests {
       }
     }
 
-    /// A thread's CPUs are not the process's: not the main thread's either, on which work on one node may ask for another.
+    /// A thread's CPUs are not the process's: not the main thread's either, on which work on one node may ask for
+    /// another.
     @Test func pinnedThreadsDoNotBoundTheProcess() async {
       await #expect(processExitsWith: .success) {
         let before = Topology.current().allowed

@@ -6,8 +6,8 @@ import Testing
 
 extension AnaxTests {
   @Suite struct PageObjects {
-    /// On one CPU, in a heap with free pages of every color, pages come from the colors asked for, and successive pages of an object
-    /// from successive ones of the CPU's share.
+    /// On one CPU, in a heap with free pages of every color, pages come from the colors asked for, and successive pages
+    /// of an object from successive ones of the CPU's share.
     @Test(arguments: [0, 17, 40])
     func colorsFollowTheIndex(color: Int) throws {
       let object = PageObject(color: color)

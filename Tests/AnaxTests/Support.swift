@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests share: the suite they all belong to (one at a time, since they share the process's heap), threads that run on
-// a chosen CPU, and whether a page is in memory.
+// What the tests share: the suite they all belong to (one at a time, since they share the process's heap), threads that
+// run on a chosen CPU, and whether a page is in memory.
 
 import Anax
 import CAnax

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Zones under threads on all CPUs while caches are taken back, memory is purged, and others try to end the zone: every item is
-// filled with a pattern and looked at when it is returned, so that one given twice is seen.
+// Zones under threads on all CPUs while caches are taken back, memory is purged, and others try to end the zone: every
+// item is filled with a pattern and looked at when it is returned, so that one given twice is seen.
 
 import Anax
 import Synchronization

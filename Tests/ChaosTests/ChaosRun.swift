@@ -69,7 +69,8 @@ extension Chaos {
     if status != 0 { fail("the child of a fork failed", 0, UInt64(status)) }
   }
 
-  /// In the child: the blocks that lay in slots are whole, and the heap serves. What its vanished threads were at is lost.
+  /// In the child: the blocks that lay in slots are whole, and the heap serves. What its vanished threads were at is
+  /// lost.
   func inChild(_ number: UInt64) {
     var dice = Dice(state: plan.seed ^ number)
     for slot in 0..<Chaos.slotCount {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chaos on each rung that the kernel gives, in a process of its own. Short by default; ANAX_CHAOS_SECONDS makes it longer and ANAX_CHAOS_SEED repeats a
-// run's dice (the threads' order is the machine's). Faults are planted to see that they are found.
+// Chaos on each rung that the kernel gives, in a process of its own. Short by default; ANAX_CHAOS_SECONDS makes it
+// longer and ANAX_CHAOS_SEED repeats a run's dice (the threads' order is the machine's). Faults are planted to see that
+// they are found.
 
 import CAnax
 import Foundation

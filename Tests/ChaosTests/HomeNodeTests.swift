@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which node serves a thread without a restartable-sequence area, on a machine with two nodes and more CPU ids than shards.
+// Which node serves a thread without a restartable-sequence area, on a machine with two nodes and more CPU ids than
+// shards.
 
 import CAnax
 import Foundation
@@ -8,7 +9,8 @@ import Pages
 import Testing
 
 @Suite struct HomeNodeTests {
-  /// A small address space has 64 shards at most. The CPU's node is its own, not that of the CPU whose number is the shard's.
+  /// A small address space has 64 shards at most. The CPU's node is its own, not that of the CPU whose number is the
+  /// shard's.
   @Test func aHighCPUIsServedByItsOwnNode() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_RUNG", "D", 1)

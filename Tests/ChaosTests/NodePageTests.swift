@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages on a machine with two nodes that are played: a CPU keeps its own node's ready, and another's go home at once.
+// Single pages on a machine with two nodes that are played: a CPU keeps its own node's ready, and another's go home at
+// once.
 
 import CAnax
 import Foundation
@@ -58,7 +59,8 @@ private enum Given {
     }
   }
 
-  /// A thread that has been moved since it asked where it is: it opens no stack of the node that it has left, from which nobody takes.
+  /// A thread that has been moved since it asked where it is: it opens no stack of the node that it has left, from
+  /// which nobody takes.
   @Test(.enabled(if: Given.cpuStacks)) func aStackIsOpenedForTheOwnNodeAlone() async {
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)

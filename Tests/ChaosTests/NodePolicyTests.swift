@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An explicit node, on a machine with two that are played: what the kernel is asked for, and that nothing of it outlives the run.
+// An explicit node, on a machine with two that are played: what the kernel is asked for, and that nothing of it
+// outlives the run.
 
 import CAnax
 import Foundation

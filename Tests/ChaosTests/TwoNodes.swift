@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A machine with two nodes, played while the engine starts: even CPUs are on node 0, odd ones on node 1. After that the kernel is
-// the real one; which node memory really lies on does not matter to who may use it.
+// A machine with two nodes, played while the engine starts: even CPUs are on node 0, odd ones on node 1. After that the
+// kernel is the real one; which node memory really lies on does not matter to who may use it.
 
 import CAnax
 import Foundation
@@ -49,7 +49,8 @@ enum TwoNodes {
     return started && anax_state().pointee.node_count == 2
   }
 
-  /// On rung A the kernel says a thread's node, and that is not played: this thread goes to CPUs of which the play says the same.
+  /// On rung A the kernel says a thread's node, and that is not played: this thread goes to CPUs of which the play says
+  /// the same.
   static func goWhereTheKernelAgrees() {
     guard anax_state().pointee.rung == UInt64(ANAX_RUNG_A) else { return }
     let node = anax_rseq_read_node(anax_rseq_area_offset())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `anax bench` as a verb: where the runner is looked for, and what compare and report do with results and with files that
-// are none.
+// `anax bench` as a verb: where the runner is looked for, and what compare and report do with results and with files
+// that are none.
 import ArgumentParser
 import Foundation
 import Testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `anax tune` as a verb: what it takes and refuses, its progress on a terminal and elsewhere, and a run that is stopped.
+// `anax tune` as a verb: what it takes and refuses, its progress on a terminal and elsewhere, and a run that is
+// stopped.
 import ArgumentParser
 import Foundation
 import Testing

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that gives memory (the C face's functions, the heap, zones), for every size: alignment, honest usable size, neighbours, zeroes, and realloc's contents.
+// All that gives memory (the C face's functions, the heap, zones), for every size: alignment, honest usable size,
+// neighbours, zeroes, and realloc's contents.
 import CAnaxMalloc
 import Glibc
 import Testing

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Misuse stops the process: SIGABRT, and one line on standard error that says what it was, the address, and the zone. Each test
-// has a process of its own, which runs on Anax too. By the functions behind the standard names: an optimiser that knows malloc and
-// free may leave out what is misuse.
+// Misuse stops the process: SIGABRT, and one line on standard error that says what it was, the address, and the zone.
+// Each test has a process of its own, which runs on Anax too. By the functions behind the standard names: an optimiser
+// that knows malloc and free may leave out what is misuse.
 import CAnaxMalloc
 import Glibc
 import Testing

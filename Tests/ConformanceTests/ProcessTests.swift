@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The probe, a program that links AnaxMalloc, in processes of its own: on each rung, in a sandbox, under a limit, with threads
-// that die, forks, signals.
+// The probe, a program that links AnaxMalloc, in processes of its own: on each rung, in a sandbox, under a limit, with
+// threads that die, forks, signals.
 import Foundation
 import Testing
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sizes and alignments that every test goes through, the C functions that give a block, and all that gives memory: these
-// functions, the heap beneath them, and zones.
+// The sizes and alignments that every test goes through, the C functions that give a block, and all that gives memory:
+// these functions, the heap beneath them, and zones.
 import Anax
 import CAnaxMalloc
 import Glibc
 import Heap
 
-/// Both sides of every boundary there is: 0, each class's bound, the largest class, whole pages, what is served by runs.
+/// Both sides of every boundary there is: 0, each class's bound, the largest class, whole pages, what is served by
+/// runs.
 let sizes: [Int] = {
   var all = [0, 1, 15, 16, 17, 32767, 32768, 32769, 65536, 100_000, 1 << 20, (2 << 20) + 1, 3 << 20]
   for number in 1...SizeClasses.count {

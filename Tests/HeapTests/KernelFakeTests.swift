@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Machines that say no: a fake in the kernel's place refuses, and the heap answers with less, or with NULL and ENOMEM. Each case
-// is a process of its own.
+// Machines that say no: a fake in the kernel's place refuses, and the heap answers with less, or with NULL and ENOMEM.
+// Each case is a process of its own.
 
 import CAnax
 import Foundation
@@ -159,8 +159,8 @@ enum Refusals {
     }
   }
 
-  /// Two mappings, of which the second cannot be moved, and a target that is a hole by then: what was moved comes back, and
-  /// nobody gets the target.
+  /// Two mappings, of which the second cannot be moved, and a target that is a hole by then: what was moved comes back,
+  /// and nobody gets the target.
   @Test(arguments: [0, 1])
   func aTargetThatIsLostIsNeverUsedAgain(_ moved: Int) async {
     await #expect(processExitsWith: .success) { [moved = moved as Int] in

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TaggedStack and AtomicWord as code: order, tags, and four threads that keep popping and pushing. The protocol's model is in
-// ModelTests.
+// TaggedStack and AtomicWord as code: order, tags, and four threads that keep popping and pushing. The protocol's model
+// is in ModelTests.
 
 import CAnax
 import Foundation

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many processors' worth of time the process has, from an affinity mask and control groups played by a fake kernel. Each case is
-// a process of its own: the fake is process-wide.
+// How many processors' worth of time the process has, from an affinity mask and control groups played by a fake kernel.
+// Each case is a process of its own: the fake is process-wide.
 
 import CAnax
 import Glibc

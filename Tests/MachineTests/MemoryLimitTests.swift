@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The container's memory limit as the engine reads it at start, from control groups played by a fake kernel. Each case is a
-// process of its own: the fake is process-wide.
+// The container's memory limit as the engine reads it at start, from control groups played by a fake kernel. Each case
+// is a process of its own: the fake is process-wide.
 
 import CAnax
 import Machine

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the engine reads of CPUs and nodes at its start, from files played by a fake kernel. Each case is a process of its own.
+// What the engine reads of CPUs and nodes at its start, from files played by a fake kernel. Each case is a process of
+// its own.
 
 import CAnax
 import Machine

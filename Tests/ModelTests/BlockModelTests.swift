@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of a CPU's block and its reclaimer: restartable sections of threads on one CPU, and, from another CPU, a swap of the
-// block, the membarrier that stops sections, and the drain. A section is aborted when another thread of its CPU runs, and by the
-// membarrier; its last step is its only store. Every item is at every moment in exactly one place.
+// The model of a CPU's block and its reclaimer: restartable sections of threads on one CPU, and, from another CPU, a
+// swap of the block, the membarrier that stops sections, and the drain. A section is aborted when another thread of its
+// CPU runs, and by the membarrier; its last step is its only store. Every item is at every moment in exactly one place.
 
 import Testing
 
-/// One zone, two items. Shared: 0 the entry's release word (0 none, 1 2 block), 1 its allocate word, 2 the reclaim lock (2: the
-/// block that is not in use is left over),
+/// One zone, two items. Shared: 0 the entry's release word (0 none, 1 2 block), 1 its allocate word, 2 the reclaim lock
+/// (2: the block that is not in use is left over),
 /// 3 4 first item of the list in block 1, 2; 5 6 link of item 1, 2; 7 items in slabs (a mask).
-/// Locals: 0 in a section, 1 aborted, 2 block read, 3 head read, 4 item in hand, 5 next, 6 a chain in hand, 7 entry read.
+/// Locals: 0 in a section, 1 aborted, 2 block read, 3 head read, 4 item in hand, 5 next, 6 a chain in hand, 7 entry
+/// read.
 struct BlockModel {
   enum Mutation {
     case none, noMembarrier, drainBeforeMembarrier, openByStore, storeInMidSection, forgetLeftOver, drainElsewhere

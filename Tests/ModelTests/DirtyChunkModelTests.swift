@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of the mark that a chunk has dirty pages (DirtyChunk): set by who released pages, taken by a sweep before it looks at
-// the bits. Plain stores of the sweep wait in a buffer that is written at any later time; read-modify-writes do not. What holds:
+// The model of the mark that a chunk has dirty pages (DirtyChunk): set by who released pages, taken by a sweep before
+// it looks at the bits. Plain stores of the sweep wait in a buffer that is written at any later time;
+// read-modify-writes do not. What holds:
 // where a dirty free page is left, the mark is set, so that a later sweep finds it.
 
 import Testing

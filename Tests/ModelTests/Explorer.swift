@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small exhaustive explorer of interleavings. A model is some shared words and, for each thread, a program of steps; each step
-// does at most one thing that other threads can see. Every order of steps is tried, depth first, each state once, and at every
-// step a thread may also stop for ever, up to a stated number of threads. Memory is sequentially consistent here: what the
-// models show is the protocol; that the engine's weaker orders suffice is argued in the state table of each file.
+// A small exhaustive explorer of interleavings. A model is some shared words and, for each thread, a program of steps;
+// each step does at most one thing that other threads can see. Every order of steps is tried, depth first, each state
+// once, and at every step a thread may also stop for ever, up to a stated number of threads. Memory is sequentially
+// consistent here: what the models show is the protocol; that the engine's weaker orders suffice is argued in the state
+// table of each file.
 
 /// All of a model's state: shared words, then for each thread its program counter and locals. Small numbers only.
 struct World {

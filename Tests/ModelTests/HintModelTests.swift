@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of the hints that shorten a search for pages (PageSearch): a chunk's bound with its version, lowered by searchers that
-// found nothing and raised by releases, and a cursor that skips chunks. What holds: when nobody is at work, a search finds every
-// free page; so no hint hides one.
+// The model of the hints that shorten a search for pages (PageSearch): a chunk's bound with its version, lowered by
+// searchers that found nothing and raised by releases, and a cursor that skips chunks. What holds: when nobody is at
+// work, a search finds every free page; so no hint hides one.
 
 import Testing
 

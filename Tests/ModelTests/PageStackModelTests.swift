@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of a CPU's stacks of ready pages, one in each of its two blocks: sections of the CPU's threads that push and pop on the
-// block in use, and from other CPUs a drainer that closes the stacks, stops the sections and takes entry after entry, and a
-// reclaimer that swaps the block and then takes the pages of the old one. Two pages; each is at every moment in exactly one place.
+// The model of a CPU's stacks of ready pages, one in each of its two blocks: sections of the CPU's threads that push
+// and pop on the block in use, and from other CPUs a drainer that closes the stacks, stops the sections and takes entry
+// after entry, and a reclaimer that swaps the block and then takes the pages of the old one. Two pages; each is at
+// every moment in exactly one place.
 
 import Testing
 
-/// Shared, for blocks 0 and 1 at 0 and 4: + 0 pages on the stack, + 1 closed, + 2 + 3 entries (a page, 1 or 2); 8 the block in use,
-/// 9 the lock of the CPU's stacks, 10 its reclaim lock, 11 free in the bitmap (a mask).
-/// Locals: 0 in a section, 1 aborted, 2 stack read, 3 entry read, 4 pages in hand (a mask), 5 where the block read begins.
+/// Shared, for blocks 0 and 1 at 0 and 4: + 0 pages on the stack, + 1 closed, + 2 + 3 entries (a page, 1 or 2); 8 the
+/// block in use, 9 the lock of the CPU's stacks, 10 its reclaim lock, 11 free in the bitmap (a mask).
+/// Locals: 0 in a section, 1 aborted, 2 stack read, 3 entry read, 4 pages in hand (a mask), 5 where the block read
+/// begins.
 struct PageStackModel {
   enum Mutation {
     case none, noMembarrier, membarrierBeforeClosing, openBeforeEmptying, releaseBeforeTaking

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of the page bitmaps: a run that crosses two words is claimed word after word and given back at the first page that
-// is taken; a single page is claimed by compare-and-swap; sweeps claim, have the kernel take the page, clear the touched mark and
-// release. Each page's contents are modelled: zero, or who wrote them.
+// The model of the page bitmaps: a run that crosses two words is claimed word after word and given back at the first
+// page that is taken; a single page is claimed by compare-and-swap; sweeps claim, have the kernel take the page, clear
+// the touched mark and release. Each page's contents are modelled: zero, or who wrote them.
 
 import Testing
 
 /// Two words of two pages; pages 1 and 2 (bit 1 of word 0, bit 0 of word 1) are free, the others are in use for good.
 /// Shared: 0 1 claimed, 2 3 touched, 4 5 recent, 6...9 contents, 10 count of dirty pages (plus 100).
-/// Locals: 0 pages claimed (a mask of four), 1 dirty found, 2 a value read, 3 pages in use (a mask), 4 returned, 5 pages wanted.
+/// Locals: 0 pages claimed (a mask of four), 1 dirty found, 2 a value read, 3 pages in use (a mask), 4 returned, 5
+/// pages wanted.
 struct PagesModel {
   enum Mutation { case none, rollBackOthers, clearAfterRelease, countWhatWasClaimed, releaseBeforeKernel }
 

@@ -20,7 +20,8 @@ extension World {
   }
 }
 
-/// Shared: 0 live, 1 freed, 2 holds (one word), 3 times the pages were released. Locals: 0...2 the word read, 3 holding.
+/// Shared: 0 live, 1 freed, 2 holds (one word), 3 times the pages were released. Locals: 0...2 the word read, 3
+/// holding.
 struct RunModel {
   enum Mutation { case none, freeByStore, unholdForgets }
 
@@ -98,8 +99,8 @@ struct RunModel {
   }
 }
 
-/// What a thread writes after it has wired the run stays until it unwires it. Shared: 0 wirings, 1 discarding (one word),
-/// 2 the contents: 0 zero. Locals: 0 1 the word read, 2 wired.
+/// What a thread writes after it has wired the run stays until it unwires it. Shared: 0 wirings, 1 discarding (one
+/// word), 2 the contents: 0 zero. Locals: 0 1 the word read, 2 wired.
 struct DiscardModel {
   enum Mutation { case none, looksAndThenAsks, secondDiscardGoesOn, clearsBeforeTheKernel }
 
@@ -171,8 +172,8 @@ struct DiscardModel {
   }
 }
 
-/// Two batch records. Shared: 0 the stack of empty records (a mask), 1 the depot's top, 2 below it (records), 3 4 the item that
-/// record 1, 2 carries, 5 items in slabs (a mask). Locals: 0 record in hand, 1 item in hand.
+/// Two batch records. Shared: 0 the stack of empty records (a mask), 1 the depot's top, 2 below it (records), 3 4 the
+/// item that record 1, 2 carries, 5 items in slabs (a mask). Locals: 0 record in hand, 1 item in hand.
 struct DepotModel {
   enum Mutation { case none, recordBackBeforeItsItems }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of rung D's shards: two shards entered by one compare-and-swap and never waited for, and a fork at any moment, after
-// which one thread is gone and the lock words read zero.
+// The model of rung D's shards: two shards entered by one compare-and-swap and never waited for, and a fork at any
+// moment, after which one thread is gone and the lock words read zero.
 
 import Testing
 
-/// Shared: 0 1 locks, 2 3 first items of the lists, 4...6 links of items 1...3, 7 items in slabs (a mask). A list has room for
-/// one item. Locals: 0 shard entered (plus one), 1 head read, 2 item in hand, 3 list handed over, 4 turn.
+/// Shared: 0 1 locks, 2 3 first items of the lists, 4...6 links of items 1...3, 7 items in slabs (a mask). A list has
+/// room for one item. Locals: 0 shard entered (plus one), 1 head read, 2 item in hand, 3 list handed over, 4 turn.
 struct ShardModel {
   enum Mutation { case none, enterByStore, locksSurviveFork, wipeInParent }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of a slab's gate: owners claim, anybody frees, a trimmer retires, and the pages are cut anew for another zone.
+// The model of a slab's gate: owners claim, anybody frees, a trimmer retires, and the pages are cut anew for another
+// zone.
 // A stack with its own model (StackModelTests) is one step here.
 
 import Testing
 
 /// Shared: 0 free count, 1 state, 2 zone, 3 generation (the gate, one word); 4 bits (1: claimed); 5 pages free;
 /// 6 7 times that the slab lies on the stack of zone 1, 2. Zone 1 has two slots, zone 2 one.
-/// Locals: 0...3 the gate read; 4 slot in hand (a mask); 5 owner of the slab; 6 must push; 7 the mask being freed; 8 slots claimed
-/// and still counted as free.
+/// Locals: 0...3 the gate read; 4 slot in hand (a mask); 5 owner of the slab; 6 must push; 7 the mask being freed; 8
+/// slots claimed and still counted as free.
 struct SlabModel {
   enum Mutation { case none, countBeforeBit, retireByTheBits, pushAlways }
 

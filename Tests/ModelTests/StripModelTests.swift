@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of a strip: sections of a CPU's threads that take its items, put another strip in its place or give it back, and the
-// reclaimer of BlockModel on another CPU. Three slots of one slab; every one is at every moment in exactly one place.
+// The model of a strip: sections of a CPU's threads that take its items, put another strip in its place or give it
+// back, and the reclaimer of BlockModel on another CPU. Three slots of one slab; every one is at every moment in
+// exactly one place.
 
 import Testing
 
-/// A strip word is first * 4 + count, so that taking an item adds 3. Shared: 0 the block in use (1, 2), 2 the reclaim lock,
-/// 3 4 the strip of block 1, 2; 7 free slots (a mask).
-/// Locals: 0 in a section, 1 aborted, 2 block read, 3 word read, 4 items in hand (a mask), 6 a strip in hand, 7 block swapped out.
+/// A strip word is first * 4 + count, so that taking an item adds 3. Shared: 0 the block in use (1, 2), 2 the reclaim
+/// lock, 3 4 the strip of block 1, 2; 7 free slots (a mask).
+/// Locals: 0 in a section, 1 aborted, 2 block read, 3 word read, 4 items in hand (a mask), 6 a strip in hand, 7 block
+/// swapped out.
 struct StripModel {
   enum Mutation { case none, noMembarrier, putWithoutExchange }
 
@@ -50,7 +52,8 @@ struct StripModel {
     return program
   }
 
-  /// Claims what is free as a strip, keeps its first item and puts the others in place of the CPU's strip, which goes back.
+  /// Claims what is free as a strip, keeps its first item and puts the others in place of the CPU's strip, which goes
+  /// back.
   func refiller() -> Program {
     var program = Program()
     blocks.plain(&program) { world, thread in

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Physical colors: inside a 2 MiB page the low bits of a page's frame number are those that Anax goes by, and the queues that an
-// object's pages are taken from are the frames' low bits with some flipped. In a virtual machine frames are the guest's.
+// Physical colors: inside a 2 MiB page the low bits of a page's frame number are those that Anax goes by, and the
+// queues that an object's pages are taken from are the frames' low bits with some flipped. In a virtual machine frames
+// are the guest's.
 
 import Anax
 import CAnax
@@ -40,8 +41,8 @@ private func runs(_ pagemap: CInt) throws -> Bool {
   return true
 }
 
-/// Pages of an object, in chunks that are huge pages: among 64 pages in a row the queue is the frame's low six bits, with the same
-/// ones of them flipped for all, so that two queues are two colors of a cache with 64.
+/// Pages of an object, in chunks that are huge pages: among 64 pages in a row the queue is the frame's low six bits,
+/// with the same ones of them flipped for all, so that two queues are two colors of a cache with 64.
 private func objects(_ pagemap: CInt) throws -> Bool {
   let region = Memory.regions[0]
   let start = (region.lowerBound + 0x1f_ffff) & ~0x1f_ffff

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel says of the machine and of where pages lie, asked without Anax: files under /sys, and bare system calls.
+// What the kernel says of the machine and of where pages lie, asked without Anax: files under /sys, and bare system
+// calls.
 
 import CAnax
 import Glibc

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages that lie ready on CPUs: whichever CPU frees them, each is handed out on its own node alone, where the kernel put it.
+// Single pages that lie ready on CPUs: whichever CPU frees them, each is handed out on its own node alone, where the
+// kernel put it.
 
 import Anax
 import CAnax
@@ -52,7 +53,8 @@ private func onNode<Result>(_ node: Int, _ body: () throws -> Result) throws -> 
   }
 }
 
-/// More pages than a CPU keeps, from each node to each other: freed there, they are not handed out there, and come back to theirs.
+/// More pages than a CPU keeps, from each node to each other: freed there, they are not handed out there, and come back
+/// to theirs.
 func ready() throws {
   let many = 40
   let here = SinglePages(capacity: many)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A search that loses every race for a while: between its look at the bitmap and its claim another takes pages there, and gives
-// them back when the search has given up on them. Played by the page faults of two tables, of which always one cannot be written.
+// A search that loses every race for a while: between its look at the bitmap and its claim another takes pages there,
+// and gives them back when the search has given up on them. Played by the page faults of two tables, of which always
+// one cannot be written.
 
 import CAnax
 import Foundation

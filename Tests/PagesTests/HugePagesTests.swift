@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who gets huge pages, as the kernel tells it: large blocks that ask do, what is touched sparsely does not, even where the
-// program asked for them on every mapping it had.
+// Who gets huge pages, as the kernel tells it: large blocks that ask do, what is touched sparsely does not, even where
+// the program asked for them on every mapping it had.
 
 import CAnax
 import Foundation

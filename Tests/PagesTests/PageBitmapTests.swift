@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bitmaps against naive implementations on random words, in memory of their own that a child process puts in the tables'
-// place.
+// The bitmaps against naive implementations on random words, in memory of their own that a child process puts in the
+// tables' place.
 
 import CAnax
 import Testing

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages that lie ready on CPUs: what is known of them, how many there may be, and that they can be had back from anywhere.
+// Single pages that lie ready on CPUs: what is known of them, how many there may be, and that they can be had back from
+// anywhere.
 // Each case is a process of its own; where there are no such caches (rung D, no membarrier) most have nothing to show.
 
 import CAnax

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ready pages can be had back from anywhere: by ticks, by a purge, before a request is refused, and beside others who do the same.
+// Ready pages can be had back from anywhere: by ticks, by a purge, before a request is refused, and beside others who
+// do the same.
 // Where there are no such pages (rung D, no membarrier) most cases have nothing to show.
 
 import CAnax
@@ -73,7 +74,8 @@ import Zones
     }
   }
 
-  /// Of what was ready when the kernel began to refuse, a CPU's own goes with the next page given back there, or with its tick.
+  /// Of what was ready when the kernel began to refuse, a CPU's own goes with the next page given back there, or with
+  /// its tick.
   @Test func whenSectionsCanNotBeStoppedACPUGivesUpItsOwn() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }

@@ -42,8 +42,9 @@ import Testing
     }
   }
 
-  /// On every machine: CPUs begin in queues of their own, evenly where CPUs are more than 64; and each page of an object is looked
-  /// for one queue further in the CPU's share than the page before it (which from 33 CPUs on is one queue: below).
+  /// On every machine: CPUs begin in queues of their own, evenly where CPUs are more than 64; and each page of an
+  /// object is looked for one queue further in the CPU's share than the page before it (which from 33 CPUs on is one
+  /// queue: below).
   @Test(arguments: [1, 2, 3, 20, 33, 64, 256, 4096])
   func cpusNeverMeetAndSuccessivePagesTakeSuccessiveColors(_ cpus: Int) async {
     await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
@@ -82,8 +83,8 @@ import Testing
     }
   }
 
-  /// Where a CPU's share is one queue, the twist alone spreads an object's pages: successive words of a chunk hold the queue's page at
-  /// another place of the 64 each, and 64 words at every one.
+  /// Where a CPU's share is one queue, the twist alone spreads an object's pages: successive words of a chunk hold the
+  /// queue's page at another place of the 64 each, and 64 words at every one.
   @Test func aQueuesPagesSpreadOverTheColors() {
     for queue in [0, 1, 37, 63] as [UInt64] {
       for first in [0, 64, 4096] as [UInt64] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Before a request is refused: what lies ready is taken back, for a bounded time and a bounded number of times. Each case is a process
-// of its own; where there are no such pages (rung D, no membarrier) most have nothing to show.
+// Before a request is refused: what lies ready is taken back, for a bounded time and a bounded number of times. Each
+// case is a process of its own; where there are no such pages (rung D, no membarrier) most have nothing to show.
 
 import CAnax
 import Foundation

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs that were handed out, where two threads meet at an instruction that a fake kernel picks. Each case is a process of its own.
+// Runs that were handed out, where two threads meet at an instruction that a fake kernel picks. Each case is a process
+// of its own.
 
 import CAnax
 import Foundation

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The face of the page layer on a live engine: where runs lie, colors, growth in place, runs longer than a chunk. Each case is a
-// process of its own.
+// The face of the page layer on a live engine: where runs lie, colors, growth in place, runs longer than a chunk. Each
+// case is a process of its own.
 
 import CAnax
 import Foundation
@@ -61,8 +61,8 @@ import Testing
     }
   }
 
-  /// Nothing but the run itself is claimed, not even for a moment: pages that the cap returned too early are missed once each, and
-  /// no chunk more is opened than the run needs.
+  /// Nothing but the run itself is claimed, not even for a moment: pages that the cap returned too early are missed
+  /// once each, and no chunk more is opened than the run needs.
   @Test func anAlignedRunTakesItsPagesAndNoMore() async {
     await #expect(processExitsWith: .success) {
       Live.start()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often two CPUs that look for a page at the same time begin in one queue, by the engine's own choice, and how often they would
-// without the CPU in it. Keeps the picture of the documentation: with ANAX_DRAW=1 it is drawn anew, else it must be what the code does.
+// How often two CPUs that look for a page at the same time begin in one queue, by the engine's own choice, and how
+// often they would without the CPU in it. Keeps the picture of the documentation: with ANAX_DRAW=1 it is drawn anew,
+// else it must be what the code does.
 
 import CAnax
 import Foundation

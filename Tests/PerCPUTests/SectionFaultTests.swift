@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Restartable sections under fire: more threads than CPUs, each moved from CPU to CPU by another thread, and interrupted by
-// signals whose handler enters the same sections. What must hold: no count and no item is lost or doubled, on rungs A and B.
+// Restartable sections under fire: more threads than CPUs, each moved from CPU to CPU by another thread, and
+// interrupted by signals whose handler enters the same sections. What must hold: no count and no item is lost or
+// doubled, on rungs A and B.
 
 import CAnax
 import Foundation

@@ -6,7 +6,8 @@ import Testing
 @testable import Report
 
 @Suite struct CellTimesTests {
-  /// Subjects: the candidate, two peers, one that is none. Peer 1 is best on the whole, though peer 2 is in the second cell.
+  /// Subjects: the candidate, two peers, one that is none. Peer 1 is best on the whole, though peer 2 is in the second
+  /// cell.
   private func times(candidate: [Double] = [50, 250, 60], rounds: Int = 5, noise: Double = 0.01) -> CellTimes {
     let cells: [[Double]] = [[100, 400, 1], [200, 100, 1], [100, 300, 1]].enumerated().map {
       [candidate[$0.offset]] + $0.element

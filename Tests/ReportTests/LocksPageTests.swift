@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the page shows of locks: goals over many cells, the map of the grid, and tables that end where a page grows too long.
+// What the page shows of locks: goals over many cells, the map of the grid, and tables that end where a page grows too
+// long.
 import Foundation
 import PageReading
 import Testing

@@ -26,8 +26,8 @@ import Testing
   }
 
   @Test func aRoundHasNoSayInWhomItIsComparedWith() throws {
-    // The second is best in the first round only: that round is compared with the first, and so are the others, in which it is
-    // best by itself as well.
+    // The second is best in the first round only: that round is compared with the first, and so are the others, in
+    // which it is best by itself as well.
     let values: [[Double]] = [[10, 10, 10, 10], [5, 11, 11, 11], [10, 10, 10, 10]]
     let isPeer = [true, true, false]
     #expect(Peers.opponents(values, isPeer: isPeer, isLowerBetter: true) == [0, 0, 0, 0])
@@ -39,8 +39,8 @@ import Testing
     #expect(Peers.opponents([[2], [1]], isPeer: [true, true], isLowerBetter: true) == [1])
   }
 
-  /// Six subjects that are alike, of which one is the candidate: chosen by the same rounds, the best of five noisy peers would look
-  /// better than it.
+  /// Six subjects that are alike, of which one is the candidate: chosen by the same rounds, the best of five noisy
+  /// peers would look better than it.
   @Test func candidateLikeItsPeersIsLevelWithTheBest() throws {
     var random = Numbers(state: 7)
     var fair: [Double] = []

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Results as a run would leave them, with everything a page can show: rows that win, lose and are level, a crash, a group
-// of locks where more is better, and each kind of figure.
+// Results as a run would leave them, with everything a page can show: rows that win, lose and are level, a crash, a
+// group of locks where more is better, and each kind of figure.
 import Anax
 
 @testable import Report
@@ -26,7 +26,8 @@ enum Sample {
       note: "signal 6 & more"),
   ]
 
-  /// `scale` is how much slower the machine was; `change` what became of the candidate beside it; `isControlled`: it ran twice.
+  /// `scale` is how much slower the machine was; `change` what became of the candidate beside it; `isControlled`: it
+  /// ran twice.
   static func results(
     scale: Double = 1, change: Double = 1, interrupted: Bool = false, isControlled: Bool = false
   ) -> BenchmarkResults {

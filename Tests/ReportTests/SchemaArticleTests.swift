@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The article's schema of results.json against files: it names what they have, no more and no less, and of the right types.
+// The article's schema of results.json against files: it names what they have, no more and no less, and of the right
+// types.
 import Anax
 import Foundation
 import Testing
@@ -25,8 +26,8 @@ import Testing
     return list.compactMap { if case .string(let text) = $0 { text } else { nil } }
   }
 
-  /// What of a value is not as a schema has it, a line each. Of the schema's language as much as the article uses; a member that the
-  /// schema does not describe is an error.
+  /// What of a value is not as a schema has it, a line each. Of the schema's language as much as the article uses; a
+  /// member that the schema does not describe is an error.
   private func faults(_ value: JSON, _ schema: JSON, _ root: JSON, _ path: String) -> [String] {
     guard let rules = members(schema) else { return ["\(path): no schema"] }
     if case .string(let name)? = rules["$ref"] {

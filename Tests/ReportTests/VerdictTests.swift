@@ -10,7 +10,8 @@ import Testing
     #expect(Verdict.judge([9, 10, 30], atMost: 10) == .met)
     #expect(Verdict.judge([9, 11, 12, 12, 13], atMost: 10) == .perhapsMissed)
     #expect(Verdict.judge([11, 11, 12, 12, 13], atMost: 10) == .missed)
-    // Five values all above the bound, and yet their mean may be below it: 10.3 to 13.7 are 95% for 12 with a deviation of 1.37.
+    // Five values all above the bound, and yet their mean may be below it: 10.3 to 13.7 are 95% for 12 with a deviation
+    // of 1.37.
     #expect(Verdict.judge([10.5, 11, 12, 12.5, 14], atMost: 10.4) == .perhapsMissed)
     #expect(Verdict.judge([11, 11, 12, 12, 13], atLeast: 12) == .met)
     #expect(Verdict.judge([11, 11, 12, 12, 13], atLeast: 14) == .missed)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Locks that are broken on purpose, while all who use them do so rightly: the torture must find each by what its sections see. The
-// hook that tells of a wait runs in the waiter's critical section, with the token's address, and breaks the word there.
+// Locks that are broken on purpose, while all who use them do so rightly: the torture must find each by what its
+// sections see. The hook that tells of a wait runs in the waiter's critical section, with the token's address, and
+// breaks the word there.
 
 import CAnax
 import CAnaxTokens
@@ -37,8 +38,8 @@ private enum Break: String, Codable {
       var old = word.loadRelaxed()
       while let broken = self.word(TokenWord(old)) {
         guard word.compareExchange(&old, broken.bits) else { continue }
-        // Long enough for others to come, however many share a processor. Where nobody came the word is made whole again, so
-        // that the run goes on and the fault is planted anew.
+        // Long enough for others to come, however many share a processor. Where nobody came the word is made whole
+        // again, so that the run goes on and the fault is planted anew.
         usleep(100)
         var planted = broken.bits
         _ = word.compareExchange(&planted, old)
@@ -49,8 +50,8 @@ private enum Break: String, Codable {
 }
 
 @Suite(.serialized) struct BrokenLockTests {
-  /// Runs must come to fail by two sections that met. One that does not is followed by another: a word that is broken can also leave
-  /// its threads asleep.
+  /// Runs must come to fail by two sections that met. One that does not is followed by another: a word that is broken
+  /// can also leave its threads asleep.
   @Test(arguments: [Break.forgetsItsOwner, .admitsASharer])
   private func exclusionIsChecked(_ fault: Break) async throws {
     var said: [String] = []

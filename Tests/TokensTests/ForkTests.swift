@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The child of a fork has one thread, and words in which others stand. Each case is a process of its own that forks; what the child
-// finds is its exit status.
+// The child of a fork has one thread, and words in which others stand. Each case is a process of its own that forks;
+// what the child finds is its exit status.
 
 import CAnax
 import CAnaxTokens
@@ -11,7 +11,8 @@ import Tokens
 
 @testable import Anax
 
-/// Forks; the child ends with what the body returns. How it ended: an exit status, or minus a signal; -99 where it hung.
+/// Forks; the child ends with what the body returns. How it ended: an exit status, or minus a signal; -99 where it
+/// hung.
 private func inChild(_ body: () -> Int32) -> Int32 {
   let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
   let child = fork()
@@ -55,7 +56,8 @@ private final class Holder: @unchecked Sendable {
 /// Sets a word's marks by hand: what threads leave there that do not exist in the child.
 private func mark(_ token: Token, _ bits: UInt64) { AtomicWord(anax_token_word(token.state)).storeRelaxed(bits) }
 
-/// What a new process does with a token that nobody holds: take it in each way, by several threads, and leave nothing behind.
+/// What a new process does with a token that nobody holds: take it in each way, by several threads, and leave nothing
+/// behind.
 private func use(_ token: Token) -> Bool {
   let guarded = Guarded()
   guard token.tryWithToken({ true }) == true, token.tryWithShared({ true }) == true else { return false }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many processors' worth of time the tokens' waiters believe in, where threads may run on different CPUs. A fake kernel says
-// where each thread may run; each case is a process of its own.
+// How many processors' worth of time the tokens' waiters believe in, where threads may run on different CPUs. A fake
+// kernel says where each thread may run; each case is a process of its own.
 
 import CAnax
 import CAnaxTokens

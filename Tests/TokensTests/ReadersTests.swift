@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sharers that are counted beside the word: what only tokens do that were made so. What they have in common with others is tested
-// with these.
+// Sharers that are counted beside the word: what only tokens do that were made so. What they have in common with others
+// is tested with these.
 
 import CAnax
 import CAnaxTokens

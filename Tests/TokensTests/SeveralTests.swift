@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several tokens and several values at once, of both kinds and in any number; and policies that change while they are used.
+// Several tokens and several values at once, of both kinds and in any number; and policies that change while they are
+// used.
 
 import Foundation
 import Testing

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many spin at a token for long: at most eight, and nobody is counted who has ended. Each in a process of its own: tokens share
-// lines.
+// How many spin at a token for long: at most eight, and nobody is counted who has ended. Each in a process of its own:
+// tokens share lines.
 
 import CAnaxTokens
 import LockFree

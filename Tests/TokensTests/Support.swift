@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of tokens share: threads that are joined, waiting for a moment to come, a token's word, and what a process said.
+// What the tests of tokens share: threads that are joined, waiting for a moment to come, a token's word, and what a
+// process said.
 
 import CAnax
 import CAnaxTokens

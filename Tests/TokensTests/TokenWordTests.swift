@@ -32,8 +32,8 @@ private let waiting = Word.oneWaiting
     #expect(Word(exclusiveTurn).hasTurn && Word(sharedTurn).hasTurn && !Word(parked | awake).hasTurn)
   }
 
-  /// State, and whether it admits: an exclusive request without the turn, the one that has it, a shared newcomer, a shared waiter
-  /// that has slept.
+  /// State, and whether it admits: an exclusive request without the turn, the one that has it, a shared newcomer, a
+  /// shared waiter that has slept.
   static let admissions: [(UInt64, Bool, Bool, Bool, Bool)] = [
     (0, true, true, true, true),
     (Word.held(by: 7), false, false, false, false),

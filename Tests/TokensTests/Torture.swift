@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A torture of the lock in the manner of the kernel's locktorture: threads take tokens in every way there is, in random orders, while
-// signals come, policies and tunables change, and every section checks that it is alone, or with readers only. A watchdog ends a run in
-// which a thread makes no progress. `Fault` is a lock that is broken on purpose: the same run must find it.
+// A torture of the lock in the manner of the kernel's locktorture: threads take tokens in every way there is, in random
+// orders, while signals come, policies and tunables change, and every section checks that it is alone, or with readers
+// only. A watchdog ends a run in which a thread makes no progress. `Fault` is a lock that is broken on purpose: the
+// same run must find it.
 
 import CAnax
 import CAnaxTokens
@@ -281,7 +282,8 @@ final class Torture: @unchecked Sendable {
       "\(total.passes) passes, seed \(plan.seed)")
   }
 
-  /// A kernel that swallows most wake-ups of exclusive waiters. Newcomers often help them on; when all have stopped, nobody does.
+  /// A kernel that swallows most wake-ups of exclusive waiters. Newcomers often help them on; when all have stopped,
+  /// nobody does.
   private func plantSilence() {
     anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
       if number == anax_sys_futex, b == 10 | 128, c == 1, anax_ticks() % 16 != 0 { return 0 }

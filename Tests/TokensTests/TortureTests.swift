@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The torture in a process of its own. Short by default; ANAX_TORTURE_SECONDS, or TEST_FULL=1, makes it longer, and ANAX_TORTURE_SEED
-// repeats a run's dice (the threads' order is the machine's). Faults are planted to see that they are found.
+// The torture in a process of its own. Short by default; ANAX_TORTURE_SECONDS, or TEST_FULL=1, makes it longer, and
+// ANAX_TORTURE_SEED repeats a run's dice (the threads' order is the machine's). Faults are planted to see that they are
+// found.
 
 import Foundation
 import Testing

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The slow paths step by step: one thread waits, and a fake futex plays the kernel and all other threads, who change the word while it
-// sleeps. Each case is a process of its own: the fake is process-wide.
+// The slow paths step by step: one thread waits, and a fake futex plays the kernel and all other threads, who change
+// the word while it sleeps. Each case is a process of its own: the fake is process-wide.
 
 import CAnax
 import CAnaxTokens
@@ -258,7 +258,8 @@ private let awake = Word.awake
     }
   }
 
-  /// It has slept for longer than the bound, a newcomer has passed it, and then it is the next: nobody else, awake or not.
+  /// It has slept for longer than the bound, a newcomer has passed it, and then it is the next: nobody else, awake or
+  /// not.
   @Test func asksForItsTurnAndTakesIt() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held, fair: 10_000)
@@ -336,7 +337,8 @@ private let awake = Word.awake
     }
   }
 
-  /// A waiter that another's turn keeps out sleeps, though the token is free, and a release wakes the one whose turn it is.
+  /// A waiter that another's turn keeps out sleeps, though the token is free, and a release wakes the one whose turn it
+  /// is.
   @Test func underAnothersTurnAFreeTokenIsLeft() async {
     await #expect(processExitsWith: .success) {
       let stage = Stage(held | waiting | Word.exclusiveTurn)

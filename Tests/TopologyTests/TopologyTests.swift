@@ -136,7 +136,8 @@ import Topology
     #expect(try #require(topology.warnings.first).hasPrefix("\(path): cannot be read"))
   }
 
-  /// A folder in a file's place can be opened and not be read, even by root. Where there is no file, there is nothing to say.
+  /// A folder in a file's place can be opened and not be read, even by root. Where there is no file, there is nothing
+  /// to say.
   @Test(arguments: ["proc/self/status", "proc/meminfo"])
   func anUnreadableFileIsNamedOnce(path: String) throws {
     let root = FakeRoot([path + "/inside": ""])

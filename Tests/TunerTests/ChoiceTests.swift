@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is chosen on machines whose truth is known: a planted optimum is found, noise is not taken for a gain, and the guard
-// rails and the validation have the last word.
+// What is chosen on machines whose truth is known: a planted optimum is found, noise is not taken for a gain, and the
+// guard rails and the validation have the last word.
 import Anax
 import Testing
 
@@ -34,8 +34,8 @@ import Testing
     #expect(record.plan.candidates[index].label == "exponential2018")
   }
 
-  /// The confirmation is one comparison on fresh runs, so noise passes for a gain in at most one of forty tunings, whatever the
-  /// sweep has picked.
+  /// The confirmation is one comparison on fresh runs, so noise passes for a gain in at most one of forty tunings,
+  /// whatever the sweep has picked.
   @Test func noiseKeepsTheDefault() throws {
     let chosen = try (1...200 as ClosedRange<UInt64>).filter { seed in
       let machine = PlayedMachine(seed: seed &* 31)

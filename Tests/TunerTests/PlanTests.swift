@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is measured: the grids, what is held out, the stages; and the course of it: order, dirty cells, an end before its time.
+// What is measured: the grids, what is held out, the stages; and the course of it: order, dirty cells, an end before
+// its time.
 import Anax
 import Testing
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A machine that tests play: what each candidate gives on each workload is told, and noise is added. Time is counted, not taken.
+// A machine that tests play: what each candidate gives on each workload is told, and noise is added. Time is counted,
+// not taken.
 import Anax
 
 @testable import Report

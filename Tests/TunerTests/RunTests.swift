@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Real cells, short ones: tokens under contention, programs, and the machine's costs. Times are only asked to be possible.
+// Real cells, short ones: tokens under contention, programs, and the machine's costs. Times are only asked to be
+// possible.
 import Anax
 import Foundation
 import Testing

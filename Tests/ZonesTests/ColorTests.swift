@@ -39,8 +39,8 @@ import Testing
     }
   }
 
-  /// Items of sizes whose multiples would meet in few sets. 64 sets of a first-level cache, 1024 of a second-level one, by the
-  /// address; which frames the kernel puts there is its own affair.
+  /// Items of sizes whose multiples would meet in few sets. 64 sets of a first-level cache, 1024 of a second-level one,
+  /// by the address; which frames the kernel puts there is its own affair.
   @Test(arguments: [256, 512, 1024, 2048, 4096, 8192, 16384, 32768])
   func firstWordsSpreadOverTheSets(size: Int) async {
     await #expect(processExitsWith: .success) { [size] in
@@ -63,8 +63,8 @@ import Testing
       // The mean is 32.
       #expect(first.filter { $0 == 0 }.count <= 2, "sets that no item begins in: \(first.filter { $0 == 0 }.count)")
       #expect(first.max()! <= 96, "\(first.max()!) items begin in one set")
-      // Chosen at random, 886 of 1024 were used. A slab of 2 KiB items has no room to begin late: there it is left to the kernel, which
-      // backs slabs with small pages.
+      // Chosen at random, 886 of 1024 were used. A slab of 2 KiB items has no room to begin late: there it is left to
+      // the kernel, which backs slabs with small pages.
       #expect(size == 2048 ? second.count >= 60 : second.count >= 640, "\(second.count) of 1024 sets")
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Double frees that are seen late, when the item reaches its slab: the process stops. Each case is a process of its own.
+// Double frees that are seen late, when the item reaches its slab: the process stops. Each case is a process of its
+// own.
 
 import CAnax
 import Foundation

@@ -11,8 +11,8 @@ import Testing
 @testable import Zones
 
 @Suite struct HitPathTests {
-  /// A request that a cache serves changes neither the word that keeps a zone from being ended nor the zone's counters: those are
-  /// one for all CPUs.
+  /// A request that a cache serves changes neither the word that keeps a zone from being ended nor the zone's counters:
+  /// those are one for all CPUs.
   @Test(arguments: ["A", "D"])
   func aHitChangesNoWordOfAllCPUs(_ rung: String) async {
     await #expect(processExitsWith: .success) { [rung = rung as String] in

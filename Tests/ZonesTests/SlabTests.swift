@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slabs and the stacks of a home on a live engine, each case in a process of its own. The protocol's model is in ModelTests.
+// Slabs and the stacks of a home on a live engine, each case in a process of its own. The protocol's model is in
+// ModelTests.
 
 import CAnax
 import Foundation

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is measured beside time: counts that are the same on every machine and in every run, so that thresholds can stand on them.
+// What is measured beside time: counts that are the same on every machine and in every run, so that thresholds can
+// stand on them.
 // The benchmark package's own need more libraries, to be preloaded, with Swift 6.3; these need the linker alone.
 import Benchmark
 import CCounts

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// malloc and free of whichever library the process has: the C library's, or Anax where it is preloaded. Beside the zones' items of the
-// same size.
+// malloc and free of whichever library the process has: the C library's, or Anax where it is preloaded. Beside the
+// zones' items of the same size.
 import Benchmark
 import CCounts
 import Glibc

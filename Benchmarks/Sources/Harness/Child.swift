@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A program that is started, listened to, and waited for: its output, its end, what it used. Only this file starts and
-// ends processes. Each is the head of a process group, so that what it started ends with it when it is killed. SIGINT is
-// blocked in this program from the start and looked for between runs and while waiting.
+// ends processes. Each is the head of a process group, so that what it started ends with it when it is killed. SIGINT
+// is blocked in this program from the start and looked for between runs and while waiting.
 
 import CBench
 import Glibc

@@ -9,7 +9,8 @@ package struct Load {
   private let busy: Double
   private let own: Double
 
-  /// Now: processor seconds of the CPUs that this program may use (stolen ones too) and of this program with its ended children.
+  /// Now: processor seconds of the CPUs that this program may use (stolen ones too) and of this program with its ended
+  /// children.
   package static func now() -> Load {
     var own = 0.0
     for who in [RUSAGE_SELF, RUSAGE_CHILDREN] {

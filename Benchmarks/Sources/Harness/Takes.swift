@@ -25,8 +25,8 @@ package struct Takes {
     takeTogether { [body(&$0)] }[0]
   }
 
-  /// The same of runs that go side by side, and are taken again together where `isTimeLeft` says so, of the seconds elapsed and of
-  /// those that a take costs. A failure is kept, from whichever take.
+  /// The same of runs that go side by side, and are taken again together where `isTimeLeft` says so, of the seconds
+  /// elapsed and of those that a take costs. A failure is kept, from whichever take.
   package mutating func takeTogether(
     isTimeLeft: (Double, Double) -> Bool = { _, _ in true }, _ body: (inout Takes) -> [Outcome]
   ) -> [Outcome] {

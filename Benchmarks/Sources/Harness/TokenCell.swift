@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is run on locks: a cell is one case under one set of conditions. The judged cells are fixed here, beforehand; the
-// full grid is all that the factors give.
+// What is run on locks: a cell is one case under one set of conditions. The judged cells are fixed here, beforehand;
+// the full grid is all that the factors give.
 
 /// One kind of run; equal cells are run once.
 package struct TokenCell: Hashable, Sendable {

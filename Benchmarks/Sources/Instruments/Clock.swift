@@ -19,8 +19,9 @@ public enum Clock {
     return median(times, chunks)
   }
 
-  /// The same, with as many operations in a chunk as take about so long, found by doubling them. Each number is tried twice, and
-  /// the quicker time counts: a first call that starts something, or a moment of another process's, must not end the search.
+  /// The same, with as many operations in a chunk as take about so long, found by doubling them. Each number is tried
+  /// twice, and the quicker time counts: a first call that starts something, or a moment of another process's, must not
+  /// end the search.
   @inlinable @inline(__always)
   public static func median(chunks: Int, nanoseconds: Double, _ body: (Int) -> Void) -> Double {
     var operations = 1

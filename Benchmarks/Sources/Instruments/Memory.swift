@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory of a measurement itself: arrays straight from the kernel, so that an allocator under test sees only what a case
-// asks of it, and nothing lies beside them by accident. Resident from the start, never unmapped.
+// Memory of a measurement itself: arrays straight from the kernel, so that an allocator under test sees only what a
+// case asks of it, and nothing lies beside them by accident. Resident from the start, never unmapped.
 
 import CBench
 import Glibc

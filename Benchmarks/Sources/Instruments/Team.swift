@@ -17,8 +17,8 @@ public enum Team {
     }
   }
 
-  /// Runs `body` with 0, 1, … on `count` threads, and `meanwhile`, once they have started, on this one; the wall time in
-  /// nanoseconds.
+  /// Runs `body` with 0, 1, … on `count` threads, and `meanwhile`, once they have started, on this one; the wall time
+  /// in nanoseconds.
   public static func run(_ count: Int, meanwhile: (() -> Void)? = nil, _ body: @escaping (Int) -> Void) -> Double {
     if count == 1, meanwhile == nil {
       let start = bench_now()

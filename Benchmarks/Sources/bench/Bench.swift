@@ -259,8 +259,8 @@ struct Bench: ParsableCommand {
 }
 
 extension Row {
-  /// A group, a group and parts of a case or title behind slashes, or a part of title, stanza or case. The grid of locks is so
-  /// large that it must be named, and then has the judged cells in it too.
+  /// A group, a group and parts of a case or title behind slashes, or a part of title, stanza or case. The grid of
+  /// locks is so large that it must be named, and then has the judged cells in it too.
   func matches(_ pattern: String, withGrid: Bool) -> Bool {
     let names = ([title, stanza, cell.name] + (tile == nil ? [] : ["grid"])).map { $0.lowercased() }
     var parts = [Substring(pattern)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is run and what is shown: a cell is one run of one case on one subject, a row is one metric of a cell. Several rows may
-// come from one cell.
+// What is run and what is shown: a cell is one run of one case on one subject, a row is one metric of a cell. Several
+// rows may come from one cell.
 
 import Harness
 import Report

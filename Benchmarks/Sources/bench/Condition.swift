@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a run is put under: a quota of processor time, as containers have it, or a neighbor that burns a CPU. Made for one run
-// and gone after it.
+// What a run is put under: a quota of processor time, as containers have it, or a neighbor that burns a CPU. Made for
+// one run and gone after it.
 
 import CBench
 import Glibc

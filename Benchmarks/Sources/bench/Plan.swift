@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How long and how often: what the command line's profile (quick, plain, full) means for each cell, and what a session will take
-// about. A value.
+// How long and how often: what the command line's profile (quick, plain, full) means for each cell, and what a session
+// will take about. A value.
 
 import Harness
 

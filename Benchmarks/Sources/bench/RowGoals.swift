@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Goals over two rows of the candidate: what more threads get done. Report has how they are judged; the samples' owner alone
-// touches them.
+// Goals over two rows of the candidate: what more threads get done. Report has how they are judged; the samples' owner
+// alone touches them.
 
 import CBench
 import Harness

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Futex calls of the contended cells, each counted after all rounds in one short run of its own: counting slows a lock, so no time
-// is taken from these runs.
+// Futex calls of the contended cells, each counted after all rounds in one short run of its own: counting slows a lock,
+// so no time is taken from these runs.
 
 import Harness
 import Report

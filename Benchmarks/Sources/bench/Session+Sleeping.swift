@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Cells that sleep most of the time: in a round all of them run on all subjects side by side, as many as memory allows, and what
-// foreign load disturbed is taken again together.
+// Cells that sleep most of the time: in a round all of them run on all subjects side by side, as many as memory allows,
+// and what foreign load disturbed is taken again together.
 
 import Harness
 
@@ -11,8 +11,9 @@ extension Session {
     let subject: Int
   }
 
-  /// One round. Where cells differ only in the candidate's variables, the other subjects run once. A cell's subjects stand next to
-  /// each other in the order, beginning with another one each round, so that they share a batch where not all fit into one.
+  /// One round. Where cells differ only in the candidate's variables, the other subjects run once. A cell's subjects
+  /// stand next to each other in the order, beginning with another one each round, so that they share a batch where not
+  /// all fit into one.
   mutating func runSleeping(_ cells: [Cell], round: Int) {
     var outcomes = cells.map { _ in subjects.map { _ in Outcome.absent } }
     let twin = { (cell: Int) in cells.firstIndex { $0.kind == cells[cell].kind } ?? cell }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The order of things: rounds over all cells, in each cell its subjects one after another, first another one each time; a run
-// that foreign load disturbed is taken again, at most twice. Where the first run pays for what later ones find done (real programs,
-// tails), it is thrown away. Session+Sleeping.swift has the cells that sleep.
+// The order of things: rounds over all cells, in each cell its subjects one after another, first another one each time;
+// a run that foreign load disturbed is taken again, at most twice. Where the first run pays for what later ones find
+// done (real programs, tails), it is thrown away. Session+Sleeping.swift has the cells that sleep.
 
 import Glibc
 import Harness

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What it costs to run a program that does little on a subject: its wall time and its peak resident memory. The latter is
-// read when the traced program is about to exit, since what the kernel reports after the end includes what its parent
-// had before the exec.
+// What it costs to run a program that does little on a subject: its wall time and its peak resident memory. The latter
+// is read when the traced program is about to exit, since what the kernel reports after the end includes what its
+// parent had before the exec.
 
 import CBench
 import Glibc

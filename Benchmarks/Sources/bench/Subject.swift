@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who is measured: allocators that are preloaded (glibc as it is, the peers found on the machine, the candidate), and what
-// is asked for by name inside of a program: the pages, zones and locks of Anax, and what one would use instead.
+// Who is measured: allocators that are preloaded (glibc as it is, the peers found on the machine, the candidate), and
+// what is asked for by name inside of a program: the pages, zones and locks of Anax, and what one would use instead.
 
 import Glibc
 import Harness

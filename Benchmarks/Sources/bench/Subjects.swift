@@ -130,8 +130,8 @@ struct Subjects {
     return Subject(name: name, path: String(cString: full), about: String(cString: full))
   }
 
-  /// The library as the repository builds it: of the checkout that this program was built in, else seen from the current folder or
-  /// from the nested package.
+  /// The library as the repository builds it: of the checkout that this program was built in, else seen from the
+  /// current folder or from the nested package.
   static func builtLibrary() -> String? {
     var paths = [".build/lib/libanax.so", "../.build/lib/libanax.so"]
     if let own = realpath("/proc/self/exe", nil) {

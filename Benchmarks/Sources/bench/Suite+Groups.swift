@@ -8,7 +8,8 @@ import Harness
 import Report
 
 extension Suite {
-  /// All rows. `threads`: what the command line names; `rounds`: of two threads that take two tokens in opposite orders.
+  /// All rows. `threads`: what the command line names; `rounds`: of two threads that take two tokens in opposite
+  /// orders.
   static func rows(threads: [Int]?, rounds: Int) -> [Row] {
     let curve = threads ?? curveThreads
     let pageThreads = threads ?? Set(curve + RowGoals.pageThreads).sorted()

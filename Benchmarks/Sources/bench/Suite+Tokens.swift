@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rows of locks: curves over threads, the cells that the goals are about, and the grid. Each cell is run once, whatever it
-// is for. What else its run tells stands in the report only.
+// The rows of locks: curves over threads, the cells that the goals are about, and the grid. Each cell is run once,
+// whatever it is for. What else its run tells stands in the report only.
 
 import CBench
 import Harness
 import Report
 
 extension Suite {
-  /// `counts`: of the curves; `chosen`: only cells of these numbers of threads, where the command line names some; `rounds`: how
-  /// many times two threads take two tokens in opposite orders.
+  /// `counts`: of the curves; `chosen`: only cells of these numbers of threads, where the command line names some;
+  /// `rounds`: how many times two threads take two tokens in opposite orders.
   static func tokens(_ counts: [Int], only chosen: [Int]?, rounds: Int) -> [Row] {
     let quick = tokenCurves(counts)
     var known = Set(quick.map(\.cell.name))

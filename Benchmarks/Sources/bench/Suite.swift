@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rows of malloc, which the goals are about. The list here is the order of the table; Suite+Groups.swift has the rest.
+// The rows of malloc, which the goals are about. The list here is the order of the table; Suite+Groups.swift has the
+// rest.
 
 import Harness
 import Report

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The report on the terminal: one line a row, a column a subject; the best figure of a row carries a star. One table for the
-// subjects that are compared with each other.
+// The report on the terminal: one line a row, a column a subject; the best figure of a row carries a star. One table
+// for the subjects that are compared with each other.
 
 import Harness
 import Report

@@ -31,8 +31,8 @@ struct TokenGoal: Sendable {
 }
 
 enum TokenGoals {
-  /// A lock whose fastest round is more than so many times its slowest has two speeds. Undisturbed rounds of steady locks
-  /// differ by less than two; a convoy costs a factor of five to fifty.
+  /// A lock whose fastest round is more than so many times its slowest has two speeds. Undisturbed rounds of steady
+  /// locks differ by less than two; a convoy costs a factor of five to fifty.
   static let twoSpeeds = 3.0
 
   /// Of each judged cell.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What became of the token's goals. Ratios are paired: both sides come from the same round, and a ratio of geometric means is the
-// geometric mean of the cells' ratios. Report has the statistics; nothing here but the samples' owner touches them.
+// What became of the token's goals. Ratios are paired: both sides come from the same round, and a ratio of geometric
+// means is the geometric mean of the cells' ratios. Report has the statistics; nothing here but the samples' owner
+// touches them.
 
 import Harness
 import Report

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Items of one type: one taken and given back, a thousand and then back shuffled, and items that another thread gives back.
+// Items of one type: one taken and given back, a thousand and then back shuffled, and items that another thread gives
+// back.
 // Every item is initialised when it is taken.
 
 import Anax

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `memory-workload CASE SUBJECT`: one process, one case, one line of JSON. The subject is asked for by name inside of the
-// program: pages and zones of Anax, or what one would use instead.
+// `memory-workload CASE SUBJECT`: one process, one case, one line of JSON. The subject is asked for by name inside of
+// the program: pages and zones of Anax, or what one would use instead.
 
 import CBench
 import Glibc

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pages and runs of pages: a page taken and given back, held by the dozen, sixteen or 512 in a row. Touched means that the first
-// word of every page is written, as whoever asks for pages does.
+// Pages and runs of pages: a page taken and given back, held by the dozen, sixteen or 512 in a row. Touched means that
+// the first word of every page is written, as whoever asks for pages does.
 
 import Anax
 import CBench
@@ -122,7 +122,8 @@ private func measure<Source: PageSource>(
       for place in 0..<held { source.give(place, pages: pages) }
     }
   }
-  // The same time for whoever is measured: threads are spread over the CPUs for most of it, and meet as many periods of a quota.
+  // The same time for whoever is measured: threads are spread over the CPUs for most of it, and meet as many periods of
+  // a quota.
   let nanoseconds = 200e6 * conditions.scale
   if conditions.threads == 1 {
     let source = Source(places: held)

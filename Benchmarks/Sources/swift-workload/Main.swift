@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `swift-workload CASE`: what Swift services do all day, in small: messages between actors, tasks that fan out, texts and
-// dictionaries. One process, one case, one line of JSON. The allocator is the one that the process was started with.
+// `swift-workload CASE`: what Swift services do all day, in small: messages between actors, tasks that fan out, texts
+// and dictionaries. One process, one case, one line of JSON. The allocator is the one that the process was started
+// with.
 
 import CBench
 import Instruments
@@ -9,7 +10,8 @@ import Instruments
 struct Case: Sendable {
   let name: String
   let about: String
-  /// Operations of a run of about a tenth of a second, and what does that many; returns something that depends on all of them.
+  /// Operations of a run of about a tenth of a second, and what does that many; returns something that depends on all
+  /// of them.
   let operations: Int
   let run: @Sendable (Int) async -> Int
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The measurement: threads that take one lock, work inside, give it back, and work outside, for a given time. Counts and
-// waits are each thread's own until the end; the stop flag has a page of its own and is written once.
+// The measurement: threads that take one lock, work inside, give it back, and work outside, for a given time. Counts
+// and waits are each thread's own until the end; the stop flag has a page of its own and is written once.
 
 import CBench
 import Glibc

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is done inside and outside a section: steps of a random number generator, each of which waits for the one before.
+// What is done inside and outside a section: steps of a random number generator, each of which waits for the one
+// before.
 // How long a step takes is measured once for a whole session, and every run is told, so that all subjects do the same.
 
 import CBench

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What blocks travel through between many threads: a bounded queue, and a table of slots for random exchange. All in mapped
-// memory; a receiver owns what it took.
+// What blocks travel through between many threads: a bounded queue, and a table of slots for random exchange. All in
+// mapped memory; a receiver owns what it took.
 
 import CBench
 import Instruments

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The service: records made and encoded for each GET, orders decoded and summed up for each POST. It prints the port that the
-// kernel chose, and goes on until it is ended.
+// The service: records made and encoded for each GET, orders decoded and summed up for each POST. It prints the port
+// that the kernel chose, and goes on until it is ended.
 import Foundation
 import Hummingbird
 import Logging

@@ -80,7 +80,8 @@ private func member(_ crowd: Crowd) {
   while bench_load(crowd.words + 8) == 0 { usleep(20_000) }
 }
 
-/// Touches 8 KiB of the stack in every thread, so that the stack of an allocator's functions is not counted as its memory.
+/// Touches 8 KiB of the stack in every thread, so that the stack of an allocator's functions is not counted as its
+/// memory.
 @inline(never)
 private func useStack() {
   withUnsafeTemporaryAllocation(byteCount: 8192, alignment: 16) { stack in
@@ -158,8 +159,8 @@ private func silence(_ conditions: Conditions, _ size: Int, busy: Bool) -> [(Str
   ]
 }
 
-/// Twelve seconds: 128 MiB of blocks of 16 to 2047 bytes fill up in one second, stay for one, and go in the third, all but one in
-/// 50 that live on; three seconds of silence; the same again. A metric for each tenth of a second.
+/// Twelve seconds: 128 MiB of blocks of 16 to 2047 bytes fill up in one second, stay for one, and go in the third, all
+/// but one in 50 that live on; three seconds of silence; the same again. A metric for each tenth of a second.
 private func breathing(_ conditions: Conditions) -> [(String, Double)] {
   let target = conditions.scaled(128 << 20)
   let capacity = target / 512

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Long-running services in small: a server whose threads die and leave their blocks to a successor (as larson does), and
-// blocks of mixed sizes that live for one of three generations.
+// Long-running services in small: a server whose threads die and leave their blocks to a successor (as larson does),
+// and blocks of mixed sizes that live for one of three generations.
 
 import CBench
 import Glibc
