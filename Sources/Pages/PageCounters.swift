@@ -25,18 +25,17 @@ package enum PageCounters {
   static func add(_ word: UInt64, _ count: UInt64) { if CPUBlocks.current() != nil { _ = CPUBlocks.add(word, count) } }
 
   @inline(never) @_noLocks @_noAllocation
-  package static func taken(onCPU cpu: Int) -> UInt64 {
-    if !CacheCensus.isOpen(cpu) { return 0 }
-    var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_TAKEN), cpu: cpu)
-    PageDrain.forBoth(cpu) { _, stack in sum &+= stack.counts.popped }
-    return positive(sum)
-  }
+  package static func taken(onCPU cpu: Int) -> UInt64 { sum(Int(ANAX_WORD_PAGES_TAKEN), cpu) { $0.popped } }
 
   @inline(never) @_noLocks @_noAllocation
-  package static func given(onCPU cpu: Int) -> UInt64 {
+  package static func given(onCPU cpu: Int) -> UInt64 { sum(Int(ANAX_WORD_PAGES_GIVEN), cpu) { $0.pushed } }
+
+  /// What a CPU's word has counted, with what its stacks count themselves.
+  @inline(__always) @_noLocks @_noAllocation
+  private static func sum(_ word: Int, _ cpu: Int, _ own: ((pushed: UInt64, popped: UInt64)) -> UInt64) -> UInt64 {
     if !CacheCensus.isOpen(cpu) { return 0 }
-    var sum = CacheCensus.counter(Int(ANAX_WORD_PAGES_GIVEN), cpu: cpu)
-    PageDrain.forBoth(cpu) { _, stack in sum &+= stack.counts.pushed }
+    var sum = CacheCensus.counter(word, cpu: cpu)
+    PageDrain.forBoth(cpu) { _, stack in sum &+= own(stack.counts) }
     return positive(sum)
   }
 

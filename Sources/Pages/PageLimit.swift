@@ -47,25 +47,20 @@ package enum PageLimit {
 
   /// Without those that lie ready.
   @_noLocks @_noAllocation
-  static func pagesInUseAtLeast() -> UInt64 {
-    var held: UInt64 = 0
-    var node = 0
-    while node < Int(anax_state().pointee.node_count) {
-      held &+= PageCounters.claimedAtLeast(node: node)
-      node += 1
-    }
-    return held
-  }
+  static func pagesInUseAtLeast() -> UInt64 { sum { PageCounters.claimedAtLeast(node: $0) } }
 
   /// As the nodes count them: with those that lie ready on CPUs.
   @_noLocks @_noAllocation
-  static func pagesInUse() -> UInt64 {
-    var held: UInt64 = 0
+  static func pagesInUse() -> UInt64 { sum { AtomicWord(anax_node_claimed_pages(Pages.node($0))).loadRelaxed() } }
+
+  @inline(__always) @_noLocks @_noAllocation
+  private static func sum(_ pages: (Int) -> UInt64) -> UInt64 {
+    var sum: UInt64 = 0
     var node = 0
     while node < Int(anax_state().pointee.node_count) {
-      held &+= AtomicWord(anax_node_claimed_pages(Pages.node(node))).loadRelaxed()
+      sum &+= pages(node)
       node += 1
     }
-    return held
+    return sum
   }
 }

@@ -222,6 +222,25 @@ private func countersAreExact() {
   #expect(Arena.aborted.loadAcquire() > 0)
 }
 
+/// A sixth of the items and random numbers, until it was often enough and the signals say so; then all are stashed.
+private func turns(_ body: (inout [UnsafeMutableRawPointer], _ random: UInt64) -> Void) {
+  var held: [UnsafeMutableRawPointer] = []
+  let first = Int(Arena.nextShare.add(1)) * (itemCount / 6)
+  for index in first..<first + itemCount / 6 {
+    let item = UnsafeMutableRawPointer(Arena.items + index * 2)
+    Arena.mark(item, held: 1)
+    held.append(item)
+  }
+  var random = UInt64(first + 1) &* 0x9e37_79b9_7f4a_7c15
+  var turns = 0
+  while turns < 400_000 || Arena.enough.loadAcquire() == 0 {
+    turns += 1
+    random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    body(&held, random)
+  }
+  for item in held { Arena.stash(item) }
+}
+
 private func itemsAreKept() {
   let threads = 6
   underFire(threads: threads) { _ in
@@ -229,18 +248,7 @@ private func itemsAreKept() {
     guard let item = Arena.pop() else { return }
     if !Arena.push(item) { Arena.stash(item) }
   } _: {
-    var held: [UnsafeMutableRawPointer] = []
-    let first = Int(Arena.nextShare.add(1)) * (itemCount / 6)
-    for index in first..<first + itemCount / 6 {
-      let item = UnsafeMutableRawPointer(Arena.items + index * 2)
-      Arena.mark(item, held: 1)
-      held.append(item)
-    }
-    var random = UInt64(first + 1) &* 0x9e37_79b9_7f4a_7c15
-    var turns = 0
-    while turns < 400_000 || Arena.enough.loadAcquire() == 0 {
-      turns += 1
-      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    turns { held, random in
       let choice = random >> 40 & 63
       if choice == 0 {
         Arena.take(into: &held)
@@ -256,7 +264,6 @@ private func itemsAreKept() {
         held.append(item)
       }
     }
-    for item in held { Arena.stash(item) }
   }
   var seen = [Int](repeating: 0, count: itemCount)
   func note(_ address: UInt) {
@@ -291,18 +298,7 @@ private func entriesAreKept() {
     guard let item = Arena.popEntry() else { return }
     if !Arena.pushEntry(item) { Arena.stash(item) }
   } _: {
-    var held: [UnsafeMutableRawPointer] = []
-    let first = Int(Arena.nextShare.add(1)) * (itemCount / 6)
-    for index in first..<first + itemCount / 6 {
-      let item = UnsafeMutableRawPointer(Arena.items + index * 2)
-      Arena.mark(item, held: 1)
-      held.append(item)
-    }
-    var random = UInt64(first + 1) &* 0x9e37_79b9_7f4a_7c15
-    var turns = 0
-    while turns < 400_000 || Arena.enough.loadAcquire() == 0 {
-      turns += 1
-      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    turns { held, random in
       if random >> 40 & 1 == 0, let item = held.popLast() {
         if !Arena.pushEntry(item) {
           held.append(item)
@@ -313,7 +309,6 @@ private func entriesAreKept() {
         held.append(item)
       }
     }
-    for item in held { Arena.stash(item) }
   }
   var seen = [Int](repeating: 0, count: itemCount)
   func note(_ address: UInt64) { seen[(Int(address) - Int(bitPattern: Arena.items)) / 16] += 1 }
