@@ -21,18 +21,33 @@ public enum CurrentThread {
     return (0..<8192).filter { mask.contains($0) }
   }
 
-  /// Keeps the thread on these CPUs from now on; threads that it makes inherit them. One system call.
+  /// Keeps the thread on these CPUs from now on; threads that it makes inherit them. Three system calls.
   ///
-  /// - Throws: ``NodeError/noUsableCPUs(_:)``, ``NodeError/refused(errno:)``; then nothing has changed.
+  /// The kernel by itself leaves out what it cannot give; this does not, so that a thread is never pinned to less than
+  /// was asked for.
+  ///
+  /// - Throws: ``NodeError/unusableCPUs(_:)`` with those that cannot be had, ``NodeError/noCPUs``,
+  ///   ``NodeError/refused(errno:)``; then nothing has changed.
   public static func pin(pinnedCPUIDs ids: [Int]) throws(NodeError) {
+    if ids.isEmpty { throw .noCPUs }
+    guard let before = Kernel.affinity() else { throw .refused(errno: Int(ENOSYS)) }
     var mask = CPUMask()
     for id in ids where id >= 0 && id < 8192 { mask.insert(id) }
-    try set(mask, ids)
+    let result = Kernel.setAffinity(mask)
+    // EINVAL: it has none of them.
+    if result == -Int(EINVAL) { throw .unusableCPUs(ids) }
+    if Kernel.failed(result) { throw .refused(errno: -result) }
+    guard let given = Kernel.affinity() else { return }
+    let missing = ids.filter { !given.contains($0) }
+    if missing.isEmpty { return }
+    _ = Kernel.setAffinity(before)
+    throw .unusableCPUs(missing)
   }
 
   /// Runs the body on these CPUs, and lets the thread run where it could before.
   ///
-  /// - Throws: as ``pin(pinnedCPUIDs:)``, then without running the body; and what the body throws.
+  /// - Throws: ``NodeError`` as ``pin(pinnedCPUIDs:)``, then without running the body; and what the body throws, which
+  ///   is why the type is not named.
   public static func withPinnedCPUIDs<Result: ~Copyable>(
     _ ids: [Int], _ body: () throws -> Result
   ) throws -> Result {
@@ -40,11 +55,5 @@ public enum CurrentThread {
     try pin(pinnedCPUIDs: ids)
     defer { _ = Kernel.setAffinity(before) }
     return try body()
-  }
-
-  static func set(_ mask: CPUMask, _ ids: [Int]) throws(NodeError) {
-    let result = Kernel.setAffinity(mask)
-    if result == -Int(EINVAL) { throw .noUsableCPUs(ids) }
-    if Kernel.failed(result) { throw .refused(errno: -result) }
   }
 }

@@ -7,8 +7,10 @@ public enum NodeError: Error, Hashable, Sendable {
   case noSuchNode(Int)
   /// The node has no CPU that this process may run on.
   case noUsableCPU(node: Int)
-  /// None of these CPUs exists, is online, and may be used by this process.
-  case noUsableCPUs([Int])
+  /// These CPUs, of those asked for, do not exist, are offline, or may not be used by this process.
+  case unusableCPUs([Int])
+  /// No CPU was asked for.
+  case noCPUs
   /// The kernel refused; in a sandbox, for instance.
   case refused(errno: Int)
 }
@@ -18,7 +20,11 @@ extension NodeError: CustomStringConvertible {
     switch self {
     case .noSuchNode(let node): "the machine has no node \(node)"
     case .noUsableCPU(let node): "node \(node) has no CPU that this process may run on"
-    case .noUsableCPUs(let ids): "none of the CPUs \(ids) is online and open to this process"
+    case .unusableCPUs(let ids):
+      ids.count == 1
+        ? "CPU \(ids[0]) does not exist, is offline, or is not open to this process"
+        : "CPUs \(ids.map(String.init).joined(separator: ", ")) do not exist, are offline, or are not open to this process"
+    case .noCPUs: "no CPU was named"
     case .refused(let number): "the kernel refused (errno \(number))"
     }
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Working on a node: a thread that is kept on it for a while, where memory lies, and the CPUs to pin threads to.
-// Nothing is kept here:
-// the kernel has a thread's CPUs and its memory policy.
+// Nothing is kept here: the kernel has a thread's CPUs and its memory policy.
 
 import CAnax
 import Glibc
@@ -25,37 +24,53 @@ extension Topology {
 /// Runs the body on the node's CPUs, with memory from the node as long as it has any.
 ///
 /// What the body allocates, from whatever allocator, is placed by where the thread runs and by its memory policy: this
-/// sets both, and both are as before when the body ends. A node without CPUs has memory only: the thread stays where it
-/// is, and what Anax gives has the home of the CPU it runs on. Pages that were in memory before stay where they are.
-/// Threads that the body makes inherit both for good.
+/// sets both, and both are as before when the body ends. A thread that is pinned to some of the node's CPUs stays on
+/// these; one that is pinned to none of them has all that the process may use. A node without CPUs has memory only: the
+/// thread stays where it is, and what Anax gives has the home of the CPU it runs on. Pages that were in memory before
+/// stay where they are. Threads that the body makes inherit both for good.
 ///
 /// Where a sandbox denies memory policies, the body runs on the node's CPUs without one. Where the kernel refuses the
 /// old policy, since its nodes are not the process's any more, the thread has the default one afterwards.
 ///
-/// Reads the machine's description, unless it is given: some milliseconds. Then six system calls, and one for each
-/// nearer node that has no memory. A node numbered 64 or higher is ``NodeError/refused(errno:)`` with EINVAL: masks
-/// here are of 64 nodes.
+/// Reads the machine's description, unless it is given: some milliseconds. Then seven system calls. A node numbered 64
+/// or higher is ``NodeError/refused(errno:)`` with EINVAL: masks here are of 64 nodes.
 ///
 /// - Throws: ``NodeError/noSuchNode(_:)``, ``NodeError/noUsableCPU(node:)`` where the node has CPUs and this process
-///   may use none, ``NodeError/refused(errno:)``, then without running the body; and what the body throws.
+///   may use none, ``NodeError/refused(errno:)``, then without running the body; and what the body throws, which is why
+///   the type is not named.
 public func withNode<Result: ~Copyable>(
   _ node: Int, of topology: Topology? = nil, _ body: () throws -> Result
 ) throws -> Result {
   let topology = topology ?? .current()
   guard let entry = topology.nodes.first(where: { $0.id == node }) else { throw NodeError.noSuchNode(node) }
   guard node < 64 else { throw NodeError.refused(errno: Int(EINVAL)) }
-  let policy = Kernel.threadPolicy()
-  func placed() throws -> Result {
-    // A node that has no memory for this process gives way to the nearest that has.
-    let set =
-      policy != nil
-      && topology.nearest(to: node).contains { $0 < 64 && Kernel.setThreadPolicy(.init(.node, nodes: 1 << UInt64($0))) }
-    defer { if set, let policy { Kernel.restoreThreadPolicy(policy) } }
-    return try body()
+  let before = try entry.cpus.isEmpty ? nil : narrow(toNode: node, of: topology)
+  defer { if let before { _ = Kernel.setAffinity(before) } }
+  guard let policy = Kernel.threadPolicy() else { return try body() }
+  // Only nodes that the process may use now are named to the kernel. One of them that has no memory gives way to the
+  // next nearest.
+  let allowed = Kernel.allowedNodes() ?? ~0
+  let set = topology.nearest(to: node).contains {
+    guard $0 < 64, allowed >> UInt64($0) & 1 == 1 else { return false }
+    if case .agreed = Kernel.setThreadPolicy(.init(.node, nodes: 1 << UInt64($0))) { return true }
+    return false
   }
-  if entry.cpus.isEmpty { return try placed() }
+  defer { if set { Kernel.restoreThreadPolicy(policy) } }
+  return try body()
+}
+
+/// Pins the thread to the node's CPUs, or where it is pinned to some of them already to these. Returns the CPUs that it
+/// could run on before. A CPU that went offline since the topology was read is left out.
+private func narrow(toNode node: Int, of topology: Topology) throws(NodeError) -> CPUMask {
+  guard let before = Kernel.affinity() else { throw .refused(errno: Int(ENOSYS)) }
   let ids = try topology.pinnedCPUIDs(onNode: node)
-  return try CurrentThread.withPinnedCPUIDs(ids, placed)
+  let pinned = ids.filter { before.contains($0) }
+  var mask = CPUMask()
+  for id in pinned.isEmpty ? ids : pinned { mask.insert(id) }
+  let result = Kernel.setAffinity(mask)
+  if result == -Int(EINVAL) { throw .noUsableCPU(node: node) }
+  if Kernel.failed(result) { throw .refused(errno: -result) }
+  return before
 }
 
 extension Memory {

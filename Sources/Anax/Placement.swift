@@ -46,7 +46,7 @@ extension RawZone {
   /// An item whose memory is placed by wish: ``allocate(_:zeroed:)`` for ``Placement/local``, and for the CPU's own
   /// node.
   ///
-  /// For another node some hundred instructions, and three system calls for each list of items that comes from a slab:
+  /// For another node some hundred instructions, and four system calls for each list of items that comes from a slab:
   /// their pages are touched under a memory policy of this thread that prefers the node, and the thread's own is set
   /// again. An item belongs to the home of its node, whoever returns it where. Pages that have been in memory before
   /// stay where they are.
@@ -60,7 +60,7 @@ extension RawZone {
     let node: Int
     switch placement {
     case .local: return try allocate(requestClass, zeroed: zeroed)
-    case .interleaved: node = ZoneRequest.nextInterleaved()
+    case .interleaved: node = UsableNodes.next()
     case .node(let wanted):
       if let missing = placement.missing { throw .node(missing, nodes: Memory.nodes) }
       node = wanted

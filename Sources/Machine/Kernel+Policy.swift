@@ -35,12 +35,17 @@ extension Kernel {
         anax_sys_mbind, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), preference.rawValue,
         Int(bitPattern: $0), 65, moving ? 2 : 0)
     }
-    switch result {
-    case -Int(EINVAL): return .notThese
-    case 0: return .agreed
     // ENOMEM, say: the mapping could not be split. Pages that could not be moved are no error, since that is not asked
     // for.
-    default: return .refused
+    return agreement(result)
+  }
+
+  @_noLocks @_noAllocation
+  static func agreement(_ result: Int) -> Agreement {
+    switch result {
+    case -Int(EINVAL): .notThese
+    case 0: .agreed
+    default: .refused
     }
   }
 
@@ -84,17 +89,18 @@ extension Kernel {
   /// process's cpuset, or a sandbox was closed meanwhile), the default: what was set in between must not stay.
   @_noLocks @_noAllocation
   package static func restoreThreadPolicy(_ policy: ThreadPolicy) {
-    if !setThreadPolicy(policy) { _ = setThreadPolicy(ThreadPolicy()) }
+    if case .agreed = setThreadPolicy(policy) { return }
+    _ = setThreadPolicy(ThreadPolicy())
   }
 
-  /// False: it is as it was.
+  /// It is as it was unless it is agreed.
   @_noLocks @_noAllocation
-  package static func setThreadPolicy(_ policy: ThreadPolicy) -> Bool {
+  package static func setThreadPolicy(_ policy: ThreadPolicy) -> Agreement {
     var nodes = policy.nodes
     return withUnsafeMutablePointer(to: &nodes) {
       // The mask of the default policy is none.
       let mask = policy.mode == 0 ? 0 : Int(bitPattern: $0)
-      return !failed(call(anax_sys_set_mempolicy, Int(policy.mode), mask, policy.mode == 0 ? 0 : 1025))
+      return agreement(call(anax_sys_set_mempolicy, Int(policy.mode), mask, policy.mode == 0 ? 0 : 1025))
     }
   }
 

@@ -24,16 +24,19 @@ package enum Processors {
       let lastNode = count > 0 ? highestOfList(bytes, count) : 0
       state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
       state.pointee.nodes_online = 1
+      state.pointee.nodes_with_memory = 1
       if lastNode <= 0 { return }
       var cpu = 0
       while cpu < ANAX_CPUS_MAX {
         anax_cpu_node_table()[cpu] = unknown
         cpu += 1
       }
-      var online: UInt64 = 0
-      eachOfList(bytes, count) { node in if node < ANAX_NODES_MAX { online |= 1 &<< UInt64(node) } }
+      let online = maskOfList(bytes, count, below: ANAX_NODES_MAX)
       state.pointee.nodes_online = online
       readNodes(last: lastNode, online: online, bytes)
+      let withMemory = Kernel.readFile("/sys/devices/system/node/has_memory", into: bytes, count: 1023)
+      let mask = withMemory > 0 ? maskOfList(bytes, withMemory, below: 64) : 0
+      state.pointee.nodes_with_memory = mask == 0 ? online : mask
     }
   }
 
@@ -99,6 +102,14 @@ package enum Processors {
       index += 1
     }
     return highest
+  }
+
+  /// A bit for each number of a list below the limit, at most 64.
+  @_noLocks @_noAllocation
+  static func maskOfList(_ bytes: UnsafePointer<UInt8>, _ count: Int, below limit: Int) -> UInt64 {
+    var mask: UInt64 = 0
+    eachOfList(bytes, count) { number in if number < limit { mask |= 1 &<< UInt64(number) } }
+    return mask
   }
 
   @_noLocks @_noAllocation

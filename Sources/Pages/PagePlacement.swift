@@ -26,19 +26,12 @@ package enum PagePlacement {
     switch self {
     case .local: return false
     case .node(let node):
-      var rank = 0
-      while rank < Int(anax_state().pointee.node_count) {
-        let mask = UInt64(1) &<< UInt64(Nearest.node(from: node, rank: rank))
-        switch Kernel.prefer(.node, nodes: mask, address, bytes: bytes, moving: moving) {
-        case .agreed: return true
-        case .refused: return false
-        case .notThese: rank += 1
-        }
+      return UsableNodes.askNearest(to: node) {
+        Kernel.prefer(.node, nodes: $0, address, bytes: bytes, moving: moving)
       }
-      return false
     case .interleaved:
-      let mask = Kernel.allowedNodes() ?? anax_state().pointee.nodes_online
-      if case .agreed = Kernel.prefer(.interleaved, nodes: mask, address, bytes: bytes, moving: moving) { return true }
+      let nodes = UsableNodes.now()
+      if case .agreed = Kernel.prefer(.interleaved, nodes: nodes, address, bytes: bytes, moving: moving) { return true }
       return false
     }
   }

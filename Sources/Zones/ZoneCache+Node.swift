@@ -2,7 +2,7 @@
 // Requests to a zone for a node that is not this CPU's. They are served from what this CPU has collected to go home to
 // that node, then from that home as its own CPUs are; what a list has beyond the item asked for is collected again, and
 // is never handed out by a request without a node. Items that come from slabs are touched at once under a policy of the
-// thread that prefers the node, and the thread's own is set again: so their pages lie there, whoever uses them. Three
+// thread that prefers the node, and the thread's own is set again: so their pages lie there, whoever uses them. Four
 // system calls for a list of items. A signal handler that runs in between has that policy too; one that does not return
 // (siglongjmp) leaves the thread with it.
 
@@ -63,16 +63,10 @@ extension ZoneCache {
     return list
   }
 
-  /// Makes this thread prefer the node, or where that has no memory for this process the nearest that has.
+  /// Makes this thread prefer the node, or where this process has no memory of it the nearest that it has.
   @_noLocks @_noAllocation
   static func prefer(_ node: Int) -> Bool {
-    var rank = 0
-    while rank < Int(anax_state().pointee.node_count) {
-      let mask = UInt64(1) &<< UInt64(Nearest.node(from: node, rank: rank))
-      if Kernel.setThreadPolicy(.init(.node, nodes: mask)) { return true }
-      rank += 1
-    }
-    return false
+    UsableNodes.askNearest(to: node) { Kernel.setThreadPolicy(.init(.node, nodes: $0)) }
   }
 
   @_noLocks @_noAllocation

@@ -89,21 +89,6 @@ package enum ZoneRequest {
     throw noMemory ? .memory : .limit
   }
 
-  /// The node whose turn it is: in turns over the nodes that this process may use and that were online at the start.
-  @_noLocks @_noAllocation
-  package static func nextInterleaved() -> Int {
-    let state = anax_state()
-    if state.pointee.node_count == 1 { return 0 }
-    var nodes = state.pointee.nodes_online & (Kernel.allowedNodes() ?? ~0)
-    if nodes == 0 { nodes = state.pointee.nodes_online }
-    var turn = Int(AtomicWord(anax_state_interleaved(state)).add(1) % UInt64(nodes.nonzeroBitCount))
-    while turn > 0 {
-      nodes &= nodes &- 1
-      turn -= 1
-    }
-    return nodes.trailingZeroBitCount
-  }
-
   /// Counts a request: in the CPU's counter, or where that cannot be reached in the zone's.
   @_noLocks @_noAllocation
   static func count(_ id: Int) {

@@ -33,8 +33,8 @@ extension AnaxTests {
       }
     }
 
-    /// A thread's CPUs are not the process's: not the main thread's either, on which work on one node may ask for
-    /// another.
+    /// A thread's CPUs are not the process's, not the main thread's either: work on one node may ask for another. On a
+    /// node that it is pinned to some CPUs of, a thread stays on these.
     @Test func pinnedThreadsDoNotBoundTheProcess() async {
       await #expect(processExitsWith: .success) {
         let before = Topology.current().allowed
@@ -48,7 +48,15 @@ extension AnaxTests {
         let topology = Topology.current()
         #expect(topology.allowed == before)
         for node in topology.nodes where !node.cpus.intersection(before).isEmpty {
-          try withNode(node.id) { #expect(CurrentThread.pinnedCPUIDs == node.cpus.intersection(before).ids) }
+          let ids = node.cpus.intersection(before).ids
+          let pinned = ids.filter { CurrentThread.pinnedCPUIDs.contains($0) }
+          try withNode(node.id) { #expect(CurrentThread.pinnedCPUIDs == (pinned.isEmpty ? ids : pinned)) }
+          for id in ids {
+            try CurrentThread.withPinnedCPUIDs([id]) {
+              try withNode(node.id) { #expect(CurrentThread.pinnedCPUIDs == [id]) }
+              #expect(CurrentThread.pinnedCPUIDs == [id])
+            }
+          }
         }
       }
     }
@@ -75,8 +83,11 @@ extension AnaxTests {
         }
       }
       #expect(CurrentThread.pinnedCPUIDs == before)
-      #expect(throws: NodeError.noUsableCPUs([8000, -3])) { try CurrentThread.pin(pinnedCPUIDs: [8000, -3]) }
-      #expect(throws: NodeError.noUsableCPUs([])) { try CurrentThread.pin(pinnedCPUIDs: []) }
+      #expect(throws: NodeError.unusableCPUs([8000, -3])) { try CurrentThread.pin(pinnedCPUIDs: [8000, -3]) }
+      // Not to some of them only.
+      let some = [before[0], 8000, -3, 1 << 40]
+      #expect(throws: NodeError.unusableCPUs([8000, -3, 1 << 40])) { try CurrentThread.pin(pinnedCPUIDs: some) }
+      #expect(throws: NodeError.noCPUs) { try CurrentThread.pin(pinnedCPUIDs: []) }
       #expect(CurrentThread.pinnedCPUIDs == before)
     }
 

@@ -9,6 +9,7 @@ import LockFree
 import Testing
 
 @testable import Pages
+@testable import Zones
 
 private enum Asked {
   struct Call: Equatable {
@@ -22,14 +23,29 @@ private enum Asked {
   nonisolated(unsafe) static var remapped: [UInt64] = []
   nonisolated(unsafe) static var answer = 0
   nonisolated(unsafe) static var refusesToMap = false
+  /// The cpuset's nodes, and how often they were asked for.
+  nonisolated(unsafe) static var allowed: UInt64 = 3
+  nonisolated(unsafe) static var looks = 0
+  /// Nodes of each policy that a thread was given but for the default one.
+  nonisolated(unsafe) static var preferred: [UInt64] = []
 
-  /// The kernel is the real one but for mbind.
+  /// The kernel is the real one but for mbind, set_mempolicy, and the nodes that the process may use.
   static func listen() {
     anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
       if number == anax_sys_mbind {
         let nodes = UnsafePointer<UInt64>(bitPattern: d)?.pointee ?? 0
         Asked.calls.append(Call(address: UInt64(UInt(bitPattern: a)), bytes: b, policy: c, nodes: nodes, flags: f))
         return Asked.answer
+      }
+      if number == anax_sys_set_mempolicy {
+        if a != 0 { Asked.preferred.append(UnsafePointer<UInt64>(bitPattern: b)!.pointee) }
+        return 0
+      }
+      // MPOL_F_MEMS_ALLOWED
+      if number == anax_sys_get_mempolicy, e == 4 {
+        Asked.looks += 1
+        UnsafeMutablePointer<UInt64>(bitPattern: b)!.pointee = Asked.allowed
+        return 0
       }
       if number == anax_sys_mmap, d & Int(MAP_FIXED) != 0 {
         Asked.remapped.append(UInt64(UInt(bitPattern: a)))
@@ -98,7 +114,7 @@ private enum Asked {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
       Asked.listen()
-      // One that does not take this node is asked for the next nearest.
+      // One that does not take this node after all is asked for the next nearest.
       for code in [EPERM, ENOSYS, EINVAL] {
         Asked.answer = -Int(code)
         let run = try Asked.run(3, .node(0))
@@ -138,7 +154,61 @@ private enum Asked {
     }
   }
 
-  /// The played second node is none of this machine's: a real kernel refuses it, and takes the first.
+  /// The node that is not allowed is not even asked for and refused: not for runs, nor for items.
+  @Test(arguments: [0, 1])
+  func nodesOutsideTheCPUSetAreNeverNamed(outside: Int) async {
+    await #expect(processExitsWith: .success) { [outside] in
+      #expect(TwoNodes.start())
+      TwoNodes.goWhereTheKernelAgrees()
+      Asked.listen()
+      let inside = outside ^ 1
+      Asked.allowed = 1 << UInt64(inside)
+      var runs: [PageRun] = []
+      for placement in [PagePlacement.node(outside), .node(inside), .interleaved] {
+        runs.append(try Asked.run(4, placement))
+      }
+      #expect(Region.node(ofPage: runs[0].page) == outside, "its home is as wished")
+      #expect(Asked.calls.map(\.nodes) == [Asked.allowed, Asked.allowed, Asked.allowed])
+      let zone = try "items".withCString {
+        try ZoneRegistry.create(
+          name: UnsafeRawPointer($0).assumingMemoryBound(to: UInt8.self), nameCount: 5, size: 96, alignment: 16,
+          limit: 0, systemReserve: 0, interruptReserve: 0)
+      }
+      for turn in 0..<1000 {
+        _ = try ZoneRequest.allocate(zone.id, generation: zone.generation, .normal, node: turn & 1)
+      }
+      #expect(!Asked.preferred.isEmpty && Set(Asked.preferred) == [Asked.allowed])
+      #expect((0..<200).allSatisfy { _ in UsableNodes.next() == inside })
+    }
+  }
+
+  /// A node without memory has no turn either, and is not named for runs.
+  @Test func nodesWithoutMemoryHaveNoTurn() async {
+    await #expect(processExitsWith: .success) {
+      TwoNodes.hasMemory = "1\n"
+      #expect(TwoNodes.start())
+      Asked.listen()
+      #expect((0..<200).allSatisfy { _ in UsableNodes.next() == 1 })
+      _ = try Asked.run(4, .interleaved)
+      _ = try Asked.run(4, .node(0))
+      #expect(Asked.calls.map(\.nodes) == [2, 2])
+    }
+  }
+
+  @Test func turnsFollowTheCPUSet() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      let turns = (0..<640).map { _ in UsableNodes.next() }
+      #expect(turns == (0..<640).map { $0 & 1 })
+      #expect(Asked.looks == 10, "the kernel is asked with every 64th")
+      Asked.allowed = 1
+      let later = (0..<128).map { _ in UsableNodes.next() }
+      #expect(later[64...].allSatisfy { $0 == 0 })
+    }
+  }
+
+  /// The played second node is none of this machine's: the real kernel does not allow it, and takes the first.
   @Test func theRealKernelIsAsked() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())

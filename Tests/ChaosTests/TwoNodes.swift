@@ -11,11 +11,15 @@ enum TwoNodes {
   static let first = 9000
   nonisolated(unsafe) static var isRead = [Bool](repeating: false, count: 8)
 
+  /// The nodes that have memory, as the file of the kernel says it.
+  nonisolated(unsafe) static var hasMemory = "0-1\n"
+
   static func name(_ path: UnsafePointer<CChar>) -> Int? {
     let names = [
       "/sys/devices/system/node/online", "/sys/devices/system/node/node0/cpulist",
       "/sys/devices/system/node/node1/cpulist",
       "/sys/devices/system/node/node0/distance", "/sys/devices/system/node/node1/distance",
+      "/sys/devices/system/node/has_memory",
     ]
     return names.firstIndex { strcmp($0, path) == 0 }
   }
@@ -23,7 +27,7 @@ enum TwoNodes {
   static func text(_ file: Int) -> String {
     let odd = stride(from: 1, to: 64, by: 2).map(String.init).joined(separator: ",")
     let even = stride(from: 0, to: 64, by: 2).map(String.init).joined(separator: ",")
-    return ["0-1\n", even + "\n", odd + "\n", "10 20\n", "20 10\n"][file]
+    return ["0-1\n", even + "\n", odd + "\n", "10 20\n", "20 10\n", hasMemory][file]
   }
 
   static func start() -> Bool {
@@ -32,7 +36,7 @@ enum TwoNodes {
         TwoNodes.isRead[file] = false
         return TwoNodes.first + file
       }
-      if a >= TwoNodes.first, a < TwoNodes.first + 5 {
+      if a >= TwoNodes.first, a < TwoNodes.first + 6 {
         if number == anax_sys_close { return 0 }
         if number == anax_sys_read {
           if TwoNodes.isRead[a - TwoNodes.first] { return 0 }

@@ -60,7 +60,7 @@ func working() throws {
   do throws(NodeError) {
     try CurrentThread.pin(pinnedCPUIDs: [4000])
     fail("pinned to CPU 4000")
-  } catch { require(error == .noUsableCPUs([4000]), "\(error)") }
+  } catch { require(error == .unusableCPUs([4000]), "\(error)") }
 }
 
 /// Runs of pages lie where they are wished.
@@ -126,8 +126,8 @@ func zones(limit: Int) throws {
       items.append(try zone.allocate(placement: .interleaved))
       homes[Memory.home(of: items.last!)!, default: 0] += 1
     }
-    // Nodes without memory have homes, and their turn.
-    require(Judge.usable.allSatisfy { homes[$0, default: 0] >= 70 }, "homes of interleaved items: \(homes)")
+    require(homes.keys.sorted() == Judge.usable, "homes of interleaved items: \(homes)")
+    require(homes.values.allSatisfy { $0 == 100 }, "homes of interleaved items: \(homes)")
     for item in items { zone.deallocate(item) }
     do throws(ZoneError) {
       _ = try zone.allocate(placement: .node(-1))

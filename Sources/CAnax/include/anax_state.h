@@ -154,6 +154,7 @@ struct anax_state {
   uint64_t node_page_shift;            // page index >> this = node
   uint64_t node_count;
   uint64_t nodes_online;               // a bit for each of them that was online at the start
+  uint64_t nodes_with_memory;          // a bit for each of the first 64 that had memory then
   uint64_t cpu_count;                  // possible CPU ids, at most ANAX_CPUS_MAX
   uint64_t batch_limit;
   uint64_t batch_top;
@@ -180,6 +181,7 @@ struct anax_state {
   uint64_t page_objects;               // made so far: where the next one's colors begin
   uint64_t shards_used;                // 1: some thread came without an area
   uint64_t interleaved;                // requests for interleaved items so far: the next one's node
+  uint64_t interleaved_over;           // a bit for each node that these have in turns; 0 before the first
   anax_fake_kernel _Nullable fake_kernel;
 };
 
@@ -264,6 +266,7 @@ ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, interleaved)
+ANAX_FIELD(state, interleaved_over)
 ANAX_FIELD(state, skew)
 ANAX_FIELD(state, own_mappings)
 ANAX_FIELD(state, page_objects)
