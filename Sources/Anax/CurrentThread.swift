@@ -32,7 +32,7 @@ public enum CurrentThread {
     if ids.isEmpty { throw .noCPUs }
     guard let before = Kernel.affinity() else { throw .refused(errno: Int(ENOSYS)) }
     var mask = CPUMask()
-    for id in ids where id >= 0 && id < 8192 { mask.insert(id) }
+    for id in ids { mask.insert(id) }
     let result = Kernel.setAffinity(mask)
     // EINVAL: it has none of them.
     if result == -Int(EINVAL) { throw .unusableCPUs(ids) }
@@ -44,7 +44,7 @@ public enum CurrentThread {
     throw .unusableCPUs(missing)
   }
 
-  /// Runs the body on these CPUs, and lets the thread run where it could before.
+  /// Runs the body on these CPUs, and lets the thread run where it could before, but for CPUs that were offline then.
   ///
   /// - Throws: ``NodeError`` as ``pin(pinnedCPUIDs:)``, then without running the body; and what the body throws, which
   ///   is why the type is not named.

@@ -27,13 +27,14 @@ extension Topology {
 /// sets both, and both are as before when the body ends. A thread that is pinned to some of the node's CPUs stays on
 /// these; one that is pinned to none of them has all that the process may use. A node without CPUs has memory only: the
 /// thread stays where it is, and what Anax gives has the home of the CPU it runs on. Pages that were in memory before
-/// stay where they are. Threads that the body makes inherit both for good.
+/// stay where they are. Threads that the body makes inherit both for good. The kernel does not tell of CPUs that are
+/// offline: those that were so at the beginning are none of the thread's afterwards, though they may have come back.
 ///
 /// Where a sandbox denies memory policies, the body runs on the node's CPUs without one. Where the kernel refuses the
 /// old policy, since its nodes are not the process's any more, the thread has the default one afterwards.
 ///
-/// Reads the machine's description, unless it is given: some milliseconds. Then seven system calls. A node numbered 64
-/// or higher is ``NodeError/refused(errno:)`` with EINVAL: masks here are of 64 nodes.
+/// Reads the machine's description, unless it is given: about a third of a millisecond for each CPU. Then seven system
+/// calls. A node numbered 64 or higher is ``NodeError/refused(errno:)`` with EINVAL: masks here are of 64 nodes.
 ///
 /// - Throws: ``NodeError/noSuchNode(_:)``, ``NodeError/noUsableCPU(node:)`` where the node has CPUs and this process
 ///   may use none, ``NodeError/refused(errno:)``, then without running the body; and what the body throws, which is why

@@ -6,22 +6,26 @@ import Heap
 import LockFree
 import Pages
 
-/// What pages may belong to, and take their color from: the page at index *i* is looked for from the color that *i*,
+/// What pages may belong to, and take their color from: the page at index *i* is looked for from the color on that *i*,
 /// the object's color and the CPU ask for, outwards, so that successive pages of an object fall in other sets of the
 /// cache.
+///
+/// The color is one of the address. In a huge page it is the physical one too; with small pages, which Anax's chunks
+/// have unless the program advises the kernel otherwise, the kernel chooses where a page lies, and what is spread are
+/// addresses.
 ///
 /// A value: it does not own its pages, which are ``PageRun``s. A run that belongs to no object is made by ``PageRun``
 /// itself.
 ///
-/// With *C* the number of possible CPUs rounded up to a power of two (at most 64), the color asked for is
-/// *cpu · 64 / C + (i + color) mod (64 / C)*, modulo 64: a CPU has 64 / C colors of its own to begin in, and no two
-/// CPUs, as long as there are at most 64, ever begin in one.
+/// With *S* = 64 up to 8 possible CPUs, and 64 divided by the eighth part of them, rounded up to a power of two,
+/// beyond, the color asked for is *⌊cpu / 8⌋ · S + (i + color) mod S*, modulo 64, in the word of a chunk's bitmap that
+/// is *cpu mod 8*. So no two CPUs, as long as there are at most 512, ever begin at one page, and the first 64 pages of
+/// an object have 64 colors where there are at most 64.
 public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int
 
-  /// An object with a color of its own: successive objects have distant colors, which count as far as a CPU's share of
-  /// them goes.
+  /// An object with a color of its own: successive objects have distant colors.
   @_noLocks @_noAllocation
   public init() {
     // 64 divided by the golden ratio, made odd: every color comes once in 64 objects, neighbours far apart.

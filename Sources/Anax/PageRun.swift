@@ -81,8 +81,8 @@ public struct PageRun: ~Copyable {
   /// The node whose region the pages belong to; where each lies in the machine is told by ``Memory/node(of:)``.
   public var node: Int { Region.node(ofPage: first) }
 
-  /// The queue of the run's first page, 0...63: the XOR-fold of its page number. What an object's color asks for; no
-  /// number of a cache's set.
+  /// The queue of the run's first page, 0...63: the low six bits of its number, some of them flipped. What an object's
+  /// color asks for; no number of a cache's set.
   public var color: Int { Int(PageQueue.queue(ofPage: first)) }
 
   /// Delays the return of the pages: until the hold ends, nobody else gets them and their contents stay, even where the

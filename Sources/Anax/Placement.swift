@@ -17,7 +17,8 @@ public enum Placement: Sendable, Hashable {
   /// That of the node, 0 to ``Memory/nodes`` - 1, which must exist. An item of a zone for the node of the CPU this runs
   /// on is as ``local``: there a memory policy of the user's comes first.
   case node(Int)
-  /// All the process may use in turns: page by page in a run, item by item in a zone.
+  /// All the process may use in turns: page by page in a run, item by item in a zone. The item whose turn is that of
+  /// the CPU's own node is as ``local``.
   case interleaved
 
   /// Nodes the request names that do not exist: the number, or nil.
@@ -60,7 +61,7 @@ extension RawZone {
     let node: Int
     switch placement {
     case .local: return try allocate(requestClass, zeroed: zeroed)
-    case .interleaved: node = UsableNodes.next()
+    case .interleaved: node = ZoneRequest.nextInterleaved(Int(id))
     case .node(let wanted):
       if let missing = placement.missing { throw .node(missing, nodes: Memory.nodes) }
       node = wanted

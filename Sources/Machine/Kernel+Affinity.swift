@@ -12,8 +12,9 @@ package struct CPUMask: Sendable {
   @_noLocks @_noAllocation
   package func contains(_ cpu: Int) -> Bool { cpu >= 0 && cpu < 8192 && words[cpu / 64] &>> UInt64(cpu & 63) & 1 == 1 }
 
+  /// What is no id of the 8192 is left out.
   @_noLocks @_noAllocation
-  package mutating func insert(_ cpu: Int) { words[cpu / 64] |= 1 &<< UInt64(cpu & 63) }
+  package mutating func insert(_ cpu: Int) { if cpu >= 0 && cpu < 8192 { words[cpu / 64] |= 1 &<< UInt64(cpu & 63) } }
 }
 
 extension Kernel {

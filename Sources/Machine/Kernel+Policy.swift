@@ -22,8 +22,8 @@ extension Kernel {
     case refused
   }
 
-  /// From now on memory for the range comes from these nodes; `moving` also moves there what the range has already. The
-  /// mapping is as it was unless it is agreed.
+  /// From now on memory for the range comes from these nodes; `moving` also moves there what the range has already.
+  /// Unless it is agreed the range's memory comes from where its threads' policies say, as before.
   @_noLocks @_noAllocation
   package static func prefer(
     _ preference: Preference, nodes: UInt64, _ address: UInt64, bytes: UInt64, moving: Bool
@@ -35,8 +35,9 @@ extension Kernel {
         anax_sys_mbind, Int(bitPattern: UInt(address)), Int(bitPattern: UInt(bytes)), preference.rawValue,
         Int(bitPattern: $0), 65, moving ? 2 : 0)
     }
-    // ENOMEM, say: the mapping could not be split. Pages that could not be moved are no error, since that is not asked
-    // for.
+    // It goes mapping by mapping, and where one could not be split those before it have the policy.
+    if result == -Int(ENOMEM) { _ = preferNone(address, bytes: bytes) }
+    // Pages that could not be moved are no error, since that is not asked for.
     return agreement(result)
   }
 

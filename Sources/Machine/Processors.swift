@@ -20,7 +20,7 @@ package enum Processors {
     withUnsafeMutableBytes(of: &buffer) { raw in
       let bytes = raw.baseAddress!.assumingMemoryBound(to: UInt8.self)
       state.pointee.cpu_count = UInt64(beyondHighest("/sys/devices/system/cpu/possible", bytes))
-      let count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: 1023)
+      let count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: most)
       let lastNode = count > 0 ? highestOfList(bytes, count) : 0
       state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
       state.pointee.nodes_online = 1
@@ -34,7 +34,7 @@ package enum Processors {
       let online = maskOfList(bytes, count, below: ANAX_NODES_MAX)
       state.pointee.nodes_online = online
       readNodes(last: lastNode, online: online, bytes)
-      let withMemory = Kernel.readFile("/sys/devices/system/node/has_memory", into: bytes, count: 1023)
+      let withMemory = Kernel.readFile("/sys/devices/system/node/has_memory", into: bytes, count: most)
       let mask = withMemory > 0 ? maskOfList(bytes, withMemory, below: 64) : 0
       state.pointee.nodes_with_memory = mask == 0 ? online : mask
     }
@@ -51,10 +51,27 @@ package enum Processors {
 
   @_noLocks @_noAllocation
   static func beyondHighest(_ path: StaticString, _ bytes: UnsafeMutablePointer<UInt8>) -> Int {
-    let count = Kernel.readFile(path, into: bytes, count: 1023)
+    let count = Kernel.readFile(path, into: bytes, count: most)
     let highest = count > 0 ? highestOfList(bytes, count) : -1
     return highest < 0 || highest >= ANAX_CPUS_MAX ? Int(ANAX_CPUS_MAX) : highest + 1
   }
+
+  /// The home that a node's CPUs use: its own, or, from node 16 on and for what came later, another one's in turns.
+  @_noLocks @_noAllocation
+  package static func home(ofNode node: Int) -> Int {
+    let state = anax_state()
+    var online = state.pointee.nodes_online
+    if node < Int(state.pointee.node_count), online &>> UInt64(node) & 1 == 1 { return node }
+    var skipped = node % online.nonzeroBitCount
+    while skipped > 0 {
+      online &= online &- 1
+      skipped -= 1
+    }
+    return online.trailingZeroBitCount
+  }
+
+  /// Bytes that are read of a file. What they cut off a list of CPUs is asked for later, as of CPUs that were offline.
+  static var most: Int { @_noLocks @_noAllocation get { 1023 } }
 
   /// The byte of a CPU that no node listed at the start.
   @usableFromInline static var unknown: UInt8 { @_noLocks @_noAllocation get { 0xff } }
@@ -79,29 +96,17 @@ package enum Processors {
       }
     }
     if Kernel.failed(result) { return 0 }
-    let home = Int(node) % Int(anax_state().pointee.node_count)
+    let home = home(ofNode: Int(node))
     if Int(here) == cpu { _ = anax_exchange8(anax_cpu_node_table() + cpu, UInt8(home)) }
     return home
   }
 
-  /// The highest number of a list such as "0-3,8"; -1 where there is none.
+  /// The highest number of a list such as "0-3,8"; -1 where there is none, or it has no end.
   @_noLocks @_noAllocation
   static func highestOfList(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var highest = -1
-    var number = -1
-    var index = 0
-    while index < count {
-      let digit = Int(bytes[index]) - 48
-      if digit >= 0 && digit <= 9 {
-        number = (number < 0 ? 0 : number) * 10 + digit
-        if number > 1 << 24 { return -1 }
-        if number > highest { highest = number }
-      } else {
-        number = -1
-      }
-      index += 1
-    }
-    return highest
+    eachRange(bytes, count) { _, last in highest = max(highest, last) }
+    return highest > 1 << 23 || count >= most ? -1 : highest
   }
 
   /// A bit for each number of a list below the limit, at most 64.
@@ -118,11 +123,12 @@ package enum Processors {
     var node = 0
     while node <= last {
       var path = NodePath(node: node, file: "cpulist")
-      var count = path.read(into: bytes, count: 1023)
-      eachOfList(bytes, count) { cpu in if cpu < ANAX_CPUS_MAX { anax_cpu_node_table()[cpu] = UInt8(node % nodes) } }
+      var count = path.read(into: bytes, count: most)
+      let home = UInt8(home(ofNode: node))
+      eachOfList(bytes, count) { cpu in if cpu < ANAX_CPUS_MAX { anax_cpu_node_table()[cpu] = home } }
       if node < nodes {
         path = NodePath(node: node, file: "distance")
-        count = path.read(into: bytes, count: 1023)
+        count = path.read(into: bytes, count: most)
         orderByDistance(bytes, count, node: node, nodes: nodes, online: online)
       }
       node += 1
@@ -132,10 +138,23 @@ package enum Processors {
   /// Each number of a list such as "0-3,8", up to ANAX_CPUS_MAX.
   @inline(__always) @_noLocks @_noAllocation
   static func eachOfList(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ body: (Int) -> Void) {
+    eachRange(bytes, count) { first, last in
+      var each = first
+      while each <= last, each < ANAX_CPUS_MAX {
+        body(each)
+        each += 1
+      }
+    }
+  }
+
+  /// Each range of a list, a number alone as one of itself. Of a list that fills the buffer the last one is left out:
+  /// it may be cut.
+  @inline(__always) @_noLocks @_noAllocation
+  static func eachRange(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
     var first = -1
     var number = -1
     var index = 0
-    while index <= count {
+    while index < (count < most ? count &+ 1 : count) {
       let byte = index < count ? bytes[index] : 10
       let digit = Int(byte) - 48
       if digit >= 0 && digit <= 9 {
@@ -144,13 +163,7 @@ package enum Processors {
         first = number
         number = -1
       } else {
-        if number >= 0 {
-          var each = first < 0 ? number : first
-          while each <= number, each < ANAX_CPUS_MAX {
-            body(each)
-            each += 1
-          }
-        }
+        if number >= 0 { body(first < 0 ? number : first, number) }
         first = -1
         number = -1
       }

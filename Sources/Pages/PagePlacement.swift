@@ -20,7 +20,7 @@ package enum PagePlacement {
   }
 
   /// Asks the kernel to take the memory of a claimed range so. A node that has no memory, or that this process may not
-  /// use, gives way to the next nearest. False: the mapping is as it was.
+  /// use, gives way to the next nearest. False: the range has no policy.
   @_noLocks @_noAllocation
   func apply(to address: UInt64, bytes: UInt64, moving: Bool) -> Bool {
     switch self {

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colors and queues. A page's queue is the XOR-fold of its page number (the twist), so that any aligned run of 4096
-// pages puts 64 on each of the 64 queues, and each queue holds pages of every cache color. Within a word of the bitmaps
-// (64 pages) a page's queue is the low six bits of its number, all of them physical inside a huge page, with some of
-// them flipped: another constant for each word. Queues are for pages of objects, and for ready pages, eight at a time
-// (PageSearch+Several); runs are taken lowest first. Each CPU has a share of the queues to begin
-// in, 64 divided by the CPUs; within it the object's color plus the page's index says where: up to 64 CPUs no two ever
-// begin in one queue, and successive pages of an object take successive queues of the share. Where a share is one queue
-// it is the twist alone that spreads them: successive words of a chunk hold another cache color of the queue each. Only
-// the start of a search is a CPU's own, never its reach. Arithmetic only; no state. After DragonFly BSD's vm_page
-// coloring (2011), with nearest-first widening (2016); there the CPU is in the low bits of the color and the index
-// above, so that successive pages share one.
+// Colors and queues. A page's queue is the low six bits of its number with some of them flipped, another constant for
+// each word of the bitmaps (64 pages): the upper three by the word's number in its chunk, mirrored, the lower three by
+// the next bits of that number, and all by those above (the twist). So a word has one page of each queue, any aligned
+// run of 4096 pages puts 64 on each of the 64 queues, and each queue holds pages of every cache color: the words of a
+// chunk hold it at eight places, two neighbors half the colors apart. Inside a huge page all six bits are physical.
+// Queues are for pages of objects, and for ready pages, eight at a time (PageSearch+Several); runs are taken from the
+// lowest chunk.
+// A CPU begins in a word of the chunk, the CPU modulo 8, and in its share of the queues there: all 64 up to 8 CPUs, 64
+// divided by the CPUs that begin in one word beyond. Within the share the object's color plus the page's index says
+// where: up to 512 CPUs no two ever begin at one page, and successive pages of an object take successive queues of the
+// share. When the share's pages of that word are taken, those of the chunk's other words are next: other colors. Only
+// the start of a search is a CPU's own, never its reach; a chunk's words are one line of memory all the same.
+// Arithmetic only; no state. After DragonFly BSD's vm_page coloring (2011), with nearest-first widening (2016); there
+// the CPU is in the low bits of the color and the index above, so that successive pages share one.
 
 import CAnax
 
@@ -19,25 +22,35 @@ package enum PageQueue {
 
   /// The queue a page belongs to.
   @inlinable @_noLocks @_noAllocation
-  package static func queue(ofPage page: UInt64) -> UInt64 { (page ^ (page &>> 6) ^ (page &>> 12)) & 63 }
+  package static func queue(ofPage page: UInt64) -> UInt64 { (page ^ flips(ofWord: page &>> 6)) & 63 }
 
   /// The bit of bitmap word `word` whose page belongs to `queue`: each word holds exactly one page of each queue.
   @inlinable @_noLocks @_noAllocation
-  package static func bit(ofQueue queue: UInt64, word: UInt64) -> UInt64 { (queue ^ word ^ (word &>> 6)) & 63 }
+  package static func bit(ofQueue queue: UInt64, word: UInt64) -> UInt64 { (queue ^ flips(ofWord: word)) & 63 }
 
-  /// The queue where a request starts: one of the CPU's share.
+  /// What a word's queues flip of the low six bits.
   @inlinable @_noLocks @_noAllocation
-  package static func start(cpu: UInt64, pageIndex: UInt64, objectColor: UInt64) -> UInt64 {
-    (cpu &* share &+ (pageIndex &+ objectColor) & (share &- 1)) & 63
+  static func flips(ofWord word: UInt64) -> UInt64 {
+    ((word & 1) &<< 5 | (word & 2) &<< 3 | (word & 4) &<< 1 | (word &>> 3) & 7) ^ (word &>> 6) & 63
   }
 
-  /// Queues that a CPU begins in: 64 divided by the possible CPUs, rounded up to a power of two. 1 beyond 32 CPUs;
-  /// beyond 64, CPUs share.
+  /// The queue where a request starts, in the CPU's word: one of the CPU's share.
+  @inlinable @_noLocks @_noAllocation
+  package static func start(cpu: UInt64, pageIndex: UInt64, objectColor: UInt64) -> UInt64 {
+    ((cpu &>> 3) &* share &+ (pageIndex &+ objectColor) & (share &- 1)) & 63
+  }
+
+  /// The word of a chunk where a CPU's requests start.
+  @inlinable @_noLocks @_noAllocation
+  package static func word(cpu: UInt64) -> UInt64 { cpu & 7 }
+
+  /// Queues of its word that a CPU begins in: 64 divided by the possible CPUs of a word, rounded up to a power of two.
+  /// 1 beyond 256 CPUs; beyond 512, CPUs share.
   @inlinable
   package static var share: UInt64 {
     @_noLocks @_noAllocation get {
-      let cpus = min(anax_state().pointee.cpu_count, count)
-      return count &>> UInt64(64 &- (cpus &- 1).leadingZeroBitCount)
+      let perWord = min((anax_state().pointee.cpu_count &+ 7) / 8, count)
+      return count &>> UInt64(64 &- (perWord &- 1).leadingZeroBitCount)
     }
   }
 

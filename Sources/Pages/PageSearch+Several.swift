@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages for a CPU's cache, some at once: eight in a row, aligned, from the eight queues that the CPU's share is
-// in outwards, so that they have successive colors and their words in the `runs` table are a line (of which other CPUs
-// write only to those that were freed there); what is resident first. With more than eight CPUs several begin in the
-// same eight queues, each in a word of its own.
+// Single pages for a CPU's cache, some at once: eight in a row, aligned, from the eight queues that the CPU's share
+// begins in outwards, so that they have successive colors and their words in the `runs` table are a line (of which
+// other CPUs write only to those that were freed there); what is resident first.
 // Where no such eight are left in a chunk, what one word of its bitmap has. Claims as PageBitmap says; the hints are
 // PageSearch's.
 
@@ -40,11 +39,11 @@ extension PageSearch {
     return nil
   }
 
-  /// Where a CPU begins to look for eight pages: the eight of queues that its share is in, and the word of the chunk.
-  /// With 9 CPUs and more several have one eight of queues, and each another word, up to 64.
+  /// Where a CPU begins to look for eight pages: the eight of queues that its share begins in, and the word of the
+  /// chunk; another place for each CPU up to 64.
   @inline(__always) @_noLocks @_noAllocation
   static func firstEight(cpu: UInt64) -> (queues: UInt64, word: UInt64) {
-    (PageQueue.start(cpu: cpu, pageIndex: 0, objectColor: 0) / 8, cpu & 7)
+    (PageQueue.start(cpu: cpu, pageIndex: 0, objectColor: 0) / 8, PageQueue.word(cpu: cpu))
   }
 
   /// Eight pages of eight successive queues, from where the CPU begins outwards; such as were touched before others.

@@ -144,7 +144,7 @@ package enum PageSearch {
       let queue = PageQueue.widen(start, step)
       var turn: UInt64 = 0
       while turn < 8 {
-        let word = index &* 8 &+ ((turn &+ cpu) & 7)
+        let word = index &* 8 &+ ((turn &+ PageQueue.word(cpu: cpu)) & 7)
         let bit = UInt64(1) &<< PageQueue.bit(ofQueue: queue, word: word)
         let claimed = PageBitmap.claimedWord(word)
         if claimed.loadRelaxed() & bit == 0, claimed.claim(bits: bit) & bit == 0 {

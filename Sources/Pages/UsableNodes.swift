@@ -5,20 +5,20 @@
 //
 // | word | transition | by | order |
 // |---|---|---|---|
-// | interleaved | n → n + 1 | each request for an interleaved item | relaxed |
-// | interleaved_over | mask → mask | every 64th of them; two at once write the same, or one of two masks in force | relaxed |
+// | a zone's turns | n → n + 1 | each request for an interleaved item of the zone | relaxed |
+// | interleaved_over | mask → mask | every 64th of a zone's; two at once write the same, or one of two masks in force | relaxed |
 
 import CAnax
 import LockFree
 import Machine
 
 package enum UsableNodes {
-  /// A bit for each; never 0. One system call.
+  /// A bit for each of the first 64; 0 where the kernel does not say, or the process has none of these. One system
+  /// call.
   @_noLocks @_noAllocation
   package static func now() -> UInt64 {
-    let state = anax_state()
-    guard let allowed = Kernel.allowedNodes(), allowed != 0 else { return state.pointee.nodes_with_memory }
-    let both = allowed & state.pointee.nodes_with_memory
+    guard let allowed = Kernel.allowedNodes() else { return 0 }
+    let both = allowed & anax_state().pointee.nodes_with_memory
     // The process was moved to nodes that came later.
     return both == 0 ? allowed : both
   }
@@ -42,22 +42,22 @@ package enum UsableNodes {
     return false
   }
 
-  /// The node whose turn it is. A change of the cpuset shows at the latest 64 turns later: only then the kernel is
-  /// asked.
+  /// The node whose turn it is, by a count of turns. A change of the cpuset shows at the latest 64 turns later: only
+  /// then the kernel is asked.
   @_noLocks @_noAllocation
-  package static func next() -> Int {
+  package static func next(_ turns: AtomicWord) -> Int {
     let state = anax_state()
     if state.pointee.node_count == 1 { return 0 }
     let over = AtomicWord(anax_state_interleaved_over(state))
-    let number = AtomicWord(anax_state_interleaved(state)).add(1)
+    let number = turns.add(1)
     var nodes = over.loadRelaxed()
     if nodes == 0 || number & 63 == 0 {
       nodes = now()
       over.storeRelaxed(nodes)
     }
-    // A home is wanted.
-    let homes = nodes & state.pointee.nodes_online
-    if homes != 0 { nodes = homes } else { nodes = state.pointee.nodes_online }
+    // Homes are wanted, of these nodes or, where there are none, any.
+    nodes &= state.pointee.nodes_online
+    if nodes == 0 { nodes = state.pointee.nodes_online }
     var turn = Int(number % UInt64(nodes.nonzeroBitCount))
     while turn > 0 {
       nodes &= nodes &- 1

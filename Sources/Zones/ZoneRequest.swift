@@ -89,6 +89,12 @@ package enum ZoneRequest {
     throw noMemory ? .memory : .limit
   }
 
+  /// The node whose turn it is among the zone's interleaved items.
+  @_noLocks @_noAllocation
+  package static func nextInterleaved(_ id: Int) -> Int {
+    UsableNodes.next(AtomicWord(anax_zone_turns(anax_state().pointee.zones! + id)))
+  }
+
   /// Counts a request: in the CPU's counter, or where that cannot be reached in the zone's.
   @_noLocks @_noAllocation
   static func count(_ id: Int) {

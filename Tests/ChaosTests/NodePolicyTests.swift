@@ -55,6 +55,9 @@ private enum Asked {
     }
   }
 
+  /// The node whose turn it is, in a row of the zones that no zone has.
+  static func turn() -> Int { ZoneRequest.nextInterleaved(Int(ANAX_ZONES_MAX) - 1) }
+
   static func call(_ page: UInt64, _ pages: UInt64, nodes: UInt64, flags: Int) -> Call {
     let address = Region.address(ofPage: page)
     return Call(address: address, bytes: Int(pages << Region.pageShift), policy: 1, nodes: nodes, flags: flags)
@@ -125,6 +128,19 @@ private enum Asked {
     }
   }
 
+  /// Over several mappings, some of which may have the policy by then.
+  @Test func aRefusalMidwayLeavesNoPolicyBehind() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      Asked.answer = -Int(ENOMEM)
+      let run = try Asked.run(3, .node(1))
+      #expect(Asked.calls.map(\.policy) == [1, 0] && Asked.calls.map(\.nodes) == [2, 0])
+      #expect(Set(Asked.calls.map(\.address)) == [run.address] && Set(Asked.calls.map(\.bytes)).count == 1)
+      #expect(anax_state().pointee.own_mappings == 0)
+    }
+  }
+
   /// As where the process has as many mappings as it may.
   @Test func aRunThatCannotBeMappedAnewLosesItsPolicy() async {
     await #expect(processExitsWith: .success) {
@@ -178,7 +194,7 @@ private enum Asked {
         _ = try ZoneRequest.allocate(zone.id, generation: zone.generation, .normal, node: turn & 1)
       }
       #expect(!Asked.preferred.isEmpty && Set(Asked.preferred) == [Asked.allowed])
-      #expect((0..<200).allSatisfy { _ in UsableNodes.next() == inside })
+      #expect((0..<200).allSatisfy { _ in Asked.turn() == inside })
     }
   }
 
@@ -188,7 +204,7 @@ private enum Asked {
       TwoNodes.hasMemory = "1\n"
       #expect(TwoNodes.start())
       Asked.listen()
-      #expect((0..<200).allSatisfy { _ in UsableNodes.next() == 1 })
+      #expect((0..<200).allSatisfy { _ in Asked.turn() == 1 })
       _ = try Asked.run(4, .interleaved)
       _ = try Asked.run(4, .node(0))
       #expect(Asked.calls.map(\.nodes) == [2, 2])
@@ -199,11 +215,11 @@ private enum Asked {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
       Asked.listen()
-      let turns = (0..<640).map { _ in UsableNodes.next() }
+      let turns = (0..<640).map { _ in Asked.turn() }
       #expect(turns == (0..<640).map { $0 & 1 })
       #expect(Asked.looks == 10, "the kernel is asked with every 64th")
       Asked.allowed = 1
-      let later = (0..<128).map { _ in UsableNodes.next() }
+      let later = (0..<128).map { _ in Asked.turn() }
       #expect(later[64...].allSatisfy { $0 == 0 })
     }
   }

@@ -61,11 +61,32 @@ private func orders(_ online: [Int], _ list: String, _ distances: [String]) -> [
     }
   }
 
-  /// More nodes than have a home of their own: their columns are left out.
+  /// More nodes than have a home of their own: their columns are left out, and their CPUs use homes that there are.
   @Test func nodesBeyondTheHomes() async {
     await #expect(processExitsWith: .success) {
-      let asked = orders([0, 3, 40], "0,3,40", ["10 20 15", "20 10 15", "15 15 10"])
+      let asked = orders([0, 3, 40, 41], "0,3,40-41", ["10 20 15 15", "20 10 15 15", "15 15 10 15", "15 15 15 10"])
       #expect(asked[0].prefix(2) == [0, 3] && asked[1].prefix(2) == [3, 0])
+      #expect([0, 3, 40, 41].map { Processors.knownNode(ofCPU: $0) } == [0, 3, 0, 3])
+      // A node that came after the start has none either.
+      #expect(Processors.home(ofNode: 3) == 3 && Processors.home(ofNode: 5) == 3 && Processors.home(ofNode: 6) == 0)
+    }
+  }
+
+  /// What was cut off a long list is not known, and the number at the cut is not taken for another.
+  @Test func listsThatAreTooLong() async {
+    await #expect(processExitsWith: .success) {
+      let odd = stride(from: 1, to: 4096, by: 2).map(String.init).joined(separator: ",")
+      let even = stride(from: 0, to: 4096, by: 2).map(String.init).joined(separator: ",")
+      PlayedFiles.play([
+        ("/sys/devices/system/cpu/possible", even + "\n"), ("/sys/devices/system/node/online", "0-1\n"),
+        ("/sys/devices/system/node/node0/cpulist", even + "\n"),
+        ("/sys/devices/system/node/node1/cpulist", odd + "\n"),
+        ("/sys/devices/system/node/node0/distance", "10 20\n"), ("/sys/devices/system/node/node1/distance", "20 10\n"),
+      ]) { Processors.read() }
+      let known = (0..<Int(ANAX_CPUS_MAX)).map { Processors.knownNode(ofCPU: $0) }
+      #expect(known.enumerated().allSatisfy { $1 == nil || $1 == $0 & 1 })
+      #expect(known.compactMap(\.self).count >= 480)
+      #expect(anax_state().pointee.cpu_count == ANAX_CPUS_MAX)
     }
   }
 }

@@ -42,7 +42,8 @@ private func runs(_ pagemap: CInt) throws -> Bool {
 }
 
 /// Pages of an object, in chunks that are huge pages: among 64 pages in a row the queue is the frame's low six bits,
-/// with the same ones of them flipped for all, so that two queues are two colors of a cache with 64.
+/// with the same ones of them flipped for all, so that two queues are two colors of a cache with 64. By default chunks
+/// have small pages: the program advises the kernel here.
 private func objects(_ pagemap: CInt) throws -> Bool {
   let region = Memory.regions[0]
   let start = (region.lowerBound + 0x1f_ffff) & ~0x1f_ffff

@@ -3,6 +3,7 @@
 
 import CAnax
 import Heap
+import LockFree
 import Testing
 
 @testable import Pages
@@ -42,16 +43,15 @@ import Testing
     }
   }
 
-  /// On every machine: CPUs begin in queues of their own, evenly where CPUs are more than 64; and each page of an
-  /// object is looked for one queue further in the CPU's share than the page before it (which from 33 CPUs on is one
-  /// queue: below).
-  @Test(arguments: [1, 2, 3, 20, 33, 64, 256, 4096])
-  func cpusNeverMeetAndSuccessivePagesTakeSuccessiveColors(_ cpus: Int) async {
+  /// On every machine: CPUs begin at pages of their own, evenly where CPUs are more than 512; and each page of an
+  /// object is looked for one queue further in the CPU's share than the page before it.
+  @Test(arguments: [1, 2, 3, 8, 9, 20, 33, 64, 256, 300, 512, 4096])
+  func cpusBeginApartAndSuccessivePagesInSuccessiveQueues(_ cpus: Int) async {
     await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
       anax_state().pointee.cpu_count = UInt64(cpus)
-      let share = UInt64(64 / min(cpus.nextPowerOfTwo, 64))
+      let share = UInt64(64 / min(((cpus + 7) / 8).nextPowerOfTwo, 64))
       #expect(PageQueue.share == share)
-      var owners = [Set<UInt64>](repeating: [], count: 64)
+      var owners: [UInt64: Set<UInt64>] = [:]
       for cpu in 0..<UInt64(cpus) {
         var used = Set<UInt64>()
         var astray = 0
@@ -65,13 +65,13 @@ import Testing
         }
         #expect(astray == 0)
         #expect(used.count == Int(share))
-        for queue in used { owners[Int(queue)].insert(cpu) }
+        for queue in used { owners[PageQueue.word(cpu: cpu) * 64 + queue, default: []].insert(cpu) }
       }
-      #expect(owners.allSatisfy { $0.count <= max(cpus / 64, 1) })
+      #expect(owners.values.allSatisfy { $0.count <= max(cpus / 512, 1) })
     }
   }
 
-  /// Eight pages at once: up to 8 CPUs begin in queues of their own, up to 64 at least in another word.
+  /// Eight pages at once: up to 64 CPUs each begins at others.
   @Test(arguments: [1, 2, 8, 9, 16, 64])
   func cpusBeginToLookForEightApart(_ cpus: Int) async {
     await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
@@ -79,18 +79,29 @@ import Testing
       let firsts = (0..<UInt64(cpus)).map { PageSearch.firstEight(cpu: $0) }
       #expect(firsts.allSatisfy { $0.queues < 8 && $0.word < 8 })
       #expect(Set(firsts.map { $0.queues * 8 + $0.word }).count == cpus)
-      #expect(cpus > 8 || Set(firsts.map(\.queues)).count == cpus)
     }
   }
 
-  /// Where a CPU's share is one queue, the twist alone spreads an object's pages: successive words of a chunk hold the
-  /// queue's page at another place of the 64 each, and 64 words at every one.
-  @Test func aQueuesPagesSpreadOverTheColors() {
-    for queue in [0, 1, 37, 63] as [UInt64] {
-      for first in [0, 64, 4096] as [UInt64] {
-        let places = (0..<64).map { PageQueue.bit(ofQueue: queue, word: first + UInt64($0)) }
-        #expect(Set(places).count == 64)
-        for (one, next) in zip(places, places.dropFirst()) { #expect(one != next) }
+  /// What the search gives an object on one CPU, in chunks that nobody has taken from: its first 64 pages lie on all 64
+  /// places of a page within 64, up to 64 CPUs; beyond, on all colors of a second-level cache of 16.
+  @Test(arguments: [1, 2, 4, 5, 8, 9, 16, 17, 32, 48, 64, 96, 128, 256, 512])
+  func pagesOfAnObjectHaveAllColors(_ cpus: Int) async {
+    await #expect(processExitsWith: .success) { [cpus = cpus as Int] in
+      Live.start()
+      anax_state().pointee.cpu_count = UInt64(cpus)
+      for cpu in Set([0, cpus / 2, cpus - 1]) {
+        // A chunk of its own: what was taken from is filled up.
+        while AtomicWord(anax_node_claimed_pages(Live.node)).loadRelaxed() % 512 != 0 { _ = Live.allocate(1) }
+        let color = UInt64(cpu) % 64
+        let pages = (0..<64 as Range<UInt64>).compactMap {
+          Pages.allocateColored(node: 0, cpu: cpu, pageIndex: $0, objectColor: color)?.page
+        }
+        #expect(Set(pages.map { $0 / 512 }).count == 1)
+        let places = Set(pages.map { $0 % 64 }).count
+        #expect(places == (cpus <= 64 ? 64 : places), "\(places) of 64 places on CPU \(cpu)")
+        let sixteen = Dictionary(grouping: pages) { $0 % 16 }
+        #expect(sixteen.count == 16, "\(sixteen.count) of 16 colors on CPU \(cpu)")
+        #expect(sixteen.values.allSatisfy { $0.count <= 8 }, "\(sixteen.mapValues(\.count)) on CPU \(cpu)")
       }
     }
   }

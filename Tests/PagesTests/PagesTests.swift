@@ -30,7 +30,8 @@ import Testing
         #expect(PageQueue.queue(ofPage: page) == start, "the chunk is empty, so nothing has to widen")
         queues.append(start)
       }
-      #expect(Set(queues).count == Int(PageQueue.share), "successive pages of an object reach every queue of the share")
+      #expect(
+        Set(queues).count == Int(PageQueue.share), "successive pages of an object reach every queue of the share")
       Live.checkCounts()
     }
   }

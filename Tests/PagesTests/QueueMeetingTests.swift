@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often two CPUs that look for a page at the same time begin in one queue, by the engine's own choice, and how
-// often they would without the CPU in it. Keeps the picture of the documentation: with ANAX_DRAW=1 it is drawn anew,
-// else it must be what the code does.
+// How often two CPUs that look for a page at the same time begin at one page of a chunk, by the engine's own choice,
+// and how often they would without the CPU in it. Keeps the picture of the documentation: with ANAX_DRAW=1 it is drawn
+// anew, else it must be what the code does.
 
 import CAnax
 import Foundation
@@ -13,21 +13,21 @@ private enum QueueMeeting {
   static let cpus = 1...64
   static let rounds = 2000
 
-  /// Of the requests of so many CPUs, each for a page of some object, the share that begins in another's queue.
+  /// Of the requests of so many CPUs, each for a page of some object, the share that begins at another's page.
   static func share(cpus: Int, colored: Bool) -> Double {
     // Uncoloured is the choice of a machine with one CPU: object and index alone.
     anax_state().pointee.cpu_count = colored ? UInt64(cpus) : 1
     var random: UInt64 = 88_172_645_463_325_252
     var met = 0
     for _ in 0..<rounds {
-      var counts = [Int](repeating: 0, count: Int(PageQueue.count))
+      var counts = [Int](repeating: 0, count: 512)
       for cpu in 0..<cpus {
         random ^= random << 13
         random ^= random >> 7
         random ^= random << 17
-        let queue = PageQueue.start(
-          cpu: UInt64(colored ? cpu : 0), pageIndex: random >> 20 & 0xffff, objectColor: random >> 40 & 63)
-        counts[Int(queue)] += 1
+        let who = UInt64(colored ? cpu : 0)
+        let queue = PageQueue.start(cpu: who, pageIndex: random >> 20 & 0xffff, objectColor: random >> 40 & 63)
+        counts[Int(PageQueue.word(cpu: who) * 64 + queue)] += 1
       }
       met += counts.filter { $0 > 1 }.reduce(0, +)
     }
@@ -56,7 +56,7 @@ private enum QueueMeeting {
     }
     parts.append("<text class=\"middle\" x=\"312\" y=\"322\">CPUs that ask at once</text>")
     return """
-      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 334" role="img" aria-label="share of requests that begin in a queue where another CPU begins">
+      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 334" role="img" aria-label="share of requests that begin at a page where another CPU begins">
       <style>text{font:13px sans-serif;fill:#222}.end{text-anchor:end}.middle{text-anchor:middle}.grid{stroke:#ddd}.plain{stroke:#d9822b;stroke-width:2;fill:none}.colored{stroke:#2f6fb0;stroke-width:2;fill:none}</style>
       <rect width="100%" height="100%" fill="#fff"/>
       \(parts.joined(separator: "\n"))

@@ -88,7 +88,7 @@ struct anax_zone {
   uint32_t fast;       // the generation while the zone is live, has no limit, and CPU caches work; else 0: what the hit path compares
   uint32_t system_reserve;     // items that normal requests leave
   uint32_t interrupt_reserve;  // items that normal and system requests leave
-  uint32_t unused[2];
+  uint64_t turns;      // requests for interleaved items so far: the next one's node
 };
 
 /// What a zone has on one node. 3 lines.
@@ -116,7 +116,7 @@ struct anax_node {
   uint64_t dirty_pages;    // free, and not returned to the kernel
   uint64_t depot_bytes;
   uint64_t purged_pages;   // in total
-  uint64_t off_node;       // requests this node could not serve
+  uint64_t off_node;       // pages that others served, since its region had no room
   uint64_t committed;      // chunks whose memory is writable 
   uint64_t hasty;          // pages the cap returned since the last tick that nobody has missed yet
   uint64_t missed;         // four for each of them that was missed: pages the cap allows more
@@ -180,8 +180,7 @@ struct anax_state {
   uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
   uint64_t page_objects;               // made so far: where the next one's colors begin
   uint64_t shards_used;                // 1: some thread came without an area
-  uint64_t interleaved;                // requests for interleaved items so far: the next one's node
-  uint64_t interleaved_over;           // a bit for each node that these have in turns; 0 before the first
+  uint64_t interleaved_over;           // a bit for each node that interleaved items have in turns; 0 before the first
   anax_fake_kernel _Nullable fake_kernel;
 };
 
@@ -236,6 +235,7 @@ ANAX_FIELD(zone, state)
 ANAX_FIELD(zone, claimed)
 ANAX_FIELD(zone, requests)
 ANAX_FIELD(zone, failures)
+ANAX_FIELD(zone, turns)
 ANAX_FIELD(home, depot)
 ANAX_FIELD(home, depot_items)
 ANAX_FIELD(home, depot_low)
@@ -265,7 +265,6 @@ ANAX_FIELD(state, left_overs)
 ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
-ANAX_FIELD(state, interleaved)
 ANAX_FIELD(state, interleaved_over)
 ANAX_FIELD(state, skew)
 ANAX_FIELD(state, own_mappings)
