@@ -27,7 +27,7 @@ public enum Memory {
   public static func tick() { anax_tick() }
 
   /// One more than the highest node that has a home here. Nodes without memory and numbers that no node has count:
-  /// ``Topology`` has what exists.
+  /// ``/Topology/Topology`` has what exists.
   public static var nodes: Int { Engine.ensureStarted() ? Int(anax_state().pointee.node_count) : 0 }
 
   /// What resident memory is made of now. See ``MemorySnapshot``.

@@ -142,7 +142,7 @@ struct TopologyDrawing {
     var parts = [rect("node", x, y, width, height)]
     parts.append(label("head", x + 10, y + 20, title(node)))
     parts.append(label("", x + 10, y + 40, memoryLabel(node)))
-    for (index, cpu) in node.cpus.ids.enumerated() {
+    for (index, cpu) in node.cpus.enumerated() {
       let left = x + 10 + index % 6 * 32
       let top = y + 50 + index / 6 * 28
       parts.append(rect(topology.allowed.contains(cpu) ? "cpu" : "idle", left, top, 28, 22))

@@ -4,29 +4,34 @@
 // fall into, so a cache has as many colors as pages fit into one of its ways.
 
 extension Topology {
-  /// A CPU cache, and the page colors that follow from it.
+  /// A CPU cache, and the page colors that follow from it: the groups of sets that a page's lines can fall into.
   public struct Cache: Hashable, Sendable {
     /// What it holds, as the kernel names it.
     public enum Kind: String, Sendable {
+      /// Data alone.
       case data = "Data"
+      /// Instructions alone.
       case instruction = "Instruction"
+      /// Both.
       case unified = "Unified"
     }
 
     /// 1 is the nearest to the CPU.
     public var level: Int
+    /// What it holds.
     public var kind: Kind
-    /// Bytes.
+    /// Bytes; 0 where the machine does not say.
     public var size: Int
-    /// 0 where the machine does not say.
+    /// How many lines a set has; 0 where the machine does not say.
     public var ways: Int
     /// Bytes in a line; 0 where the machine does not say.
     public var line: Int
-    /// 0 where the machine does not say.
+    /// How many sets there are; 0 where the machine does not say.
     public var sets: Int
     /// The CPUs that share it.
     public var sharedBy: CPUSet
 
+    /// A cache of a machine that is not this one, as for a test; it is taken as it is described.
     public init(level: Int, kind: Kind, size: Int, ways: Int, line: Int, sets: Int, sharedBy: CPUSet) {
       self.level = level
       self.kind = kind
@@ -44,7 +49,9 @@ extension Topology {
       return nil
     }
 
-    /// How many page colors it has; 1 where a way is no larger than a page or unknown.
+    /// How many page colors it has: pages in a way. 1 where a way is no larger than a page, or unknown.
+    ///
+    /// - Precondition: `pageSize`, in bytes, is above 0.
     public func colors(pageSize: Int) -> Int {
       precondition(pageSize > 0, "a page has bytes")
       return max(1, (waySize ?? 0) / pageSize)

@@ -46,8 +46,8 @@ package struct FileTree: Sendable {
   }
 
   /// The file's list of ids.
-  package func ids(_ path: String) throws(TopologyError) -> CPUSet {
-    try CPUSet(parsing: try text(path), source: location(path))
+  package func ids<Kind>(_ path: String) throws(TopologyError) -> IDSet<Kind> {
+    try IDSet(parsing: try text(path), source: location(path))
   }
 
   /// The names in a folder, sorted; empty where it cannot be read.

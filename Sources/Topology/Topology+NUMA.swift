@@ -5,17 +5,21 @@
 import CNUMA
 
 extension Topology {
-  /// The machine this process runs on.
+  /// The machine this process runs on, as it is now.
+  ///
+  /// Reads some files for each CPU and each node: some milliseconds, and longer on large machines. It never fails: what
+  /// cannot be read or cannot be so is replaced, and told by ``warnings``. Any thread; it allocates, so not in signal
+  /// handlers.
   public static func current() -> Topology {
     var topology = Topology()
     guard numa_available() >= 0 else { return topology }
     // What a thread is pinned to, the main one too, says nothing of where others may be.
-    let began = CPUSet(topology.online.ids.filter { anax_numa_began_on(UInt32($0)) != 0 })
+    let began = CPUSet(topology.online.filter { anax_numa_began_on(UInt32($0)) != 0 })
     if !began.isEmpty { topology.allowed = began }
     if let mask = numa_get_mems_allowed() {
       defer { numa_free_nodemask(mask) }
       let ids = topology.nodes.map(\.id)
-      let usable = CPUSet(ids.filter { numa_bitmask_isbitset(mask, UInt32($0)) != 0 })
+      let usable = NodeSet(ids.filter { numa_bitmask_isbitset(mask, UInt32($0)) != 0 })
       if !usable.isEmpty { topology.allowedNodes = usable }
     }
     for (row, node) in topology.nodes.enumerated() {

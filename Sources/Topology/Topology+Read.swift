@@ -32,7 +32,7 @@ private struct TopologyReader {
       warnings.append("\(error); going on with a single node")
       nodes = [singleNode(online: online)]
     }
-    let nodeIDs = CPUSet(nodes.map(\.id))
+    let nodeIDs = NodeSet(nodes.map(\.id))
     return Topology(
       nodes: nodes,
       possible: possible,
@@ -45,7 +45,7 @@ private struct TopologyReader {
 
   private mutating func ids(_ path: String) -> CPUSet? {
     do throws(TopologyError) {
-      let ids = try files.ids(path)
+      let ids: CPUSet = try files.ids(path)
       if ids.isEmpty { throw .impossible(path: files.location(path), reason: "lists no CPU") }
       return ids
     } catch {
@@ -71,7 +71,7 @@ private struct TopologyReader {
   private mutating func cpus() -> (possible: CPUSet, online: CPUSet) {
     let listedOnline = ids("\(Self.cpuFolder)/online")
     let listedPossible = ids("\(Self.cpuFolder)/possible")
-    let online = listedOnline ?? listedPossible ?? CPUSet([0])
+    let online = listedOnline ?? listedPossible ?? [0]
     let possible = listedPossible ?? online
     let strays = online.subtracting(possible)
     if !strays.isEmpty {
@@ -80,12 +80,12 @@ private struct TopologyReader {
     return (possible.union(online), online)
   }
 
-  private mutating func allowed(_ key: String, within all: CPUSet) -> CPUSet {
+  private mutating func allowed<Kind>(_ key: String, within all: IDSet<Kind>) -> IDSet<Kind> {
     let path = "proc/self/status"
     guard let status = text(path) else { return all }
     for line in status.split(separator: "\n") where line.hasPrefix(key + ":") {
       do throws(TopologyError) {
-        let listed = try CPUSet(parsing: line.dropFirst(key.utf8.count + 1), source: files.location(path))
+        let listed = try IDSet<Kind>(parsing: line.dropFirst(key.utf8.count + 1), source: files.location(path))
         let usable = listed.intersection(all)
         if usable.isEmpty {
           throw .impossible(path: files.location(path), reason: "\(key) has none of \(all)")
@@ -109,14 +109,14 @@ private struct TopologyReader {
     // A kernel without NUMA has no such folder: that is one node, and nothing is wrong.
     guard files.exists(Self.nodeFolder) else { return [singleNode(online: online)] }
     let listPath = "\(Self.nodeFolder)/online"
-    let ids = try files.ids(listPath).ids
+    let ids = Array(try files.ids(listPath) as NodeSet)
     if ids.isEmpty { throw .impossible(path: files.location(listPath), reason: "lists no node") }
 
     var nodes: [Topology.Node] = []
     var placed = CPUSet()
     for id in ids {
       let folder = "\(Self.nodeFolder)/node\(id)"
-      let listed = try files.ids("\(folder)/cpulist")
+      let listed: CPUSet = try files.ids("\(folder)/cpulist")
       let twice = placed.intersection(listed)
       if !twice.isEmpty {
         throw .impossible(
@@ -178,7 +178,7 @@ private struct TopologyReader {
   private mutating func caches(online: CPUSet) -> [Topology.Cache] {
     var seen = Set<Topology.Cache>()
     var caches: [Topology.Cache] = []
-    for cpu in online.ids {
+    for cpu in online {
       let folder = "\(Self.cpuFolder)/cpu\(cpu)/cache"
       for name in files.names(in: folder) where name.hasPrefix("index") {
         guard let cache = cache(at: "\(folder)/\(name)", of: cpu) else { continue }
@@ -186,7 +186,7 @@ private struct TopologyReader {
       }
     }
     func order(_ cache: Topology.Cache) -> (Int, Int, String) {
-      (cache.level, cache.sharedBy.ids.first ?? 0, cache.kind.rawValue)
+      (cache.level, cache.sharedBy.first ?? 0, cache.kind.rawValue)
     }
     return caches.sorted { order($0) < order($1) }
   }
@@ -201,12 +201,12 @@ private struct TopologyReader {
     func number(_ name: String) -> Int {
       files.line("\(path)/\(name)").flatMap { Int($0) }.map { $0 > 0 && $0 < 1 << 30 ? $0 : 0 } ?? 0
     }
-    let sharedBy = (try? files.ids("\(path)/shared_cpu_list")) ?? CPUSet()
+    let sharedBy: CPUSet = (try? files.ids("\(path)/shared_cpu_list")) ?? []
     let cache = Topology.Cache(
       level: level, kind: kind,
       size: files.line("\(path)/size").flatMap(Self.bytes) ?? 0,
       ways: number("ways_of_associativity"), line: number("coherency_line_size"), sets: number("number_of_sets"),
-      sharedBy: sharedBy.isEmpty ? CPUSet([cpu]) : sharedBy)
+      sharedBy: sharedBy.isEmpty ? [cpu] : sharedBy)
     if cache.size > 0, cache.ways > 0, cache.line > 0, cache.sets > 0,
       cache.ways * cache.line != cache.size / cache.sets
     {

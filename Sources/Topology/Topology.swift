@@ -7,8 +7,12 @@
 /// The machine as this process finds it: nodes, CPUs, caches. A snapshot.
 ///
 /// ``current()`` reads `/sys` and `/proc`; where these cannot be right it is a machine of one node with every CPU, and
-/// ``warnings`` says which file is wrong.
+/// ``warnings`` says which file is wrong. A value like any other: threads may read the same one. What is asked of it
+/// asks the kernel nothing.
 public struct Topology: Hashable, Sendable {
+  /// What CPU ids are the ids of, in the type of a ``CPUSet``. It has no values.
+  public enum CPU {}
+
   /// A node: memory, and the CPUs that are nearest to it.
   public struct Node: Hashable, Sendable {
     /// As the kernel numbers it.
@@ -20,6 +24,7 @@ public struct Topology: Hashable, Sendable {
     /// Relative cost of reaching each node, in the order of `Topology.nodes`; 10 is a node's own.
     public var distances: [Int]
 
+    /// A node of a machine that is not this one, as for a test.
     public init(id: Int, cpus: CPUSet, memory: UInt64?, distances: [Int]) {
       self.id = id
       self.cpus = cpus
@@ -38,14 +43,15 @@ public struct Topology: Hashable, Sendable {
   /// since.
   public var allowed: CPUSet
   /// Nodes whose memory this process may use.
-  public var allowedNodes: CPUSet
+  public var allowedNodes: NodeSet
   /// Each cache once, however many CPUs share it; by level, then first CPU.
   public var caches: [Cache]
-  /// What was wrong or missing; each names its file.
+  /// What was wrong or missing: a sentence each, which names the file. Empty where nothing was.
   public var warnings: [String]
 
+  /// A machine that is not this one, as for a test; it is taken as it is described.
   public init(
-    nodes: [Node], possible: CPUSet, online: CPUSet, allowed: CPUSet, allowedNodes: CPUSet, caches: [Cache],
+    nodes: [Node], possible: CPUSet, online: CPUSet, allowed: CPUSet, allowedNodes: NodeSet, caches: [Cache],
     warnings: [String]
   ) {
     self.nodes = nodes
@@ -57,12 +63,13 @@ public struct Topology: Hashable, Sendable {
     self.warnings = warnings
   }
 
-  /// The node of an online CPU.
+  /// The node of an online CPU; nil for all other numbers. O(nodes).
   public func node(ofCPU cpu: Int) -> Int? {
     nodes.first { $0.cpus.contains(cpu) }?.id
   }
 
-  /// All nodes, nearest to `node` first; equals in ascending order of id.
+  /// All nodes, nearest to `node` first, itself at the head; equals in ascending order of id. Empty for a node that
+  /// there is not. O(nodes · log nodes).
   public func nearest(to node: Int) -> [Int] {
     guard let from = nodes.first(where: { $0.id == node }) else { return [] }
     return zip(nodes.map(\.id), from.distances)
@@ -70,13 +77,18 @@ public struct Topology: Hashable, Sendable {
       .map(\.0)
   }
 
-  /// The second-level cache that colors pages: the one with most colors, where CPUs differ.
+  /// The second-level cache that colors pages: the one with most colors, where CPUs differ; nil where no such cache is
+  /// described. O(caches).
+  ///
+  /// - Precondition: `pageSize`, in bytes, is above 0.
   public func coloringCache(pageSize: Int) -> Cache? {
     caches.filter { $0.level == 2 && $0.kind != .instruction }
       .max { $0.colors(pageSize: pageSize) < $1.colors(pageSize: pageSize) }
   }
 
-  /// How many page colors the machine has; 1 where it is unknown.
+  /// How many page colors the machine has: those of ``coloringCache(pageSize:)``, or 1 where there is none. O(caches).
+  ///
+  /// - Precondition: `pageSize`, in bytes, is above 0.
   public func colors(pageSize: Int) -> Int {
     coloringCache(pageSize: pageSize)?.colors(pageSize: pageSize) ?? 1
   }

@@ -3,7 +3,7 @@
 // What can be wrong with the machine's description of itself. Every case names the file or the text.
 
 /// Why a description of the machine is of no use.
-public enum TopologyError: Error, Equatable, CustomStringConvertible {
+package enum TopologyError: Error, Equatable, CustomStringConvertible {
   /// The file cannot be read; `code` is the system's error number.
   case unreadable(path: String, code: CInt)
   /// The file, or text given by the user, does not say what it should.
@@ -11,7 +11,7 @@ public enum TopologyError: Error, Equatable, CustomStringConvertible {
   /// Well-formed, but it cannot be so.
   case impossible(path: String, reason: String)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let path, let code): "\(path): cannot be read (error \(code))"
     case .malformed(let source, let text, let expected):

@@ -53,7 +53,7 @@ package struct TuningSession {
     let machine = MachineFingerprint.current()
     announce("measuring the machine")
     let clock = Clock()
-    let costs = try MachineCosts.measure(cpus: allowed.ids, clock: clock)
+    let costs = try MachineCosts.measure(cpus: Array(allowed), clock: clock)
     let before = SpinPolicy.process
     defer { set(Candidate(before)) }
     let standard = Candidate(.standard)

@@ -18,11 +18,11 @@ import Topology
       nodes: [
         .init(id: 0, cpus: CPUSet(0...8), memory: 3 << 29, distances: [10, 21, 41]),
         .init(id: 1, cpus: CPUSet(9...10), memory: 1 << 30, distances: [31, 10, 51]),
-        .init(id: 2, cpus: CPUSet(), memory: nil, distances: [41, 51, 10]),
+        .init(id: 2, cpus: [], memory: nil, distances: [41, 51, 10]),
       ],
-      possible: CPUSet(0...10), online: CPUSet(0...10), allowed: CPUSet(0...9), allowedNodes: CPUSet([0, 2]),
+      possible: CPUSet(0...10), online: CPUSet(0...10), allowed: CPUSet(0...9), allowedNodes: [0, 2],
       caches: (0...10).map {
-        .init(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: CPUSet([$0]))
+        .init(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: [$0])
       },
       warnings: []),
     heap: HeapPicture(
@@ -66,9 +66,9 @@ import Topology
   @Test func textsStayInTheirBoxes() throws {
     let wide = TopologyDrawing(
       topology: Topology(
-        nodes: (0..<4).map { .init(id: $0, cpus: CPUSet([$0]), memory: 1 << 40, distances: [10, 20, 20, 20]) },
-        possible: CPUSet(0...3), online: CPUSet(0...3), allowed: CPUSet(0...3), allowedNodes: CPUSet(0...3), caches: [],
-        warnings: []),
+        nodes: (0..<4).map { .init(id: $0, cpus: [$0], memory: 1 << 40, distances: [10, 20, 20, 20]) },
+        possible: CPUSet(0...3), online: CPUSet(0...3), allowed: CPUSet(0...3), allowedNodes: NodeSet(0...3),
+        caches: [], warnings: []),
       heap: HeapPicture(
         regions: (0..<4).map { 0x7fca_a140_0000 + $0 << 37..<0x7fca_a140_0000 + ($0 + 1) << 37 },
         pages: (0..<4).map { _ in [120_000_000, 70_000_000, 50_000_000, 90_000_000] }))
@@ -107,9 +107,8 @@ import Topology
   @Test func oneNodeHasNoDistances() {
     let one = TopologyDrawing(
       topology: Topology(
-        nodes: [.init(id: 0, cpus: CPUSet([0]), memory: nil, distances: [10])], possible: CPUSet([0]),
-        online: CPUSet([0]),
-        allowed: CPUSet([0]), allowedNodes: CPUSet([0]), caches: [], warnings: []),
+        nodes: [.init(id: 0, cpus: [0], memory: nil, distances: [10])], possible: [0], online: [0], allowed: [0],
+        allowedNodes: [0], caches: [], warnings: []),
       heap: HeapPicture(regions: [], pages: []))
     #expect(!one.text.contains("distance") && !one.svg.contains("distances"))
   }

@@ -14,11 +14,11 @@ import Topology
     topology: Topology(
       nodes: [
         .init(id: 0, cpus: CPUSet(0...1), memory: 3 << 29, distances: [10, 20]),
-        .init(id: 4, cpus: CPUSet(), memory: nil, distances: [20, 10]),
+        .init(id: 4, cpus: [], memory: nil, distances: [20, 10]),
       ],
-      possible: CPUSet(0...7), online: CPUSet(0...1), allowed: CPUSet([1]), allowedNodes: CPUSet([0]),
+      possible: CPUSet(0...7), online: CPUSet(0...1), allowed: [1], allowedNodes: [0],
       caches: (0...1).map {
-        Topology.Cache(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: CPUSet([$0]))
+        Topology.Cache(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: [$0])
       },
       warnings: ["/sys/\"x\"\u{1}: odd"]),
     limits: Limits(

@@ -26,7 +26,7 @@ func topology() {
   }
   require(topology.online.ids == Judge.ids("/sys/devices/system/cpu/online"), "online \(topology.online)")
   require(
-    topology.allowedNodes.intersection(CPUSet(Judge.ids("/sys/devices/system/node/has_memory"))).ids == Judge.usable,
+    topology.allowedNodes.intersection(NodeSet(Judge.ids("/sys/devices/system/node/has_memory"))).ids == Judge.usable,
     "allowed \(topology.allowedNodes)")
 }
 

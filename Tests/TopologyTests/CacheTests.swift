@@ -17,7 +17,7 @@ import Topology
     let topology = Topology(root: root.path)
     #expect(topology.warnings == [])
     #expect(topology.caches.map(\.level) == [1, 1, 1, 1, 2, 2, 3])
-    #expect(topology.caches.last?.sharedBy.ids == [0, 1])
+    #expect(topology.caches.last?.sharedBy == [0, 1])
     #expect(topology.caches.last?.size == 32 << 20)
     // 2048 sets of 64 bytes are 128 KiB a way.
     #expect(topology.colors(pageSize: 4096) == 32)
@@ -28,11 +28,11 @@ import Topology
 
   @Test func cacheWithoutSetsFallsBackToSizeAndWays() {
     let cache = Topology.Cache(
-      level: 2, kind: .unified, size: 1 << 20, ways: 16, line: 64, sets: 0, sharedBy: CPUSet([0]))
+      level: 2, kind: .unified, size: 1 << 20, ways: 16, line: 64, sets: 0, sharedBy: [0])
     #expect(cache.waySize == 65536)
     #expect(cache.colors(pageSize: 4096) == 16)
     let unknown = Topology.Cache(
-      level: 2, kind: .unified, size: 1 << 20, ways: 0, line: 64, sets: 0, sharedBy: CPUSet([0]))
+      level: 2, kind: .unified, size: 1 << 20, ways: 0, line: 64, sets: 0, sharedBy: [0])
     #expect(unknown.waySize == nil)
     #expect(unknown.colors(pageSize: 4096) == 1)
   }
