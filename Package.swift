@@ -48,7 +48,7 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "Anax", "AnaxCommand", "Machine", "Report", "Topology", "Tuner",
+      "CAnax", "Anax", "AnaxCommand", "Heap", "Machine", "Report", "Topology", "Tuner",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: swiftSettings),

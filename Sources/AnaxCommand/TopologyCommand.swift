@@ -21,7 +21,8 @@ struct TopologyCommand: ParsableCommand {
   func run() {
     Tunable.start()
     let report = TopologyReport(
-      topology: .current(), limits: Limits(), support: .current(), rung: .current(), heap: .current())
+      topology: .current(), limits: Limits(), support: .current(), rung: .current(), heap: .current(),
+      engine: .current())
     let drawing = TopologyDrawing(topology: report.topology, heap: report.heap)
     switch format {
     case .text: print(report.text + "\n" + drawing.text, terminator: "")

@@ -10,8 +10,11 @@ struct TopologyReport {
   let support: PerCPUSupport
   let rung: RungInForce
   let heap: HeapPicture
+  var engine: EngineView?
 
-  private var warnings: [String] { topology.warnings + limits.warnings }
+  private var warnings: [String] {
+    topology.warnings + (engine?.differences(from: topology) ?? []) + limits.warnings
+  }
 
   // MARK: Text
 

@@ -44,7 +44,19 @@ public struct IDSet<Kind>: Hashable, Sendable {
       let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
       guard let low = Self.id(ends[0]), let high = ends.count == 2 ? Self.id(ends[1]) : low, low <= high
       else { throw malformed() }
-      for id in low...high { insert(id) }
+      insert(low...high)
+    }
+  }
+
+  /// Bytes that a list has at most: that of every second id has fewer.
+  package static var longestText: Int { 256 << 10 }
+
+  private mutating func insert(_ range: ClosedRange<Int>) {
+    while words.count <= range.upperBound / 64 { words.append(0) }
+    for word in range.lowerBound / 64...range.upperBound / 64 {
+      let low = Swift.max(range.lowerBound - word * 64, 0)
+      let high = Swift.min(range.upperBound - word * 64, 63)
+      words[word] |= (UInt64.max >> UInt64(63 - (high - low))) << UInt64(low)
     }
   }
 

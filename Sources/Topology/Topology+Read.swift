@@ -16,12 +16,15 @@ extension Topology {
   }
 }
 
-private struct TopologyReader {
+struct TopologyReader {
   let files: FileTree
-  var warnings: [String] = []
+  private(set) var warnings: [String] = []
+
+  init(files: FileTree) { self.files = files }
 
   static let cpuFolder = "sys/devices/system/cpu"
   static let nodeFolder = "sys/devices/system/node"
+  private static let status = "proc/self/status"
 
   mutating func read() -> Topology {
     let (possible, online) = cpus()
@@ -29,7 +32,7 @@ private struct TopologyReader {
     do throws(TopologyError) {
       nodes = try self.nodes(online: online)
     } catch {
-      warnings.append("\(error); going on with a single node")
+      warn("\(error); going on with a single node")
       nodes = [singleNode(online: online)]
     }
     let nodeIDs = NodeSet(nodes.map(\.id))
@@ -43,25 +46,29 @@ private struct TopologyReader {
       warnings: warnings)
   }
 
+  /// Each is said once.
+  mutating func warn(_ warning: String) {
+    if !warnings.contains(warning) { warnings.append(warning) }
+  }
+
   private mutating func ids(_ path: String) -> CPUSet? {
     do throws(TopologyError) {
       let ids: CPUSet = try files.ids(path)
       if ids.isEmpty { throw .impossible(path: files.location(path), reason: "lists no CPU") }
       return ids
     } catch {
-      warnings.append("\(error)")
+      warn("\(error)")
       return nil
     }
   }
 
   /// A file's text, or nil; one that is there and cannot be read gives a warning.
-  private mutating func text(_ path: String) -> String? {
+  mutating func text(_ path: String) -> String? {
     do throws(TopologyError) {
       return try files.text(path)
     } catch {
       if case .unreadable(_, ENOENT) = error { return nil }
-      let warning = "\(error)"
-      if !warnings.contains(warning) { warnings.append(warning) }
+      warn("\(error)")
       return nil
     }
   }
@@ -71,32 +78,40 @@ private struct TopologyReader {
   private mutating func cpus() -> (possible: CPUSet, online: CPUSet) {
     let listedOnline = ids("\(Self.cpuFolder)/online")
     let listedPossible = ids("\(Self.cpuFolder)/possible")
-    let online = listedOnline ?? listedPossible ?? [0]
+    // A container may be shown no /sys.
+    let online = listedOnline ?? listedPossible ?? listed("Cpus_allowed_list") ?? [0]
     let possible = listedPossible ?? online
     let strays = online.subtracting(possible)
     if !strays.isEmpty {
-      warnings.append("\(files.location(Self.cpuFolder))/online: has CPUs \(strays), which `possible` does not list")
+      warn("\(files.location(Self.cpuFolder))/online: has CPUs \(strays), which `possible` does not list")
     }
     return (possible.union(online), online)
   }
 
   private mutating func allowed<Kind>(_ key: String, within all: IDSet<Kind>) -> IDSet<Kind> {
-    let path = "proc/self/status"
-    guard let status = text(path) else { return all }
+    guard let listed: IDSet<Kind> = listed(key) else { return all }
+    let usable = listed.intersection(all)
+    if !usable.isEmpty { return usable }
+    warn("\(files.location(Self.status)): \(key) has none of \(all)")
+    return all
+  }
+
+  /// What the process's status lists; nil where it does not say.
+  private mutating func listed<Kind>(_ key: String) -> IDSet<Kind>? {
+    guard let status = text(Self.status) else { return nil }
     for line in status.split(separator: "\n") where line.hasPrefix(key + ":") {
       do throws(TopologyError) {
-        let listed = try IDSet<Kind>(parsing: line.dropFirst(key.utf8.count + 1), source: files.location(path))
-        let usable = listed.intersection(all)
-        if usable.isEmpty {
-          throw .impossible(path: files.location(path), reason: "\(key) has none of \(all)")
-        }
-        return usable
+        let ids = try IDSet<Kind>(parsing: line.dropFirst(key.utf8.count + 1), source: files.location(Self.status))
+        if ids.isEmpty { throw .impossible(path: files.location(Self.status), reason: "\(key) is empty") }
+        return ids
       } catch {
-        warnings.append("\(error)")
-        return all
+        warn("\(error)")
+        return nil
       }
     }
-    return all
+    // Nodes are told only where the kernel has cpusets.
+    if Kind.self == Topology.CPU.self { warn("\(files.location(Self.status)): has no \(key)") }
+    return nil
   }
 
   // MARK: Nodes
@@ -106,10 +121,15 @@ private struct TopologyReader {
   }
 
   private mutating func nodes(online: CPUSet) throws(TopologyError) -> [Topology.Node] {
-    // A kernel without NUMA has no such folder: that is one node, and nothing is wrong.
-    guard files.exists(Self.nodeFolder) else { return [singleNode(online: online)] }
     let listPath = "\(Self.nodeFolder)/online"
-    let ids = Array(try files.ids(listPath) as NodeSet)
+    let ids: [Int]
+    do throws(TopologyError) {
+      ids = Array(try files.ids(listPath) as NodeSet)
+    } catch {
+      // A kernel without NUMA has no such folder: that is one node, and nothing is wrong.
+      if case .unreadable(_, ENOENT) = error, !files.exists(Self.nodeFolder) { return [singleNode(online: online)] }
+      throw error
+    }
     if ids.isEmpty { throw .impossible(path: files.location(listPath), reason: "lists no node") }
 
     var nodes: [Topology.Node] = []
@@ -125,7 +145,7 @@ private struct TopologyReader {
       // A container may be shown fewer CPUs than its nodes have: that does not make the nodes wrong.
       let strays = listed.subtracting(online)
       if !strays.isEmpty {
-        warnings.append("\(files.location("\(folder)/cpulist")): has CPUs \(strays), which are not online; left out")
+        warn("\(files.location("\(folder)/cpulist")): has CPUs \(strays), which are not online; left out")
       }
       let cpus = listed.intersection(online)
       placed = placed.union(cpus)
@@ -170,63 +190,7 @@ private struct TopologyReader {
         return kibibytes << 10
       }
     }
+    warn("\(files.location(path)): has no MemTotal in kB")
     return nil
-  }
-
-  // MARK: Caches
-
-  private mutating func caches(online: CPUSet) -> [Topology.Cache] {
-    var seen = Set<Topology.Cache>()
-    var caches: [Topology.Cache] = []
-    for cpu in online {
-      let folder = "\(Self.cpuFolder)/cpu\(cpu)/cache"
-      for name in files.names(in: folder) where name.hasPrefix("index") {
-        guard let cache = cache(at: "\(folder)/\(name)", of: cpu) else { continue }
-        if seen.insert(cache).inserted { caches.append(cache) }
-      }
-    }
-    func order(_ cache: Topology.Cache) -> (Int, Int, String) {
-      (cache.level, cache.sharedBy.first ?? 0, cache.kind.rawValue)
-    }
-    return caches.sorted { order($0) < order($1) }
-  }
-
-  private mutating func cache(at path: String, of cpu: Int) -> Topology.Cache? {
-    guard let level = files.line("\(path)/level").flatMap({ Int($0) }), (1...9).contains(level),
-      let kind = files.line("\(path)/type").flatMap(Topology.Cache.Kind.init(rawValue:))
-    else {
-      warnings.append("\(files.location(path)): has no usable level and type; the cache is left out")
-      return nil
-    }
-    func number(_ name: String) -> Int {
-      files.line("\(path)/\(name)").flatMap { Int($0) }.map { $0 > 0 && $0 < 1 << 30 ? $0 : 0 } ?? 0
-    }
-    let sharedBy: CPUSet = (try? files.ids("\(path)/shared_cpu_list")) ?? []
-    let cache = Topology.Cache(
-      level: level, kind: kind,
-      size: files.line("\(path)/size").flatMap(Self.bytes) ?? 0,
-      ways: number("ways_of_associativity"), line: number("coherency_line_size"), sets: number("number_of_sets"),
-      sharedBy: sharedBy.isEmpty ? [cpu] : sharedBy)
-    if cache.size > 0, cache.ways > 0, cache.line > 0, cache.sets > 0,
-      cache.ways * cache.line != cache.size / cache.sets
-    {
-      warnings.append(
-        "\(files.location(path)): \(cache.ways) ways of \(cache.sets) sets of \(cache.line) bytes are not "
-          + "\(cache.size) bytes")
-    }
-    return cache
-  }
-
-  /// "1024K" in bytes.
-  private static func bytes(_ text: String) -> Int? {
-    let shift: Int
-    switch text.last {
-    case "K": shift = 10
-    case "M": shift = 20
-    case "G": shift = 30
-    default: shift = 0
-    }
-    guard let number = Int(shift == 0 ? text[...] : text.dropLast()), number >= 0, number < 1 << 30 else { return nil }
-    return number << shift
   }
 }

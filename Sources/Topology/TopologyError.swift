@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What can be wrong with the machine's description of itself. Every case names the file or the text.
+import Glibc
 
 /// Why a description of the machine is of no use.
 package enum TopologyError: Error, Equatable, CustomStringConvertible {
@@ -11,11 +12,12 @@ package enum TopologyError: Error, Equatable, CustomStringConvertible {
   /// Well-formed, but it cannot be so.
   case impossible(path: String, reason: String)
 
+  /// One line, whatever bytes a file has.
   package var description: String {
     switch self {
-    case .unreadable(let path, let code): "\(path): cannot be read (error \(code))"
+    case .unreadable(let path, let code): "\(path): cannot be read (\(String(cString: strerror(code))))"
     case .malformed(let source, let text, let expected):
-      "\(source): \"\(text.prefix(64))\" is not \(expected)"
+      "\(source): \"\(text.unicodeScalars.prefix(64).map { $0.escaped(asASCII: true) }.joined())\" is not \(expected)"
     case .impossible(let path, let reason): "\(path): \(reason)"
     }
   }

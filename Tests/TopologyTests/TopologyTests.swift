@@ -144,7 +144,7 @@ import Topology
     root.cpus(online: "0-3")
     let topology = Topology(root: root.path)
     #expect(topology.nodes.count == 1 && topology.allowed == [0, 1, 2, 3])
-    #expect(topology.warnings == ["\(root.path)/\(path): cannot be read (error 21)"])
+    #expect(topology.warnings == ["\(root.path)/\(path): cannot be read (Is a directory)"])
   }
 
   @Test func thisMachineIsConsistent() {
