@@ -22,16 +22,21 @@ extension Topology {
       let usable = NodeSet(ids.filter { numa_bitmask_isbitset(mask, UInt32($0)) != 0 })
       if !usable.isEmpty { topology.allowedNodes = usable }
     }
-    for (row, node) in topology.nodes.enumerated() {
-      for (column, other) in topology.nodes.enumerated() {
-        let distance = Int(numa_distance(CInt(node.id), CInt(other.id)))
+    topology.take { Int(numa_distance(CInt($0), CInt($1))) }
+    return topology
+  }
+
+  /// Takes over the distances that another source has, 0 where it has none, and tells where they differ.
+  mutating func take(distances: (_ from: Int, _ to: Int) -> Int) {
+    for (row, node) in nodes.enumerated() {
+      for (column, other) in nodes.enumerated() {
+        let distance = distances(node.id, other.id)
         if distance > 0, distance != node.distances[column] {
-          topology.warnings.append(
+          warnings.append(
             "libnuma: node \(node.id) to node \(other.id) is \(distance), and /sys says \(node.distances[column])")
-          topology.nodes[row].distances[column] = distance
+          nodes[row].distances[column] = distance
         }
       }
     }
-    return topology
   }
 }

@@ -13,12 +13,20 @@ extension Topology {
   package init(files: FileTree) {
     var reader = TopologyReader(files: files)
     self = reader.read()
+    // Milliseconds, 15 in all: a CPU that goes leaves one list after the other.
+    for pause in [1, 2, 4, 8] where reader.isUnsettled {
+      usleep(UInt32(pause) * 1000)
+      reader = TopologyReader(files: files)
+      self = reader.read()
+    }
   }
 }
 
 struct TopologyReader {
   let files: FileTree
   private(set) var warnings: [String] = []
+  /// A CPU or a node came or went while this was read, or that may be why a CPU has no node: it is worth reading again.
+  private(set) var isUnsettled = false
 
   init(files: FileTree) { self.files = files }
 
@@ -27,6 +35,12 @@ struct TopologyReader {
   private static let status = "proc/self/status"
 
   mutating func read() -> Topology {
+    let marks = [files.line("\(Self.cpuFolder)/online"), files.line("\(Self.nodeFolder)/online")]
+    defer {
+      if marks != [files.line("\(Self.cpuFolder)/online"), files.line("\(Self.nodeFolder)/online")] {
+        isUnsettled = true
+      }
+    }
     let (possible, online) = cpus()
     let nodes: [Topology.Node]
     do throws(TopologyError) {
@@ -156,6 +170,7 @@ struct TopologyReader {
     }
     let missing = online.subtracting(placed)
     if !missing.isEmpty {
+      isUnsettled = true
       throw .impossible(path: files.location(Self.nodeFolder), reason: "no node has the online CPUs \(missing)")
     }
     return nodes

@@ -49,6 +49,16 @@ private func orders(_ online: [Int], _ list: String, _ distances: [String]) -> [
     }
   }
 
+  /// Ids that may come are counted up to the highest, gaps and all.
+  @Test func sparsePossibleIDs() async {
+    await #expect(processExitsWith: .success) {
+      PlayedFiles.play([
+        ("/sys/devices/system/cpu/possible", "0-3,8-11,40\n"), ("/sys/devices/system/node/online", "0\n"),
+      ]) { Processors.read() }
+      #expect(anax_state().pointee.cpu_count == 41 && anax_state().pointee.node_count == 1)
+    }
+  }
+
   /// A CPU that no node lists has none until it asks; one that two nodes list has one of them.
   @Test func cpusWithoutANode() async {
     await #expect(processExitsWith: .success) {

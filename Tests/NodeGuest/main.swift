@@ -122,10 +122,17 @@ func zones(limit: Int) throws {
         Memory.home(of: items.last!) == here, "an item of node \(Memory.home(of: items.last!) ?? -1) without a wish")
     }
     var homes: [Int: Int] = [:]
+    var astray = 0
     for _ in 0..<(Judge.usable.count * 100) {
-      items.append(try zone.allocate(placement: .interleaved))
-      homes[Memory.home(of: items.last!)!, default: 0] += 1
+      let item = try zone.allocate(placement: .interleaved)
+      memset(item, 1, size)
+      items.append(item)
+      let home = Memory.home(of: item)!
+      homes[home, default: 0] += 1
+      // The turn of the CPU's node is without a wish.
+      if home != here || Judge.policyAtStart == 0, Judge.node(of: item) != home { astray += 1 }
     }
+    require(astray <= Judge.usable.count, "\(astray) interleaved items of \(size) bytes lie on other nodes")
     require(homes.keys.sorted() == Judge.usable, "homes of interleaved items: \(homes)")
     require(homes.values.allSatisfy { $0 == 100 }, "homes of interleaved items: \(homes)")
     for item in items { zone.deallocate(item) }

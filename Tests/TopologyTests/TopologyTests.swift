@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The topology of machines that are not this one: sparse, memory-only, hot-added, and impossible.
+// The topology of machines that are not this one: sparse, memory-only, changing while they are read, and impossible.
 import Foundation
+import Synchronization
 import Testing
-import Topology
+
+@testable import Topology
+
+/// Set by one thread, read by another.
+private final class AtomicFlag: Sendable {
+  private let value = Atomic(false)
+  var isSet: Bool { value.load(ordering: .acquiring) }
+  func set() { value.store(true, ordering: .releasing) }
+}
 
 @Suite struct TopologyTests {
   @Test func twoNodesWithSparseIDs() {
     let root = FakeRoot()
-    root.cpus(online: "0-3,8-9", possible: "0-63")
+    root.cpus(online: "0-3,8-9", possible: "0-15,32-79")
     root.nodes(online: "0,5")
     root.node(0, cpus: "0-3", distances: "10 21", kibibytes: 1024)
     root.node(5, cpus: "8-9", distances: "21 10", kibibytes: 2048)
@@ -17,7 +26,7 @@ import Topology
     #expect(topology.nodes.map(\.id) == [0, 5])
     #expect(topology.nodes.map(\.memory) == [1 << 20, 2 << 20])
     #expect(topology.nodes[1].distances == [21, 10])
-    #expect(topology.possible.count == 64)
+    #expect(topology.possible.count == 64 && topology.possible.last == 79 && !topology.possible.contains(16))
     #expect(topology.online.description == "0-3,8-9")
     #expect(topology.allowed == topology.online)
     #expect(topology.allowedNodes == [0, 5])
@@ -117,6 +126,49 @@ import Topology
     #expect(topology.warnings.count == 1)
     #expect(warning.hasPrefix(root.path + "/sys/devices/system/node"))
     #expect(warning.contains(impossible.reason))
+  }
+
+  /// The kernel's lists of CPUs change all at once; whoever has read some before and others after reads again, and the
+  /// machine has two nodes all the time.
+  @Test func aCPUThatComesAndGoes() throws {
+    let root = FakeRoot.sound()
+    let (path, files) = (root.path, FileManager.default)
+    // Two trees, and a link that is one or the other.
+    try files.moveItem(atPath: path + "/sys", toPath: path + "/four")
+    try files.copyItem(atPath: path + "/four", toPath: path + "/three")
+    root.write("three/devices/system/cpu/online", "0-2\n")
+    root.write("three/devices/system/node/node1/cpulist", "2\n")
+    try files.createSymbolicLink(atPath: path + "/sys", withDestinationPath: "four")
+    let stop = AtomicFlag()
+    let reads = DispatchGroup()
+    reads.enter()
+    Thread.detachNewThread {
+      while !stop.isSet {
+        for tree in ["three", "four"] {
+          symlink(tree, path + "/next")
+          rename(path + "/next", path + "/sys")
+          usleep(4000)
+        }
+      }
+      reads.leave()
+    }
+    var seen = Set<CPUSet>()
+    for _ in 0..<25 {
+      let topology = Topology(root: path)
+      #expect(topology.nodes.map(\.id) == [0, 1], "\(topology.warnings)")
+      seen.insert(topology.online)
+    }
+    stop.set()
+    reads.wait()
+    #expect(seen == [[0, 1, 2], [0, 1, 2, 3]], "nothing came or went")
+  }
+
+  @Test func distancesOfAnotherSource() {
+    let root = FakeRoot.sound()
+    var topology = Topology(root: root.path)
+    topology.take { from, to in from == to ? 10 : from == 0 ? 0 : 31 }
+    #expect(topology.nodes.map(\.distances) == [[10, 20], [31, 10]])
+    #expect(topology.warnings == ["libnuma: node 1 to node 0 is 31, and /sys says 20"])
   }
 
   /// A folder in the file's place can be opened and not read; nothing in its place cannot be opened.
