@@ -144,7 +144,14 @@ extension Suite {
       inside(.pages, "pages-64", "64 pages, touched, each"),
       inside(.pages, "run-16", "16 pages in a run, touched"),
       inside(.pages, "run-512", "512 pages in a run, touched"),
-    ] + counts.suffix(1).map { inside(.pages, "run-16", "16 pages in a run", threads: $0) }
+      inside(.pages, "object-64", "64 pages of an object, each"),
+    ]
+      + counts.suffix(1).flatMap {
+        [
+          inside(.pages, "run-16", "16 pages in a run", threads: $0),
+          inside(.pages, "object-64", "64 pages of an object, each", threads: $0),
+        ]
+      }
   }
 
   private static func zones(_ counts: [Int]) -> [Row] {

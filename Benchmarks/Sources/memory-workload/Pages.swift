@@ -38,6 +38,28 @@ private struct AnaxPages: PageSource {
   @inline(__always) func give(_ place: Int, pages: Int) { (runs + place).deinitialize(count: 1) }
 }
 
+/// Pages of an object for each thread, at successive indices.
+private struct AnaxObjectPages: PageSource {
+  private let runs: UnsafeMutablePointer<PageRun>
+  private let object = PageObject()
+
+  init(places: Int) {
+    let bytes = mapped(places * MemoryLayout<PageRun>.stride, of: UInt8.self)
+    runs = UnsafeMutableRawPointer(bytes).bindMemory(to: PageRun.self, capacity: places)
+  }
+
+  @inline(__always) func take(_ place: Int, pages: Int) -> UnsafeMutableRawPointer {
+    do throws(PageError) {
+      (runs + place).initialize(to: try object.page(at: place))
+    } catch {
+      fail("page \(place) of an object: \(error)")
+    }
+    return runs[place].address
+  }
+
+  @inline(__always) func give(_ place: Int, pages: Int) { (runs + place).deinitialize(count: 1) }
+}
+
 private struct MappedPages: PageSource {
   private let runs: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
@@ -88,15 +110,22 @@ let pageCases: [Case] = [
   pageCase("page", "a page, touched", pages: 1, held: 1, touched: true),
   pageCase("page-bare", "a page, not touched", pages: 1, held: 1, touched: false),
   pageCase("pages-64", "64 pages one by one, touched, then all back", pages: 1, held: 64, touched: true),
+  pageCase("object-64", "64 pages of an object, touched, then all back", held: 64, AnaxObjectPages.self),
   pageCase("run-16", "a run of 16 pages, touched", pages: 16, held: 1, touched: true),
   pageCase("run-512", "a run of 512 pages, touched", pages: 512, held: 1, touched: true),
 ]
 
 private func pageCase(_ name: String, _ about: String, pages: Int, held: Int, touched: Bool) -> Case {
+  pageCase(name, about, pages: pages, held: held, touched: touched, AnaxPages.self)
+}
+
+private func pageCase(
+  _ name: String, _ about: String, pages: Int = 1, held: Int, touched: Bool = true, _ source: (some PageSource).Type
+) -> Case {
   Case(
     name: name, about: about,
     subjects: [
-      ("anax", { measure(AnaxPages.self, $0, pages, held, touched) }),
+      ("anax", { measure(source, $0, pages, held, touched) }),
       ("malloc", { measure(BlockPages.self, $0, pages, held, touched) }),
       ("mmap", { measure(MappedPages.self, $0, pages, held, touched) }),
       ("numa", { measure(NUMAPages.self, $0, pages, held, touched) }),
