@@ -27,9 +27,9 @@ package enum Large {
     if alignment > pageBytes { return allocateAligned(size, alignment, node: node, cpu: cpu, zero: &zero) }
     let lines = alignment <= 64 && Tunable.pageColor.value != 0 ? nextSkew() : 0
     let count = Pages.count(bytes: max(size, 1) &+ lines &* 64)
-    if count == 1, let ready = PageCache.take() {
+    if count <= RunCache.longest, let ready = count == 1 ? PageCache.take() : RunCache.take(count) {
       zero = ready.zero
-      return give(ready.page, Run(pages: 1, lines: lines))
+      return give(ready.page, Run(pages: count, lines: lines))
     }
     let huge = !zero && HugePages.suit(count, node: node)
     guard let run = Pages.allocate(node: node, cpu: cpu, count: count) else { return nil }

@@ -44,6 +44,18 @@ struct PageBatch {
     count &+= UInt64(more.nonzeroBitCount)
   }
 
+  /// The pages of a run, all of them dirty.
+  @_noLocks @_noAllocation
+  mutating func add(run page: UInt64, count: UInt64) {
+    var at = page
+    let end = page &+ count
+    while at < end {
+      let length = min(64 &- at & 63, end &- at)
+      add(word: at / 64, PageBitmap.mask(at & 63, length), zero: 0)
+      at &+= length
+    }
+  }
+
   /// The pages so far are free.
   @inline(never) @_noLocks @_noAllocation
   mutating func free() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many pages were taken and given back on each CPU: words of its block that only its sections change. A count is
 // lost when the section is aborted, or where the CPU has no block (before its first slow path, and on rung D). Pages
-// that lie ready there count when they are pushed and popped (PageStack). What a refill or an overflow counts so
+// that lie ready there count when they are pushed and popped (PageStack), runs by these words. What a refill or an overflow counts so
 // without giving or taking (8 at most) is subtracted again, where the thread is by then on another CPU from that one's,
 // and where that section is aborted not at all: an approximation, that may be a little too low or too high. No count is
 // told below 0.
@@ -35,7 +35,7 @@ package enum PageCounters {
   private static func sum(_ word: Int, _ cpu: Int, _ own: ((pushed: UInt64, popped: UInt64)) -> UInt64) -> UInt64 {
     if !CacheCensus.isOpen(cpu) { return 0 }
     var sum = CacheCensus.counter(word, cpu: cpu)
-    PageDrain.forBoth(cpu) { _, stack in sum &+= own(stack.counts) }
+    PageDrain.forBoth(cpu) { _, stack, _ in sum &+= own(stack.counts) }
     return positive(sum)
   }
 
@@ -87,11 +87,12 @@ package enum PageCounters {
       let cpu = index / 2
       if CacheCensus.isOpen(cpu), CPUBlocks.ownNode(cpu) == node {
         let stack = PageStack(cpu: cpu, which: UInt64(index & 1))
+        let row = RunRow(cpu: cpu, which: UInt64(index & 1))
         switch figure {
-        case .pages: sum &+= stack.depth
+        case .pages: sum &+= stack.depth &+ row.pages
         case .dirty:
           let depth = stack.depth
-          sum &+= depth &- min(stack.zeroPages, depth)
+          sum &+= depth &- min(stack.zeroPages, depth) &+ row.pages
         }
       }
       index += 1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking back the pages that lie ready on CPUs, from outside: the stacks are closed, all sections are stopped by one
-// membarrier, and what is on the stacks goes to the bitmaps (PageStack). A CPU whose stacks somebody else is at is
+// Taking back the pages and runs that lie ready on CPUs, from outside: stacks and rows are closed, all sections are
+// stopped by one membarrier, and what is there goes to the bitmaps (PageStack, RunRow). A CPU whose stacks somebody else is at is
 // passed by, and told as busy. Any thread, any signal handler.
 //
 // A request that is about to be refused drains, three times at most where it asks for one page and twice for more; and
@@ -28,18 +28,19 @@ package enum PageDrain {
     init() {}
   }
 
-  /// Empties the stacks of all CPUs; `idle`: those that have not changed since the tick before.
+  /// Empties the stacks and rows of all CPUs; `idle`: stacks that have not changed since the tick before, and of rows
+  /// the runs that have lain there since then.
   @inline(never) @_noLocks @_noAllocation @discardableResult
   package static func everything(idle: Bool = false) -> Outcome {
     let state = anax_state()
     var outcome = Outcome()
     if state.pointee.membarrier == 0 {
-      outcome.pages = PageCache.leave()
+      outcome.pages = PageCache.leave() &+ RunCache.leave()
       leaveOver()
       return outcome
     }
-    // A bit for each stack, of which a block index has two; there are at most ANAX_CPUS_MAX blocks.
-    var closed = InlineArray<128, UInt64>(repeating: 0)
+    // Four bits for each block index, of which there are at most ANAX_CPUS_MAX: its stacks, and its rows.
+    var closed = InlineArray<256, UInt64>(repeating: 0)
     var any = false
     let count = Int(state.pointee.block_count)
     var cpu = 0
@@ -47,8 +48,11 @@ package enum PageDrain {
       let worth = CacheCensus.isOpen(cpu) ? worthTaking(cpu, idle: idle) : 0
       if worth != 0 {
         if CPUBlocks.lockStacks(cpu) {
-          forBoth(cpu) { which, stack in if worth &>> which & 1 == 1 { stack.close() } }
-          closed[cpu / 32] |= worth &<< UInt64(cpu & 31 &* 2)
+          forBoth(cpu) { which, stack, row in
+            if worth &>> which & 1 == 1 { stack.close() }
+            if worth &>> (which &+ 2) & 1 == 1 { row.close() }
+          }
+          closed[cpu / 16] |= worth &<< UInt64(cpu & 15 &* 4)
           any = true
         } else {
           outcome.isBusy = true
@@ -56,39 +60,53 @@ package enum PageDrain {
       }
       cpu += 1
     }
-    if !any { return outcome }
+    if !any {
+      if idle { RunRow.age() }
+      return outcome
+    }
     let stopped = Ladder.stopSections()
     if !stopped { state.pointee.membarrier = 0 }
     var batch = PageBatch(idle ? .old : .fresh)
     cpu = 0
     while cpu < count {
-      let ours = closed[cpu / 32] &>> UInt64(cpu & 31 &* 2) & 3
+      let ours = closed[cpu / 16] &>> UInt64(cpu & 15 &* 4) & 15
       if ours != 0 {
-        forBoth(cpu) { which, stack in
-          if ours &>> which & 1 == 0 { return }
-          if stopped { stack.empty(into: &batch) }
-          stack.open()
+        forBoth(cpu) { which, stack, row in
+          if ours &>> which & 1 == 1 {
+            if stopped { stack.empty(into: &batch) }
+            stack.open()
+          }
+          if ours &>> (which &+ 2) & 1 == 1 {
+            if stopped { row.empty(into: &batch, idle: idle) }
+            row.open()
+          }
         }
         CPUBlocks.unlockStacks(cpu)
       }
       cpu += 1
     }
     batch.end()
+    if idle { RunRow.age() }
     outcome.pages = batch.count
     return outcome
   }
 
-  /// Empties the stack in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is
+  /// Empties stack and row in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is
   /// at the CPU's stacks: what it leaves there goes back by a tick.
   @inline(never) @_noLocks @_noAllocation
   package static func block(_ block: UnsafeMutablePointer<UInt64>, cpu: Int) {
-    let stack = PageStack(part: block + CPUBlocks.ownNode(cpu) * ANAX_ZONES_MAX)
-    if !stack.isWorthTaking(idle: false) || !CPUBlocks.lockStacks(cpu) { return }
+    let part = block + CPUBlocks.ownNode(cpu) * ANAX_ZONES_MAX
+    let (stack, row) = (PageStack(part: part), RunRow(part: part))
+    if !stack.isWorthTaking(idle: false), !row.isWorthTaking(idle: false) { return }
+    if !CPUBlocks.lockStacks(cpu) { return }
     // So that others see that something is being taken, until it is free.
     stack.close()
+    row.close()
     var batch = PageBatch(.fresh)
     stack.empty(into: &batch)
+    row.empty(into: &batch, idle: false)
     stack.open()
+    row.open()
     CPUBlocks.unlockStacks(cpu)
     batch.end()
   }
@@ -99,7 +117,10 @@ package enum PageDrain {
   static func leaveOver() {
     var cpu = 0
     while cpu < Int(anax_state().pointee.block_count) {
-      if CacheCensus.isOpen(cpu), PageStack(part: CPUBlocks.ownPartNotInUse(cpu)).depth > 0 { CPUBlocks.leaveOver(cpu) }
+      if CacheCensus.isOpen(cpu) {
+        let part = CPUBlocks.ownPartNotInUse(cpu)
+        if PageStack(part: part).depth > 0 || RunRow(part: part).pages > 0 { CPUBlocks.leaveOver(cpu) }
+      }
       cpu += 1
     }
   }
@@ -163,18 +184,21 @@ package enum PageDrain {
   @inline(__always) @_noLocks @_noAllocation
   private static func isPast(_ deadline: UInt64) -> Bool { Int64(bitPattern: anax_ticks() &- deadline) >= 0 }
 
-  /// Which of a CPU's two stacks: a bit each.
+  /// Which of a CPU's two stacks, and of its two rows: a bit each.
   @inline(never) @_noLocks @_noAllocation
   static func worthTaking(_ cpu: Int, idle: Bool) -> UInt64 {
     var worth: UInt64 = 0
-    forBoth(cpu) { which, stack in if stack.isWorthTaking(idle: idle) { worth |= 1 &<< which } }
+    forBoth(cpu) { which, stack, row in
+      if stack.isWorthTaking(idle: idle) { worth |= 1 &<< which }
+      if row.isWorthTaking(idle: idle) { worth |= 4 &<< which }
+    }
     return worth
   }
 
-  /// The stacks in both blocks of a CPU that has them.
+  /// The stacks and rows in both blocks of a CPU that has them.
   @inline(__always) @_noLocks @_noAllocation
-  static func forBoth(_ cpu: Int, _ body: (UInt64, PageStack) -> Void) {
-    body(0, PageStack(cpu: cpu, which: 0))
-    body(1, PageStack(cpu: cpu, which: 1))
+  static func forBoth(_ cpu: Int, _ body: (UInt64, PageStack, RunRow) -> Void) {
+    body(0, PageStack(cpu: cpu, which: 0), RunRow(cpu: cpu, which: 0))
+    body(1, PageStack(cpu: cpu, which: 1), RunRow(cpu: cpu, which: 1))
   }
 }

@@ -34,8 +34,10 @@ package enum PageRequest {
     count: UInt64, alignment: UInt64, placement: PagePlacement, zeroed: Bool, _ requestClass: RequestClass
   ) throws(PageFailure) -> PageRun {
     if PageLimit.refuses(count, requestClass) { throw .limit }
-    if count == 1, alignment <= 1, case .local = placement, let run = PageCache.take() {
-      return give(run, count: 1, placement, zeroed: zeroed)
+    if count <= RunCache.longest, alignment <= 1, case .local = placement,
+      let run = count == 1 ? PageCache.take() : RunCache.take(count)
+    {
+      return give(run, count: count, placement, zeroed: zeroed)
     }
     let cpu = CPUBlocks.anyCPU()
     let node = placement.home ?? CPUBlocks.node(ofCPU: cpu)
@@ -161,7 +163,9 @@ package enum PageRequest {
   @_noLocks @_noAllocation
   static func end(_ page: UInt64, _ run: Run) {
     if run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
-    if run.pages == 1, !run.hasOwnMapping, PageCache.give(page) { return }
+    if run.pages <= RunCache.longest, !run.hasOwnMapping {
+      if run.pages == 1 ? PageCache.give(page) : RunCache.give(page, run.pages) { return }
+    }
     Pages.release(run, page: page)
   }
 

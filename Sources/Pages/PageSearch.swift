@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside
-// a chunk from the CPU's own word on, colored pages in the order of their queues. Hints only shorten the search: a
+// a chunk from the CPU's own word on (long runs: from the first), colored pages in the order of their queues. Hints only shorten the search: a
 // node's cursors (no lower chunk had a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong:
 // before the heap grows, the search starts over from the bottom without cursors. A bound may not: what it hides nobody
 // finds.
@@ -121,7 +121,11 @@ package enum PageSearch {
       longest = min(count &* 2 &- 2, 512)
     case .run(let count):
       var attempts = 0
-      while let page = PageBitmap.findRun(from: word, to: word &+ 8, count: count) {
+      // The words in the `runs` table of runs that CPUs hold ready are then on lines of their own.
+      let own = word &+ (cpu & 7)
+      while let page = PageBitmap.findRun(from: own, to: word &+ 8, count: count)
+        ?? PageBitmap.findRun(from: word, to: word &+ 8, count: count)
+      {
         if claimExactly(page: page, count: count) { return page }
         attempts &+= 1
         if attempts == 8 {

@@ -13,7 +13,7 @@
 // | 47 | own mapping: the kernel moved its pages here, or prefers a node for them; until they are released, when they are mapped anew |
 // | 48...63 | holds |
 //
-// Bit 39 alone: a page that lies ready on a CPU, and is free (PageCache).
+// Bit 39 alone: a page that lies ready on a CPU and is free (PageCache), or the first one of such a run (RunCache).
 //
 // | transition | by | order |
 // |---|---|---|

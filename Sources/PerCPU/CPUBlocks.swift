@@ -69,9 +69,10 @@ package enum CPUBlocks {
   }
 
   @inlinable
-  static var byConcurrency: Bool { @_noLocks @_noAllocation get { anax_state().pointee.rung == UInt64(ANAX_RUNG_A) } }
+  package static var byConcurrency: Bool { @_noLocks @_noAllocation get { anax_state().pointee.rung == UInt64(ANAX_RUNG_A) } }
 
-  static var allocateTable: UnsafeMutablePointer<UInt64> {
+  @inlinable
+  package static var allocateTable: UnsafeMutablePointer<UInt64> {
     @_noLocks @_noAllocation get { byConcurrency ? anax_concurrency_allocate_table() : anax_allocate_table() }
   }
   static var releaseTable: UnsafeMutablePointer<UInt64> {
@@ -119,6 +120,12 @@ package enum CPUBlocks {
   @inlinable @_noLocks @_noAllocation
   package static func push(stack: UInt64, _ entry: UInt64, room: UInt64) -> Bool {
     byConcurrency ? anax_concurrency_stack_push(stack, entry, room) : anax_cache_stack_push(stack, entry, room)
+  }
+  @_noLocks @_noAllocation
+  package static func open(row: UInt64) -> Bool { open(stack: row) }
+  @inlinable @_noLocks @_noAllocation
+  package static func replace(row: UInt64, slot: UInt64, _ old: UInt64, with entry: UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_replace(row, slot, old, entry) : anax_cache_replace(row, slot, old, entry)
   }
 
   @_noLocks @_noAllocation
@@ -183,7 +190,7 @@ package enum CPUBlocks {
   }
 
   /// The node whose part of the block is the CPU's own. It does not change once the CPU has its block.
-  @_noLocks @_noAllocation
+  @inlinable @_noLocks @_noAllocation
   package static func ownNode(_ cpu: Int) -> Int {
     byConcurrency ? cpu / Int(anax_state().pointee.cpu_limit) : node(ofCPU: cpu)
   }
@@ -197,7 +204,7 @@ package enum CPUBlocks {
 
   /// The own node's part of the block that this thread's sections were at a moment ago, and the node: a hint. nil: no
   /// area, or no block.
-  @_noLocks @_noAllocation
+  @inlinable @_noLocks @_noAllocation
   package static func partHere() -> (words: UnsafeMutablePointer<UInt64>, node: Int)? {
     guard let cpu = current() else { return nil }
     var index = cpu

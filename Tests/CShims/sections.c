@@ -16,6 +16,9 @@
   KEEP uint64_t section_##rung##_stack_pop(uint64_t stack) { return anax_##rung##_stack_pop(stack); }         \
   KEEP bool section_##rung##_stack_push(uint64_t stack, uint64_t entry, uint64_t room) {                      \
     return anax_##rung##_stack_push(stack, entry, room);                                                      \
+  }                                                                                                           \
+  KEEP bool section_##rung##_replace(uint64_t row, uint64_t slot, uint64_t old, uint64_t entry) {             \
+    return anax_##rung##_replace(row, slot, old, entry);                                                      \
   }
 EACH(cache)
 EACH(concurrency)

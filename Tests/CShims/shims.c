@@ -28,6 +28,7 @@ static _Thread_local struct {
 static uint64_t blocks[6][2 * ANAX_ZONES_MAX];
 static uint64_t items[8][2];
 enum { zone = 5, other = ANAX_ZONES_MAX + zone, stack = ANAX_WORD_PAGE_STACK, other_stack = ANAX_ZONES_MAX + stack };
+enum { row = ANAX_WORD_RUN_ROW, other_row = ANAX_ZONES_MAX + row };
 
 static uint64_t word(void *first, uint64_t room) { return (uint64_t)first << 16 | room; }
 
@@ -147,6 +148,21 @@ static void closed(void) {
     CHECK(own[ANAX_WORD_PAGE_STACK_ENTRIES] == 13 && own[ANAX_WORD_PAGE_STACK_ENTRIES + 63] == 63);          \
     CHECK(own[ANAX_WORD_PAGE_STACK_ENTRIES + 64] == 0);                                                      \
     CHECK(!anax_##rung##_stack_push(other_stack, 15, 64)); /* none in another node's part of this block */   \
+    CHECK(!anax_##rung##_replace(row, 1, 0, 7) && own[row + 1] == 0); /* no row yet */                       \
+    CHECK(anax_##rung##_stack_open(row) && own[row] == 1);                                                   \
+    for (uint64_t i = 1; i <= ANAX_RUN_ROW_SLOTS; i++) {                                                     \
+      CHECK(!anax_##rung##_replace(row, i, 1, 7) && own[row + i] == 0); /* another lies there */             \
+      CHECK(anax_##rung##_replace(row, i, 0, 0x7000000000000001 + i) && own[row + i] == 0x7000000000000001 + i);\
+      CHECK(!anax_##rung##_replace(row, i, 1 + i, 7) && !anax_##rung##_replace(row, i, 0, 7));               \
+      CHECK(own[row] == 1 && own[row + i] == 0x7000000000000001 + i);                                        \
+    }                                                                                                        \
+    CHECK(own[row + ANAX_RUN_ROW_SLOTS + 1] == 0);                                                           \
+    CHECK(anax_##rung##_replace(row, 3, 0x7000000000000004, 9) && own[row + 3] == 9);                        \
+    CHECK(anax_##rung##_replace(row, 3, 9, 0) && own[row + 3] == 0);                                         \
+    own[row] = 2; /* closed */                                                                               \
+    CHECK(!anax_##rung##_replace(row, 3, 0, 7) && own[row + 3] == 0);                                        \
+    CHECK(!anax_##rung##_replace(row, 4, 0x7000000000000005, 0) && own[row + 4] == 0x7000000000000005);      \
+    CHECK(!anax_##rung##_replace(other_row, 1, 0, 7)); /* none in another node's part of this block */       \
     for (int i = ANAX_ZONES_MAX; i < 2 * ANAX_ZONES_MAX; i++) CHECK(own[i] == (i == other ? word(items[6], 2) : 0));\
     for (int i = 0; i < 2 * ANAX_ZONES_MAX; i++) CHECK(other_block[i] == 0);                                 \
     for (int i = 0; i < 2 * ANAX_ZONES_MAX; i++) own[i] = 0;                                                 \
@@ -157,7 +173,7 @@ static void closed(void) {
     CHECK(!anax_##rung##_take(zone, 9, &taken) && taken == 1);                                               \
     CHECK(!anax_##rung##_put(zone, 9) && !anax_##rung##_add(zone, 1));                                       \
     CHECK(!anax_##rung##_stack_open(stack) && !anax_##rung##_stack_push(stack, 7, 64));                      \
-    CHECK(anax_##rung##_stack_pop(stack) == 0);                                                              \
+    CHECK(anax_##rung##_stack_pop(stack) == 0 && !anax_##rung##_replace(row, 1, 0, 7));                      \
     for (int i = 0; i < ANAX_NODES_MAX * ANAX_ZONES_MAX; i++) CHECK(anax_empty()[i] == 0);                   \
   }
 SECTIONS(cache)

@@ -125,7 +125,7 @@ import Zones
       if !Ready.start() { return }
       try Ready.give(try Ready.pages(10))
       let cpu = (0..<Int(anax_state().pointee.block_count)).first { CacheCensus.isOpen($0) }!
-      PageDrain.forBoth(cpu) { $1.close() }
+      PageDrain.forBoth(cpu) { _, stack, _ in stack.close() }
       let before = Ready.count
       try Ready.give(try Ready.pages(10))
       #expect(Ready.count == before, "the CPU does without")
@@ -262,7 +262,7 @@ import Zones
       let count = Int(anax_state().pointee.block_count)
       for cpu in 0..<count where CacheCensus.isOpen(cpu) {
         #expect(CPUBlocks.lockStacks(cpu))
-        PageDrain.forBoth(cpu) { $1.close() }
+        PageDrain.forBoth(cpu) { _, stack, _ in stack.close() }
       }
       typealias Fork = @convention(c) () -> Int32
       let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)

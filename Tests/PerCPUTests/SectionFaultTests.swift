@@ -16,6 +16,8 @@ import Testing
 private let list: UInt64 = 0xd05
 /// A stack behind it, whose entries are words that no zone has either.
 private let stack: UInt64 = 0xe05
+/// A row with as many slots as a row of ready runs has.
+private let row: UInt64 = 0xe45
 private let room: UInt64 = 40
 private let itemCount = 2000
 private let stashCount = 1 << 18
@@ -133,6 +135,37 @@ extension Arena {
     }
     mark(item, held: 1)
     return false
+  }
+}
+
+extension Arena {
+  /// What it sees in a slot, if that is there still.
+  static func takeEntry(_ slot: UInt64) -> UnsafeMutableRawPointer? {
+    let seen = seen(slot)
+    guard let item = UnsafeMutableRawPointer(bitPattern: UInt(seen)) else { return nil }
+    if !CPUBlocks.replace(row: ownList() - list + row, slot: slot, seen, with: 0) { return nil }
+    mark(item, held: 1)
+    return item
+  }
+
+  /// Puts the item into the slot; what lay there, or nothing. The same item: something else lay there by then, or no
+  /// row is there yet.
+  static func putEntry(_ item: UnsafeMutableRawPointer, _ slot: UInt64) -> UnsafeMutableRawPointer? {
+    let seen = seen(slot)
+    mark(item, held: 0)
+    if CPUBlocks.replace(row: ownList() - list + row, slot: slot, seen, with: UInt64(UInt(bitPattern: item))) {
+      counted.add(1)
+      guard let other = UnsafeMutableRawPointer(bitPattern: UInt(seen)) else { return nil }
+      mark(other, held: 1)
+      return other
+    }
+    mark(item, held: 1)
+    return item
+  }
+
+  private static func seen(_ slot: UInt64) -> UInt64 {
+    guard let words = CPUBlocks.partHere()?.words else { return 0 }
+    return AtomicWord(words + Int(row + slot)).loadRelaxed()
   }
 }
 
@@ -327,7 +360,49 @@ private func entriesAreKept() {
   #expect(Arena.signals.loadAcquire() > 500)
 }
 
+private func slotsAreKept() {
+  underFire(threads: 6) { _ in
+    Arena.signals.add(1)
+    guard let item = Arena.takeEntry(1 + Arena.signals.loadRelaxed() % 16) else { return }
+    if let item = Arena.putEntry(item, 1) { Arena.stash(item) }
+  } _: {
+    turns { held, random in
+      let slot = 1 + random >> 41 & 15
+      if random >> 40 & 1 == 0, let item = held.popLast() {
+        guard let other = Arena.putEntry(item, slot) else { return }
+        held.append(other)
+        if other == item {
+          CPUBlocks.open(CPUBlocks.current() ?? 0)
+          _ = CPUBlocks.open(row: row)
+        }
+      } else if let item = Arena.takeEntry(slot) {
+        held.append(item)
+      }
+    }
+  }
+  var seen = [Int](repeating: 0, count: itemCount)
+  func note(_ address: UInt64) { seen[(Int(address) - Int(bitPattern: Arena.items)) / 16] += 1 }
+  for index in 0..<min(Int(Arena.stashed.loadAcquire()), stashCount) { note(Arena.stashWords[index]) }
+  for words in blockWords().map({ $0 - Int(list) + Int(row) }) {
+    #expect(words[0] <= 1)
+    for slot in 1...16 where words[slot] != 0 { note(words[slot]) }
+  }
+  #expect(Arena.counted.loadAcquire() > 100_000)
+  #expect(Arena.stashed.loadAcquire() <= UInt64(stashCount))
+  #expect(Arena.doubled.loadAcquire() == 0, "an entry had two holders")
+  #expect(seen.prefix(itemCount / 6 * 6).allSatisfy { $0 == 1 }, "an entry is lost or doubled")
+  #expect(Arena.signals.loadAcquire() > 500)
+}
+
 @Suite(.serialized) struct SectionFaultTests {
+  @Test func slotsAreKeptOnRungB() async {
+    await #expect(processExitsWith: .success) { if start("B") { slotsAreKept() } }
+  }
+
+  @Test func slotsAreKeptOnRungA() async {
+    await #expect(processExitsWith: .success) { if start("A") { slotsAreKept() } }
+  }
+
   @Test func entriesAreKeptOnRungB() async {
     await #expect(processExitsWith: .success) { if start("B") { entriesAreKept() } }
   }

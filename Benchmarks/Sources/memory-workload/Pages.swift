@@ -111,7 +111,10 @@ let pageCases: [Case] = [
   pageCase("page-bare", "a page, not touched", pages: 1, held: 1, touched: false),
   pageCase("pages-64", "64 pages one by one, touched, then all back", pages: 1, held: 64, touched: true),
   pageCase("object-64", "64 pages of an object, touched, then all back", held: 64, AnaxObjectPages.self),
+  pageCase("run-2", "a run of 2 pages, touched", pages: 2, held: 1, touched: true),
+  pageCase("run-4", "a run of 4 pages, touched", pages: 4, held: 1, touched: true),
   pageCase("run-16", "a run of 16 pages, touched", pages: 16, held: 1, touched: true),
+  pageCase("run-64", "a run of 64 pages, touched", pages: 64, held: 1, touched: true),
   pageCase("run-512", "a run of 512 pages, touched", pages: 512, held: 1, touched: true),
 ]
 

@@ -218,3 +218,30 @@ ANAX_INLINE bool ANAX_SECTION(stack_push)(uint64_t stack, uint64_t entry, uint64
 empty:
   return false;
 }
+
+/// Puts `entry` into a slot, 1 and up, of the row at word `row` of this CPU's block, where `old` is what lies there. False: something
+/// else does, aborted, or the row is closed or none.
+ANAX_INLINE bool ANAX_SECTION(replace)(uint64_t row, uint64_t slot, uint64_t old, uint64_t entry) {
+  uint64_t cpu, work, head;
+  // Adding the 0 that is left of an open row's 1 to the address orders what is read through it behind that look.
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "add %[work], %[work], %[row], lsl #3\n\t"
+      "ldr %[head], [%[work]]\n\t"
+      "sub %[head], %[head], #1\n\t"
+      "cbnz %[head], %l[empty]\n\t"
+      "add %[work], %[work], %[head]\n\t"
+      "ldr %[head], [%[work], %[slot], lsl #3]\n\t"
+      "cmp %[head], %[old]\n\t"
+      "b.ne %l[empty]\n\t"
+      "str %[entry], [%[work], %[slot], lsl #3]\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work), [head] "=&r"(head)
+      : ANAX_RSEQ_INPUTS(release), [row] "r"(row), [slot] "r"(slot), [old] "r"(old), [entry] "r"(entry)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}

@@ -212,3 +212,26 @@ ANAX_INLINE bool ANAX_SECTION(stack_push)(uint64_t stack, uint64_t entry, uint64
 empty:
   return false;
 }
+
+/// Puts `entry` into a slot, 1 and up, of the row at word `row` of this CPU's block, where `old` is what lies there. False: something
+/// else does, aborted, or the row is closed or none.
+ANAX_INLINE bool ANAX_SECTION(replace)(uint64_t row, uint64_t slot, uint64_t old, uint64_t entry) {
+  uint64_t cpu, work;
+  __asm__ goto volatile(
+      ANAX_RSEQ_ENTER
+      "leaq (%[work], %[row], 8), %[work]\n\t"
+      "cmpq $1, (%[work])\n\t"
+      "jne %l[empty]\n\t"
+      "cmpq %[old], (%[work], %[slot], 8)\n\t"
+      "jne %l[empty]\n\t"
+      "movq %[entry], (%[work], %[slot], 8)\n"
+      "2:\n\t"
+      ANAX_RSEQ_ABORT
+      : [cpu] "=&r"(cpu), [work] "=&r"(work)
+      : ANAX_RSEQ_INPUTS(release), [row] "r"(row), [slot] "r"(slot), [old] "r"(old), [entry] "r"(entry)
+      : "memory", "cc"
+      : empty);
+  return true;
+empty:
+  return false;
+}

@@ -35,6 +35,9 @@ enum {
   ANAX_WORD_PAGE_STACK_CLOSED = 389,
   ANAX_WORD_PAGE_STACK_ENTRIES = 390,
   ANAX_PAGE_STACK_MOST = 64,
+  /// And words that no strip has, in the part of the CPU's own node: its row of ready runs, what it is and then its slots (RunRow).
+  ANAX_WORD_RUN_ROW = 336,
+  ANAX_RUN_ROW_SLOTS = 16,
   /// Words of one node's part of a CPU block.
   ANAX_CPU_BLOCK_BYTES = ANAX_ZONES_MAX * 8,
   ANAX_PAGE_SHIFT_MAX = 16,
@@ -178,6 +181,7 @@ struct anax_state {
   uint64_t helper;                     // futex word of the helper thread
   uint64_t skew;                       // large blocks so far
   uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
+  uint64_t run_epoch;                  // of ready runs: one more at each tick
   uint64_t page_objects;               // made so far: where the next one's colors begin
   uint64_t shards_used;                // 1: some thread came without an area
   uint64_t interleaved_over;           // a bit for each node that interleaved items have in turns; 0 before the first
@@ -269,4 +273,5 @@ ANAX_FIELD(state, interleaved_over)
 ANAX_FIELD(state, skew)
 ANAX_FIELD(state, own_mappings)
 ANAX_FIELD(state, page_objects)
+ANAX_FIELD(state, run_epoch)
 #undef ANAX_FIELD

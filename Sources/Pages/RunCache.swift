@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Short runs that lie ready on a CPU: what is freed there is taken there next by a request for as many pages, without an
+// atomic instruction on a word that CPUs share. As single pages do (PageCache): only runs of the CPU's own node, only
+// for requests without a wish for a node or an alignment, and only where other CPUs' runs can be taken back by a
+// membarrier; elsewhere, on rung D and for threads without an area runs come from the bitmaps and go there.
+//
+// A run of 2...64 pages, of whatever length, lies in one of the slots of its CPU's row; the longer, the fewer of them
+// it may lie in: as many as come to `room` pages, were each as long as the power of two that is not below it. So all
+// slots together never hold more than 3 * room pages. Short runs are put into the last of their slots that is free, and
+// leave the first to long ones. Where none is free the run takes that of one of another length, which goes to the
+// bitmaps; so what nobody asks for any more gives way. `room` is four times `vm.page.cache`, and none beyond a
+// sixteenth of `vm.page.keep_floor` divided by the CPU blocks (rounded up to a power of two). That is a CPU's bound but
+// for the two cases that PageCache tells. The cap of free pages leaves that share out too (Purge.floor).
+//
+// A run is laid ready by who gives it back, never claimed for that: so it counts as dirty. Its pages are claimed in the
+// bitmap and counted so in their node's words; for vm.heap.limit and in the statistics they are free. Its run word is
+// Run.cached, those of its other pages are 0.
+// Memory orders and the row's words: RunRow. Runs are taken back from outside at a purge, by a tick when they have lain
+// there since before the last one, and before a request is refused (PageDrain).
+//
+// | where the run is | claimed | run word | goes to | by |
+// |---|---|---|---|---|
+// | in hand | 1 | 0 | slot | who frees: the word cached, then a section of its CPU |
+// | slot | 1 | cached | in hand | who takes it, by a section of its CPU; whose run takes its slot; who has the row from outside |
+// | in hand | 1 | cached | the user's, live | who asked |
+// | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; a drain; whose run took its slot |
+// A thread stopped with a run in hand keeps it, and one that takes them from outside those in its batch and what it
+// leaves on the rows that it has closed.
+
+import CAnax
+import LockFree
+import Machine
+import PerCPU
+
+@usableFromInline
+package enum RunCache {
+  /// Pages of the longest run that is kept.
+  package static var longest: UInt64 { @_noLocks @_noAllocation get { 64 } }
+
+  /// Pages that runs of one length may come to on a CPU now; 0: none is kept.
+  static var room: UInt64 {
+    @inline(__always) @_noLocks @_noAllocation get {
+      if Tunable.pageDecay.value == 0 || !PageCache.sectionsWork || anax_state().pointee.membarrier == 0 { return 0 }
+      let blocks = UInt64(64 &- (anax_state().pointee.block_count &- 1).leadingZeroBitCount)
+      return min(
+        UInt64(Tunable.pageCache.value) &* 4,
+        UInt64(Tunable.pageKeepFloor.value) &>> (Region.pageShift &+ 4 &+ blocks))
+    }
+  }
+
+  /// Bytes that all CPUs may have: part of what `vm.page.keep_floor` lets be kept.
+  static var most: UInt64 {
+    @_noLocks @_noAllocation get { (room &* 3 &* anax_state().pointee.block_count) &<< Region.pageShift }
+  }
+
+  /// Slots in which a run of so many pages, 2 or more, may lie.
+  @inline(__always) @_noLocks @_noAllocation
+  static func slots(_ count: UInt64, _ room: UInt64) -> UInt64 {
+    min(room &>> UInt64(64 &- (count &- 1).leadingZeroBitCount), RunRow.slots)
+  }
+
+  /// Index of the row of a node's runs in a CPU block.
+  @inline(__always) @_noLocks @_noAllocation
+  static func row(_ node: Int) -> UInt64 { UInt64(node &* ANAX_ZONES_MAX &+ Int(ANAX_WORD_RUN_ROW)) }
+
+  /// A run of `count` pages, 2 or more, of this CPU's node; nil: ask the bitmaps. Not inlined: the linker keeps every
+  /// function that has a section in it.
+  @inline(never) @_noLocks @_noAllocation
+  package static func take(_ count: UInt64) -> PageRun? {
+    var slot = slots(count, room)
+    guard slot > 0, let here = CPUBlocks.partHere() else { return nil }
+    let row = RunRow(part: here.words)
+    while slot > 0 {
+      let entry = row.slot(slot).loadRelaxed()
+      if RunRow.count(entry) == count, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {
+        _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_TAKEN), count)
+        return PageRun(page: RunRow.page(entry), zero: false)
+      }
+      slot &-= 1
+    }
+    return nil
+  }
+
+  /// Keeps a run of 2 pages or more that its user has given back, whose run word is 0. False: it is for the bitmaps.
+  @inline(never) @_noLocks @_noAllocation
+  static func give(_ page: UInt64, _ count: UInt64) -> Bool {
+    let room = room
+    let slots = slots(count, room)
+    if slots == 0 {
+      if room == 0, PageCache.sectionsWork { _ = leave() }
+      return false
+    }
+    guard let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }
+    let word = Run.at(page: page)
+    word.storeRelaxed(Run.cached)
+    if put(RunRow.entry(page, count), here.row, row(here.node), slots) {
+      _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_GIVEN), count)
+      HelperCall.noteDirty()
+      return true
+    }
+    word.storeRelaxed(0)
+    return false
+  }
+
+  /// The row of this thread's CPU, and the node: a hint. nil: it has no block.
+  @inline(__always) @_noLocks @_noAllocation
+  private static func rowHere() -> (row: RunRow, node: Int)? {
+    guard let here = CPUBlocks.partHere(), !RunRow(part: here.words).isNone else { return open() }
+    return (RunRow(part: here.words), here.node)
+  }
+
+  /// The same, where there is none before.
+  @inline(never) @_noLocks @_noAllocation
+  private static func open() -> (row: RunRow, node: Int)? {
+    guard let cpu = CPUBlocks.current() else { return nil }
+    CPUBlocks.open(cpu)
+    _ = CPUBlocks.open(row: UInt64(ANAX_WORD_RUN_ROW))
+    guard let here = CPUBlocks.partHere() else { return nil }
+    return (RunRow(part: here.words), here.node)
+  }
+
+  /// Puts a run into the last of the slots that is free, else into one that holds a run of another length. False: there
+  /// is none, or the row is closed, or the section was aborted.
+  @inline(__always) @_noLocks @_noAllocation
+  private static func put(_ entry: UInt64, _ row: RunRow, _ index: UInt64, _ slots: UInt64) -> Bool {
+    var slot = slots
+    var other: UInt64 = 0
+    while slot > 0 {
+      let there = row.slot(slot).loadRelaxed()
+      if there == 0 {
+        if CPUBlocks.replace(row: index, slot: slot, 0, with: entry) { return true }
+      } else if RunRow.count(there) != RunRow.count(entry) {
+        other = slot
+      }
+      slot &-= 1
+    }
+    return other != 0 && displace(row.slot(other).loadRelaxed(), entry, index, other)
+  }
+
+  /// Puts a run into the slot of another one, which goes to the bitmaps.
+  @inline(never) @_noLocks @_noAllocation
+  private static func displace(_ old: UInt64, _ entry: UInt64, _ index: UInt64, _ slot: UInt64) -> Bool {
+    if !CPUBlocks.replace(row: index, slot: slot, old, with: entry) { return false }
+    if old != 0 { free(old, .fresh) }
+    return true
+  }
+
+  /// A run in hand that was on a row: it has been counted as given.
+  @inline(never) @_noLocks @_noAllocation
+  private static func free(_ entry: UInt64, _ age: PageBatch.Age) {
+    Run.at(page: RunRow.page(entry)).storeRelaxed(0)
+    var batch = PageBatch(age)
+    batch.add(run: RunRow.page(entry), count: RunRow.count(entry))
+    batch.end()
+  }
+
+  /// Where no more are kept: those of this CPU go to the bitmaps. How many pages.
+  @inline(never) @_noLocks @_noAllocation
+  static func leave() -> UInt64 {
+    guard let here = CPUBlocks.partHere() else { return 0 }
+    let row = RunRow(part: here.words)
+    var pages: UInt64 = 0
+    var slot = row.isNone ? 0 : RunRow.slots
+    while slot > 0 {
+      let entry = row.slot(slot).loadRelaxed()
+      if entry != 0, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {
+        free(entry, .old)
+        pages &+= RunRow.count(entry)
+      }
+      slot &-= 1
+    }
+    return pages
+  }
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+// Short runs that lie ready on a CPU. Each case is a process of its own; where there are none (rung D, no membarrier)
+// most have nothing to show.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Machine
+import PerCPU
+import Testing
+
+@testable import Pages
+
+extension Ready {
+  static func run(
+    _ count: UInt64, alignment: UInt64 = 1, placement: PagePlacement = .local, zeroed: Bool = false,
+    _ requestClass: RequestClass = .normal
+  ) throws -> PageRun {
+    try PageRequest.allocate(
+      count: count, alignment: alignment, placement: placement, zeroed: zeroed, requestClass)
+  }
+
+  static func runs(_ number: Int, _ count: UInt64) throws -> [PageRun] { try (0..<number).map { _ in try run(count) } }
+
+  /// A run of so many pages after another has made the CPU's row.
+  static func startRow() throws { try give([try run(2)]) }
+}
+
+@Suite struct RunCacheTests {
+  @Test func whatACPUFreesItTakesNext() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      _ = Ticks.purge()
+      for count in 2...64 as ClosedRange<UInt64> {
+        let first = try Ready.run(count)
+        Live.write(first, count, 1)
+        try PageRequest.release(page: first.page)
+        let counted = Live.claimed
+        for _ in 0..<100 {
+          let run = try Ready.run(count)
+          #expect(run.page == first.page && !run.zero)
+          #expect(Live.claimed == counted && PageCounters.claimed(node: 0) == count)
+          try PageRequest.release(page: run.page)
+          #expect(PageCounters.claimed(node: 0) == 0 && PageCounters.dirty(node: 0) >= count)
+        }
+        #expect(Ready.count >= count)
+        _ = Ticks.purge()
+        Ready.checkNothingIsOut()
+        #expect(Live.dirty == 0)
+      }
+      // One page more goes the other way.
+      try Ready.give([try Ready.run(65)])
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  @Test func zeroedMeansZeroAndNothingIsWritten() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      let run = try Ready.run(4)
+      #expect(run.zero)
+      try PageRequest.release(page: run.page)
+      #expect(Ready.count >= 4 && !Ready.isResident(run.page), "to free a run is not to write to it")
+      let again = try Ready.run(4)
+      #expect(again.page == run.page && !again.zero, "what was out may have been written to")
+      Live.write(again, 4, 0xaa)
+      try PageRequest.release(page: run.page)
+      let zeroed = try Ready.run(4, zeroed: true)
+      #expect(zeroed.page == run.page && zeroed.zero && Live.isZero(page: run.page, 4))
+    }
+  }
+
+  @Test func aCPUKeepsNoMoreThanItMay() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      func fill(_ counts: [UInt64]) throws {
+        var runs: [PageRun] = []
+        for count in counts { runs += try Ready.runs(40, count) }
+        try Ready.give(runs)
+      }
+      for (cache, room) in [(16, 64), (5, 20), (64, 256), (0, 0)] as [(Int64, UInt64)] {
+        try Tunable.pageCache.set(cache)
+        #expect(RunCache.room == room)
+        for count in 2...64 as ClosedRange<UInt64> {
+          _ = Ticks.purge()
+          try fill([count])
+          let slots = min(room >> UInt64(64 - (count - 1).leadingZeroBitCount), 16)
+          #expect(Ready.count == slots * count, "\(count) pages")
+        }
+        _ = Ticks.purge()
+        var most: UInt64 = 0
+        for turn in 0..<20 as Range<UInt64> {
+          try fill((2...64).map { ($0 * 37 + turn * 11) % 63 + 2 })
+          most = max(most, Ready.count)
+          #expect(Ready.count <= 3 * room)
+        }
+        // The longest of each slot.
+        try fill([64, 32, 16, 8, 4])
+        #expect(Ready.count <= 3 * room)
+        _ = Ticks.purge()
+        Ready.checkNothingIsOut()
+      }
+      // All CPUs together keep no more than three sixteenths of the floor.
+      try Tunable.pageCache.set(64)
+      try Tunable.pageKeepFloor.set(Int64(anax_state().pointee.block_count * 16 * 8 * Live.pageBytes))
+      #expect(RunCache.room >= 4 && RunCache.most <= UInt64(Tunable.pageKeepFloor.value) / 16 * 3)
+      try fill(Array(2...64))
+      #expect(Ready.count > 0 && Ready.count <= 24)
+      try Tunable.pageKeepFloor.set(0)
+      _ = Ticks.purge()
+      try fill(Array(2...64))
+      #expect(Ready.count == 0 && Live.dirty == 0)
+    }
+  }
+
+  @Test func withoutDecayNothingLiesReady() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "0", 1)
+      #expect(Engine.ensureStarted())
+      let runs = try Ready.runs(20, 5)
+      for run in runs { Live.write(run, 5, 1) }
+      try Ready.give(runs)
+      for run in runs { #expect(!Ready.isResident(run.page)) }
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  /// Lengths that nobody asks for any more give way to those that come.
+  @Test func whatIsNotAskedForGivesWay() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(20, 2) + Ready.runs(20, 16))
+      for count in [12, 7, 33, 64] as [UInt64] {
+        let claimed = PageCounters.claimed(node: 0)
+        let run = try Ready.run(count)
+        try PageRequest.release(page: run.page)
+        #expect(PageCounters.claimed(node: 0) == claimed)
+        #expect(try Ready.run(count).page == run.page, "\(count) pages are ready")
+        try PageRequest.release(page: run.page)
+      }
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  @Test func whatLiesReadyIsNotOfTheLimit() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      let runs = try Ready.runs(8, 8)
+      let used = PageCounters.claimed(node: 0) * Live.pageBytes
+      #expect(used == 64 * Live.pageBytes)
+      try Tunable.heapLimit.set(Int64(used))
+      // The highest class may have all of it.
+      #expect(throws: PageFailure.self) { _ = try Ready.run(2, .interrupt) }
+      try Ready.give(Array(runs.prefix(3)))
+      #expect(Ready.count >= 24)
+      #expect(throws: PageFailure.self) { _ = try Ready.run(25, .interrupt) }
+      let all = try Ready.run(24, .interrupt)
+      #expect(throws: PageFailure.self) { _ = try Ready.run(1, .interrupt) }
+      try PageRequest.release(page: all.page)
+    }
+  }
+
+  /// Claimed in the bitmap, and nobody's: whoever uses it is told so, as of every free page.
+  @Test func aReadyRunIsNoRun() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      let run = try Ready.run(6)
+      try PageRequest.hold(page: run.page)
+      try PageRequest.release(page: run.page)
+      let before = Ready.count
+      #expect(throws: PageFailure.self, "held, and freed already") { try PageRequest.release(page: run.page) }
+      try PageRequest.unhold(page: run.page)
+      #expect(Ready.count == before + 6)
+      for page in run.page..<run.page + 6 {
+        #expect(throws: PageFailure.self) { try PageRequest.release(page: page) }
+        #expect(throws: PageFailure.self) { try PageRequest.hold(page: page) }
+        #expect(throws: PageFailure.self) { try PageRequest.unhold(page: page) }
+        #expect(throws: PageFailure.self) { try PageRequest.unwire(page: page) }
+        #expect(throws: PageFailure.self) { try PageRequest.discard(page: page) }
+        #expect(throws: PageFailure.self) { try PageRequest.wire(page: page, lock: false) }
+      }
+      // What the message of a free tells a free page by (Stop.notARun).
+      #expect(Pages.isClaimed(run.page) && Run.at(page: run.page).loadRelaxed() & Run.freed != 0)
+      #expect(try Ready.run(6).page == run.page)
+    }
+  }
+
+  /// Requests with a wish go to the bitmaps, which know of places.
+  @Test func wishesAreKept() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      let runs = [try Ready.run(3)] + (try Ready.runs(4, 16))
+      try Ready.give(runs)
+      #expect(runs.dropFirst().contains { $0.page % 16 != 0 })
+      let before = Ready.count
+      for _ in 0..<8 {
+        let aligned = try Ready.run(16, alignment: 16)
+        #expect(aligned.address % (16 * Live.pageBytes) == 0)
+        let placed = try Ready.run(16, placement: .node(0))
+        #expect(!runs.contains { $0.page == aligned.page || $0.page == placed.page })
+      }
+      #expect(Ready.count == before)
+    }
+  }
+
+  @Test func theCountersTellWhatCPUsTookAndGave() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung == UInt64(ANAX_RUNG_A) { return }
+      try Ready.startRow()
+      let taken = PageCounters.taken(onCPU: 0)
+      let given = PageCounters.given(onCPU: 0)
+      for round in 0..<5 as Range<UInt64> {
+        // More than may lie ready, of two lengths that displace each other.
+        try Ready.give(try Ready.runs(20, 9 + round % 2))
+        if round == 2 { _ = Ticks.purge() }
+        if round == 3 { PageDrain.everything() }
+      }
+      // Aborted sections lose some.
+      #expect((900...940).contains(PageCounters.taken(onCPU: 0) - taken))
+      #expect((900...940).contains(PageCounters.given(onCPU: 0) - given))
+    }
+  }
+
+  /// What lies ready is a part of what the floor lets be kept, not more than that.
+  @Test func theFloorCountsReadyRuns() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      let floor = 16 * 64 * anax_state().pointee.block_count * Live.pageBytes
+      try Tunable.pageKeepFloor.set(Int64(floor))
+      try Tunable.pageKeep.set(0)
+      let runs = try Ready.runs(Int(floor / Live.pageBytes) / 8, 16)
+      for run in runs { Live.write(run, 16, 1) }
+      for run in runs {
+        try PageRequest.release(page: run.page)
+        #expect(PageCounters.dirty(node: 0) * Live.pageBytes <= floor)
+      }
+      #expect(Ready.count == 64 && PageCounters.dirty(node: 0) * Live.pageBytes >= floor / 2)
+    }
+  }
+
+  /// malloc's large blocks are runs too.
+  @Test func aLargeBlockIsTakenFromThere() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      let size = 16 * Live.pageBytes
+      var zero = false
+      let first = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
+      memset(first, 1, Int(size))
+      Large.free(UInt64(UInt(bitPattern: first)))
+      let counted = Live.claimed
+      zero = true
+      let second = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
+      #expect(second == first && Live.claimed == counted && !zero)
+      Large.free(UInt64(UInt(bitPattern: second)))
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  /// Each run has one owner: who has it writes its name on all its pages, and finds it there when the run goes back.
+  @Test func noRunIsGivenTwice() async {
+    await #expect(processExitsWith: .success) {
+      Live.start()
+      nonisolated(unsafe) let wrong = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+      wrong.initialize(to: 0)
+      // A signal handler takes and gives runs too, whatever it interrupts.
+      signal(SIGALRM) { _ in
+        for count in [2, 5] as [UInt64] { if let run = try? Ready.run(count) { try? PageRequest.release(page: run.page) } }
+      }
+      var alarms = itimerval(
+        it_interval: timeval(tv_sec: 0, tv_usec: 1000), it_value: timeval(tv_sec: 0, tv_usec: 1000))
+      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
+      DispatchQueue.concurrentPerform(iterations: 6) { thread in
+        var held: [(run: PageRun, count: UInt64)] = []
+        var random = UInt64(thread + 1) &* 0x9e37_79b9_7f4a_7c15
+        func words(_ run: PageRun, _ count: UInt64) -> [UnsafeMutablePointer<UInt64>] {
+          (0..<count).map { UnsafeMutablePointer(bitPattern: UInt(run.address + $0 * Live.pageBytes))! }
+        }
+        for turn in 0..<40_000 as Range<UInt64> {
+          random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+          if thread < 2, turn % 400 == 0 {
+            if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }
+          }
+          if turn % 64 == 0 { Ready.stay(on: Int(random >> 50) % Int(anax_state().pointee.cpu_count)) }
+          if held.count < 16, random >> 40 & 1 == 0 || held.isEmpty {
+            // A few lengths often, all of them sometimes.
+            let count = random >> 30 & 7 == 0 ? random >> 20 % 64 + 1 : [1, 2, 3, 9][Int(random >> 24 & 3)]
+            guard let run = try? Ready.run(count) else { continue }
+            for word in words(run, count) {
+              if run.zero, word.pointee != 0 { AtomicWord(wrong).add(1) }
+              word.pointee = UInt64(thread + 1) << 32 | run.page
+            }
+            held.append((run, count))
+          } else {
+            let (run, count) = held.remove(at: Int(random >> 33) % held.count)
+            for word in words(run, count) {
+              if word.pointee != UInt64(thread + 1) << 32 | run.page { AtomicWord(wrong).add(1) }
+              word.pointee = 1
+            }
+            if (try? PageRequest.release(page: run.page)) == nil { AtomicWord(wrong).add(1) }
+          }
+        }
+        for (run, _) in held { try? PageRequest.release(page: run.page) }
+      }
+      alarms = itimerval()
+      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
+      #expect(wrong.pointee == 0)
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+      #expect(Live.dirty == 0)
+    }
+  }
+}

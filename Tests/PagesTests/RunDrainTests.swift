@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ready runs can be had back from anywhere, as ready pages can (PageDrainTests): by ticks, by a purge, before a request
+// is refused, and beside others who do the same.
+
+import CAnax
+import Foundation
+import Heap
+import LockFree
+import Machine
+import PerCPU
+import Testing
+import Zones
+
+@testable import Pages
+
+@Suite struct RunDrainTests {
+  @Test func aPurgeTakesTheRunsOfAllCPUs() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      let cpus = min(Int(anax_state().pointee.cpu_count), 4)
+      for cpu in 0..<cpus {
+        Ready.stay(on: cpu)
+        try Ready.startRow()
+        let runs = try Ready.runs(3, 16)
+        for run in runs { Live.write(run, 16, 1) }
+        try Ready.give(runs)
+      }
+      #expect(Ready.count >= 48 * cpus)
+      #expect(PageCounters.readyDirty(node: 0) == Ready.count)
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+      #expect(Live.dirty == 0)
+    }
+  }
+
+  /// A run goes back one to two periods after it was freed, whatever its neighbors on the row are used for.
+  @Test func ticksTakeWhatIsLeftAlone() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      _ = Ticks.purge()
+      let runs = try Ready.runs(2, 5) + [try Ready.run(9)]
+      for run in runs { Live.write(run, 5, 1) }
+      try Ready.give(runs)
+      #expect(Ready.count == 19)
+      Ticks.tick()
+      #expect(Ready.count == 19, "they were given back since the tick before")
+      try Ready.give([try Ready.run(9)])
+      Ticks.tick()
+      #expect(Ready.count == 9, "the one that is in use stays")
+      for run in runs.prefix(2) { #expect(!Ready.isResident(run.page)) }
+      #expect(Ready.isResident(runs[2].page))
+      Ticks.tick()
+      Ready.checkNothingIsOut()
+      for run in runs { #expect(!Ready.isResident(run.page)) }
+    }
+  }
+
+  @Test func aKernelThatStopsNoSectionsLosesNothing() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(3, 10))
+      let before = Ready.count
+      #expect(before >= 30)
+      anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
+        number == anax_sys_membarrier ? Int(-EPERM) : anax_system_call(number, a, b, c, d, e, f)
+      }
+      let outcome = PageDrain.everything()
+      #expect(outcome.pages == 0 && !outcome.isBusy)
+      anax_state().pointee.fake_kernel = nil
+      #expect(Ready.count == before && anax_state().pointee.membarrier == 0)
+      // They go with the next run given back here, and nothing is kept any more.
+      try Ready.give(try Ready.runs(5, 10))
+      #expect(RunCache.room == 0 && Ready.count == 0, "nobody could have them back from another CPU")
+      // Or by a tick.
+      anax_state().pointee.membarrier = 1
+      try Ready.give(try Ready.runs(3, 10))
+      #expect(Ready.count >= 30)
+      anax_state().pointee.membarrier = 0
+      Ticks.tick()
+      #expect(Ready.count == 0)
+      Live.checkCounts()
+    }
+  }
+
+  /// Runs on a block that nobody uses, when the kernel begins to refuse: a slow path of that CPU takes them.
+  @Test func runsOfAnUnusedBlockAreLeftOver() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
+      try Ready.startRow()
+      _ = Ticks.purge()
+      try Ready.give(try Ready.runs(3, 10))
+      #expect(CPUBlocks.lockStacks(0))
+      Reclaim.everything()
+      CPUBlocks.unlockStacks(0)
+      #expect(Ready.count == 30)
+      anax_state().pointee.membarrier = 0
+      Ticks.tick()
+      #expect(Ready.count == 30 && anax_state().pointee.left_overs == 1)
+      let blocks = (0..<2000).map { _ in Heap.allocate(1000) }
+      #expect(Ready.count == 0)
+      for block in blocks { Heap.free(block) }
+      Live.checkCounts()
+    }
+  }
+
+  /// As in a child whose parent was draining when it forked.
+  @Test func aRowThatWasLeftClosedIsOpenedAgain() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(3, 10))
+      let cpu = (0..<Int(anax_state().pointee.block_count)).first { CacheCensus.isOpen($0) }!
+      PageDrain.forBoth(cpu) { _, _, row in row.close() }
+      let before = Ready.count
+      try Ready.give(try Ready.runs(5, 10))
+      #expect(Ready.count == before, "the CPU does without")
+      Ticks.tick()
+      try Ready.give(try Ready.runs(3, 10))
+      #expect(Ready.count >= 30 && PageDrain.everything().pages >= 30)
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  /// The parent was draining when it forked: in the child nobody is.
+  @Test func aChildDrainsWhatItsParentWasDraining() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(3, 10))
+      #expect(Ready.count >= 30)
+      for cpu in 0..<Int(anax_state().pointee.block_count) where CacheCensus.isOpen(cpu) {
+        #expect(CPUBlocks.lockStacks(cpu))
+        PageDrain.forBoth(cpu) { _, stack, row in
+          stack.close()
+          row.close()
+        }
+      }
+      typealias Fork = @convention(c) () -> Int32
+      let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
+      let child = fork()
+      if child == 0 {
+        let outcome = PageDrain.everything()
+        if outcome.isBusy || outcome.pages < 30 || Ready.count != 0 { _exit(1) }
+        guard let runs = try? Ready.runs(3, 10), (try? Ready.give(runs)) != nil, Ready.count > 0 else { _exit(2) }
+        _ = Ticks.purge()
+        _exit(Ready.count == 0 && Live.claimed == 0 ? 0 : 3)
+      }
+      var status: Int32 = -1
+      #expect(waitpid(child, &status, 0) == child)
+      #expect(status == 0, "\(status >> 8)")
+    }
+  }
+
+  @Test func whoFindsAnotherAtItIsTold() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(3, 10))
+      let before = Ready.count
+      #expect(CPUBlocks.lockStacks(0))
+      let busy = PageDrain.everything()
+      #expect(busy.isBusy && busy.pages == 0 && Ready.count == before)
+      CPUBlocks.unlockStacks(0)
+      let free = PageDrain.everything()
+      #expect(!free.isBusy && free.pages == before)
+    }
+  }
+
+  /// The last pages of a region lie ready on another CPU, as runs.
+  @Test func beforeARequestIsRefusedOtherCPUsGiveTheirs() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
+      if !Ready.start() || anax_state().pointee.cpu_count < 2 { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(3, 10))
+      let theirs = Ready.count
+      #expect(theirs >= 30)
+      Ready.stay(on: 1)
+      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
+      var got: UInt64 = 0
+      while Pages.allocate(node: 0, cpu: 1, count: 1) != nil { got += 1 }
+      #expect(got == pages, "\(theirs) of \(pages) lay ready on another CPU")
+      #expect(throws: PageFailure.self) { _ = try Ready.run(2) }
+    }
+  }
+
+  /// A silent program has its ready runs returned by the helper, and one run again and again does not keep it from that.
+  @Test func theHelperReturnsReadyRuns() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "500", 1)
+      #expect(Engine.ensureStarted())
+      Thread { Helper.run() }.start()
+      try Ready.startRow()
+      for _ in 0..<2 {
+        let runs = try Ready.runs(3, 10)
+        for run in runs { Live.write(run, 10, 1) }
+        try Ready.give(runs)
+        let start = Date()
+        while runs.contains(where: { Ready.isResident($0.page) }), Date().timeIntervalSince(start) < 5 {
+          usleep(10_000)
+        }
+        // Two periods at most; a purge would come after four.
+        #expect(Date().timeIntervalSince(start) < 1.6)
+      }
+    }
+  }
+}
