@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Taking back the pages and runs that lie ready on CPUs, from outside: stacks and rows are closed, all sections are
-// stopped by one membarrier, and what is there goes to the bitmaps (PageStack, RunRow). A CPU whose stacks somebody else is at is
-// passed by, and told as busy. Any thread, any signal handler.
+// stopped by one membarrier, and what is there goes to the bitmaps (PageStack, RunRow). A CPU whose stacks somebody
+// else is at is passed by, and told as busy. Any thread, any signal handler.
 //
 // A request that is about to be refused drains, three times at most where it asks for one page and twice for more; and
 // it waits, for `patience` in all, for others who have pages in hand. It never needs them to end: then it is refused. A

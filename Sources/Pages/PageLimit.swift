@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // vm.heap.limit and the reserves below it. Arithmetic on counters that others change: near the limit two requests at
 // once may both be admitted, each over by what the other took. Nor is it exact the other way: near the limit a request
-// may be refused for free pages that another thread has in hand, on their way to its CPU's stack or row or from there (16
-// at most a thread, or a run of 64). For one that takes pages from outside it waits a little (PageDrain).
+// may be refused for free pages that another thread has in hand, on their way to its CPU's stack or row or from there
+// (16 at most a thread, or a run of 64). For one that takes pages from outside it waits a little (PageDrain).
 //
 // | class | of a limit L of bytes it may use |
 // |---|---|

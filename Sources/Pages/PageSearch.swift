@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where free pages are looked for: lowest chunk first (so that the heap stays dense and whole chunks fall free), inside
-// a chunk from the CPU's own word on (long runs: from the first), colored pages in the order of their queues. Hints only shorten the search: a
-// node's cursors (no lower chunk had a run of 2^i pages) and a chunk's bound on its free runs. A cursor may be wrong:
-// before the heap grows, the search starts over from the bottom without cursors. A bound may not: what it hides nobody
-// finds.
+// a chunk from the CPU's own word on (long runs: from the first), colored pages in the order of their queues. Hints
+// only shorten the search: a node's cursors (no lower chunk had a run of 2^i pages) and a chunk's bound on its free
+// runs. A cursor may be wrong: before the heap grows, the search starts over from the bottom without cursors. A bound
+// may not: what it hides nobody finds.
 //
 // Bound on a chunk's free runs (64 bits): 0...9 = 512 minus the bound, 10...63 = version, one more at each release.
 //

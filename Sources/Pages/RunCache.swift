@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Short runs that lie ready on a CPU: what is freed there is taken there next by a request for as many pages, without an
-// atomic instruction on a word that CPUs share. As single pages do (PageCache): only runs of the CPU's own node, only
-// for requests without a wish for a node or an alignment, and only where other CPUs' runs can be taken back by a
+// Short runs that lie ready on a CPU: what is freed there is taken there next by a request for as many pages, without
+// an atomic instruction on a word that CPUs share. As single pages do (PageCache): only runs of the CPU's own node,
+// only for requests without a wish for a node or an alignment, and only where other CPUs' runs can be taken back by a
 // membarrier; elsewhere, on rung D and for threads without an area runs come from the bitmaps and go there.
 //
 // A run of 2...64 pages, of whatever length, lies in one of the slots of its CPU's row; the longer, the fewer of them
@@ -129,7 +129,7 @@ package enum RunCache {
       let there = row.slot(slot).loadRelaxed()
       if there == 0 {
         if CPUBlocks.replace(row: index, slot: slot, 0, with: entry) { return true }
-      } else if RunRow.count(there) != RunRow.count(entry) {
+      } else if other == 0, RunRow.count(there) != RunRow.count(entry) {
         other = slot
       }
       slot &-= 1

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A CPU's row of ready runs as others see it: words of the own node's part of a CPU block, so two of them a CPU. A slot
 // holds a run or nothing, and each section changes one slot, from what its thread has seen there to something else; it
-// gives up where something else lies there by then, and while the row is closed. To take runs from outside: as a
-// CPU's stack of ready pages, under the same lock (PageStack).
+// gives up where something else lies there by then, and while the row is closed. To take runs from outside: as a CPU's
+// stack of ready pages, under the same lock (PageStack).
 //
 // | word | transition | by | order |
 // |---|---|---|---|
@@ -14,9 +14,9 @@
 // | slot | run → another run | the same; the first is in hand, the other was | the same |
 // | slot | run → 0 | who has the row from outside; the run is in hand | CAS, acquire and release: who reads it by acquire sees the CPU's lock taken |
 // What a thread has seen in a slot may have been taken and put there again meanwhile, also on another CPU where it runs
-// by now: it is a run that lies there now, and of that one it takes. So an entry needs no version. A thread stopped with
-// a row closed keeps its runs and lets the CPU go on without it; in the child of a fork the lock is free, and the next
-// who drains opens it. Model: Tests/ModelTests/RunRowModelTests.
+// by now: it is a run that lies there now, and of that one it takes. So an entry needs no version. A thread stopped
+// with a row closed keeps its runs and lets the CPU go on without it; in the child of a fork the lock is free, and the
+// next who drains opens it. Model: Tests/ModelTests/RunRowModelTests.
 //
 // | bits of an entry | mean |
 // |---|---|
@@ -49,7 +49,9 @@ struct RunRow {
   static func count(_ entry: UInt64) -> UInt64 { entry & 0xff }
 
   private static var epoch: UInt64 {
-    @inline(__always) @_noLocks @_noAllocation get { AtomicWord(anax_state_run_epoch(anax_state())).loadRelaxed() & 0xff }
+    @inline(__always) @_noLocks @_noAllocation get {
+      AtomicWord(anax_state_run_epoch(anax_state())).loadRelaxed() & 0xff
+    }
   }
 
   /// A tick: what is put on a row from now on is younger.

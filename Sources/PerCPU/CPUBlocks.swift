@@ -69,7 +69,9 @@ package enum CPUBlocks {
   }
 
   @inlinable
-  package static var byConcurrency: Bool { @_noLocks @_noAllocation get { anax_state().pointee.rung == UInt64(ANAX_RUNG_A) } }
+  package static var byConcurrency: Bool {
+    @_noLocks @_noAllocation get { anax_state().pointee.rung == UInt64(ANAX_RUNG_A) }
+  }
 
   @inlinable
   package static var allocateTable: UnsafeMutablePointer<UInt64> {

@@ -14,7 +14,7 @@ package enum CacheCensus {
     var cpu = 0
     while cpu < Int(anax_state().pointee.block_count) {
       items &+= count(block: cpu, list, room) &+ count(block: cpu, list | ANAX_ZONE_SPARE, room)
-      if isOpen(cpu) {
+      if isOpen(cpu), zone <= ANAX_HEAP_ZONES {
         let strip = list | ANAX_ZONE_STRIP
         items &+= count(strip: word(cpu, 0, strip)) &+ count(strip: word(cpu, 1, strip))
       }

@@ -3,8 +3,8 @@
 // address, size and turn, and checked whenever somebody comes by; a shadow bitmap of the heap, one bit for 16 bytes,
 // finds blocks that overlap; zones with a limit may never have more items out than that. Blocks lie in shared slots, so
 // they change hands. While the workers work, others force them from CPU to CPU, tick and purge, fork (the child checks
-// and uses what it inherited), and a timer's signal handler allocates. Single pages from the page layer are blocks too,
-// so that some lie ready on CPUs. What is found ends the process with one line and status 86.
+// and uses what it inherited), and a timer's signal handler allocates. Pages and short runs from the page layer are
+// blocks too, so that some lie ready on CPUs. What is found ends the process with one line and status 86.
 //
 // A slot is 0 (empty), 1 (somebody is at it) or a block's address; its other columns belong to who made it 1.
 
@@ -35,7 +35,7 @@ final class Chaos: @unchecked Sendable {
   static let slotCount = 3000
   static let zones = [100, 101]
   static let limits: [UInt64] = [40, 500]
-  /// The kind of a block that is a page.
+  /// The kind of a block that is a page, or a short run of them.
   static let page: UInt64 = 20
 
   let plan: ChaosPlan
@@ -192,7 +192,7 @@ extension Chaos {
   func make(_ slot: Int, _ dice: inout Dice) -> Bool {
     var size = dice.size()
     let kind = dice.roll(24)
-    if kind >= Chaos.page { return makePage(slot) }
+    if kind >= Chaos.page { return makePages(slot, [1, 1, 2, 3, 9][Int(dice.roll(5))]) }
     var block: UInt64 = 0
     switch kind {
     case 0...1:
@@ -218,16 +218,16 @@ extension Chaos {
     return true
   }
 
-  func makePage(_ slot: Int) -> Bool {
-    guard let run = Chaos.takePage() else { fail("no memory for a page") }
-    let size = UInt64(1) &<< anax_state().pointee.page_shift
+  func makePages(_ slot: Int, _ count: UInt64) -> Bool {
+    guard let run = Chaos.takePages(count) else { fail("no memory for \(count) pages") }
+    let size = count &<< anax_state().pointee.page_shift
     if run.zero { checkZero(run.address, size) }
     keep(slot, run.address, size, kind: Chaos.page)
     return true
   }
 
-  static func takePage() -> PageRun? {
-    try? PageRequest.allocate(count: 1, alignment: 1, placement: .local, zeroed: false, .normal)
+  static func takePages(_ count: UInt64) -> PageRun? {
+    try? PageRequest.allocate(count: count, alignment: 1, placement: .local, zeroed: false, .normal)
   }
 
   func keep(_ slot: Int, _ block: UInt64, _ size: UInt64, kind: UInt64) {
@@ -248,7 +248,7 @@ extension Chaos {
     mark(block, usables[slot], false)
     if kinds[slot] < 2 { AtomicWord(counters + Int(kinds[slot])).subtract(1) }
     if kinds[slot] == Chaos.page {
-      if (try? PageRequest.release(page: Region.page(of: block))) == nil { fail("a page was not whole", block) }
+      if (try? PageRequest.release(page: Region.page(of: block))) == nil { fail("a run was not whole", block) }
     } else {
       Heap.free(UnsafeMutableRawPointer(bitPattern: UInt(block)))
     }

@@ -114,7 +114,7 @@ extension Chaos {
         block.storeBytes(of: 0x5a5a_5a5a_5a5a_5a5a, as: UInt64.self)
         Heap.free(block)
       }
-      if let run = Chaos.takePage() { try? PageRequest.release(page: run.page) }
+      if let run = Chaos.takePages(1 + anax_ticks() & 3) { try? PageRequest.release(page: run.page) }
       errno = error
     }
     var timer = itimerval()

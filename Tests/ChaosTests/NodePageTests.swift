@@ -24,7 +24,7 @@ private enum Given {
 }
 
 @Suite struct NodePageTests {
-  private static func stay(on cpu: Int) {
+  static func stay(on cpu: Int) {
     var mask: UInt64 = 1 << UInt64(cpu)
     _ = withUnsafePointer(to: &mask) { Kernel.call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0)) }
   }
@@ -56,6 +56,38 @@ private enum Given {
       #expect(PageCounters.ready(node: 1) > 0)
       NodePageTests.stay(on: 0)
       #expect(try Region.node(ofPage: NodePageTests.page()) == 0)
+    }
+  }
+
+  /// A run freed on another node's CPU goes home at once; one that was freed on its own is taken there next.
+  @Test(.enabled(if: Given.cpuStacks)) func readyRunsAreTheOwnNodesAlone() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
+      #expect(TwoNodes.start())
+      func run() throws -> UInt64 {
+        try PageRequest.allocate(count: 4, alignment: 1, placement: .local, zeroed: false, .normal).page
+      }
+      NodePageTests.stay(on: 0)
+      let runs = try (0..<6).map { _ in try run() }
+      #expect(runs.allSatisfy { Region.node(ofPage: $0) == 0 })
+      NodePageTests.stay(on: 1)
+      try #require(CPUBlocks.current() == 1)
+      for page in runs.prefix(3) {
+        try PageRequest.release(page: page)
+        #expect(!Pages.isClaimed(page), "it is free where its node's CPUs look")
+      }
+      let own = try run()
+      #expect(Region.node(ofPage: own) == 1)
+      try PageRequest.release(page: own)
+      #expect(PageCounters.ready(node: 0) == 0 && PageCounters.ready(node: 1) == 4)
+      #expect(try run() == own)
+      let block = try #require(UnsafeMutablePointer<UInt64>(bitPattern: UInt(CPUBlocks.inUse(1))))
+      #expect(block[Int(ANAX_WORD_RUN_ROW)] == 0, "node 0's part")
+      #expect(block[Int(ANAX_ZONES_MAX) + Int(ANAX_WORD_RUN_ROW)] == 1, "its own")
+      NodePageTests.stay(on: 0)
+      for page in runs.suffix(3) { try PageRequest.release(page: page) }
+      #expect(PageCounters.ready(node: 0) == 12)
+      #expect(try runs.suffix(3).contains(run()))
     }
   }
 

@@ -76,6 +76,7 @@ private enum Asked {
   @Test func anExplicitNodeIsPreferredUntilTheRunEnds() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
+      NodePageTests.stay(on: 0)
       Asked.listen()
       let run = try Asked.run(3, .node(1))
       #expect(Region.node(ofPage: run.page) == 1)
@@ -89,7 +90,7 @@ private enum Asked {
       #expect(anax_state().pointee.own_mappings == 0)
       #expect(AtomicWord(anax_node_dirty_pages(Pages.node(1))).loadRelaxed() == 0)
       // Others get the pages, which are as new.
-      let next = Pages.allocate(node: 1, cpu: 1, count: 3)!
+      let next = Pages.allocate(node: 1, cpu: 0, count: 3)!
       #expect(next.page == run.page && next.zero)
       #expect(Asked.calls.count == 1)
       Pages.release(page: next.page, count: 3)
@@ -145,6 +146,7 @@ private enum Asked {
   @Test func aRunThatCannotBeMappedAnewLosesItsPolicy() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
+      NodePageTests.stay(on: 0)
       Asked.listen()
       let run = try Asked.run(3, .node(1))
       Asked.write(run, 3)
@@ -154,7 +156,7 @@ private enum Asked {
       let last = Asked.calls.last
       #expect(Asked.calls.count == 2 && last?.address == run.address && last?.policy == 0 && last?.nodes == 0)
       // The pages are not lost, and what is in them is known.
-      let next = Pages.allocate(node: 1, cpu: 1, count: 3)
+      let next = Pages.allocate(node: 1, cpu: 0, count: 3)
       #expect(next?.page == run.page && next?.zero == false)
     }
   }
@@ -228,6 +230,7 @@ private enum Asked {
   @Test func theRealKernelIsAsked() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
+      NodePageTests.stay(on: 0)
       for node in [0, 1] {
         let run = try Asked.run(5, .node(node))
         Asked.write(run, 5)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model of a CPU's rows of ready runs, one in each of its two blocks: threads of the CPU that look at a slot and then
-// change it by a section, from what they saw to something else, and from other CPUs a drainer that closes the rows,
-// stops the sections and takes slot after slot, and a reclaimer that swaps the block and then takes the runs of the old
-// one. Two slots, two runs; each run is at every moment in exactly one place.
+// The model of a CPU's rows of ready runs, one in each of its two blocks: threads of the CPU that look at a slot and
+// then change it by a section, from what they saw to something else, and from other CPUs a drainer that closes the
+// rows, stops the sections and takes slot after slot, and a reclaimer that swaps the block and then takes the runs of
+// the old one. Two slots, two runs; each run is at every moment in exactly one place.
 
 import Testing
 
-/// Shared, for blocks 0 and 1 at 0 and 4: + 0 the row (1 open, 2 closed), + 1 + 2 its slots (a run, 1 or 2); 8 the block
-/// in use, 9 the lock of the CPU's stacks, 10 its reclaim lock, 11 free in the bitmap (a mask).
-/// Locals: 0 in a section, 1 aborted, 2 what was seen in the slot, 3 the run to put there, 4 runs in hand (a mask), 5
-/// where the block read begins.
+/// Shared, for blocks 0 and 1 at 0 and 4: + 0 the row (1 open, 2 closed), + 1 + 2 its slots (a run, 1 or 2); 8 the
+/// block in use, 9 the lock of the CPU's stacks, 10 its reclaim lock, 11 free in the bitmap (a mask). Locals: 0 in a
+/// section, 1 aborted, 2 what was seen in the slot, 3 the run to put there, 4 runs in hand (a mask), 5 where the block
+/// read begins.
 struct RunRowModel {
   enum Mutation {
     case none, noComparison, noLookAtTheRow, keepDisplaced, noMembarrier, membarrierBeforeClosing, openBeforeEmptying

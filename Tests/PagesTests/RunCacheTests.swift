@@ -23,7 +23,7 @@ extension Ready {
 
   static func runs(_ number: Int, _ count: UInt64) throws -> [PageRun] { try (0..<number).map { _ in try run(count) } }
 
-  /// A run of so many pages after another has made the CPU's row.
+  /// The CPU has its row from now on, and a run of two pages on it.
   static func startRow() throws { try give([try run(2)]) }
 }
 
@@ -234,7 +234,6 @@ extension Ready {
   @Test func theFloorCountsReadyRuns() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
-      try Ready.startRow()
       let floor = 16 * 64 * anax_state().pointee.block_count * Live.pageBytes
       try Tunable.pageKeepFloor.set(Int64(floor))
       try Tunable.pageKeep.set(0)
@@ -276,7 +275,9 @@ extension Ready {
       wrong.initialize(to: 0)
       // A signal handler takes and gives runs too, whatever it interrupts.
       signal(SIGALRM) { _ in
-        for count in [2, 5] as [UInt64] { if let run = try? Ready.run(count) { try? PageRequest.release(page: run.page) } }
+        for count in [2, 5] as [UInt64] {
+          if let run = try? Ready.run(count) { try? PageRequest.release(page: run.page) }
+        }
       }
       var alarms = itimerval(
         it_interval: timeval(tv_sec: 0, tv_usec: 1000), it_value: timeval(tv_sec: 0, tv_usec: 1000))

@@ -25,7 +25,8 @@ import Zones
         for run in runs { Live.write(run, 16, 1) }
         try Ready.give(runs)
       }
-      #expect(Ready.count >= 48 * cpus)
+      // On rung A this thread may have one row wherever it is.
+      #expect(Ready.count >= 48)
       #expect(PageCounters.readyDirty(node: 0) == Ready.count)
       _ = Ticks.purge()
       Ready.checkNothingIsOut()

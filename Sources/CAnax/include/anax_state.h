@@ -35,7 +35,7 @@ enum {
   ANAX_WORD_PAGE_STACK_CLOSED = 389,
   ANAX_WORD_PAGE_STACK_ENTRIES = 390,
   ANAX_PAGE_STACK_MOST = 64,
-  /// And words that no strip has, in the part of the CPU's own node: its row of ready runs, what it is and then its slots (RunRow).
+  /// And words that no strip has, since user zones have none, in the part of the CPU's own node: its row of ready runs, what it is and then its slots (RunRow).
   ANAX_WORD_RUN_ROW = 336,
   ANAX_RUN_ROW_SLOTS = 16,
   /// Words of one node's part of a CPU block.
