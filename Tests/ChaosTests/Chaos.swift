@@ -219,7 +219,7 @@ extension Chaos {
   }
 
   func makePages(_ slot: Int, _ count: UInt64) -> Bool {
-    guard let run = Chaos.takePages(count) else { fail("no memory for \(count) pages") }
+    guard let run = Chaos.takePages(count) else { fail("no memory for pages", 0, count) }
     let size = count &<< anax_state().pointee.page_shift
     if run.zero { checkZero(run.address, size) }
     keep(slot, run.address, size, kind: Chaos.page)
