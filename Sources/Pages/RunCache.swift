@@ -7,8 +7,8 @@
 // A run of 2...64 pages, of whatever length, lies in one of the slots of its CPU's row; the longer, the fewer of them
 // it may lie in: as many as come to `room` pages, were each as long as the power of two that is not below it. So all
 // slots together never hold more than 3 * room pages. Short runs are put into the last of their slots that is free, and
-// leave the first to long ones. Where none is free the run takes that of one of another length, which goes to the
-// bitmaps; so what nobody asks for any more gives way. `room` is four times `vm.page.cache`, and none beyond a
+// leave the first to long ones. Where none is free, one run in eight takes that of one of another length, which goes to
+// the bitmaps: so what nobody asks for any more gives way. `room` is four times `vm.page.cache`, and none beyond a
 // sixteenth of `vm.page.keep_floor` divided by the CPU blocks (rounded up to a power of two). That is a CPU's bound but
 // for the two cases that PageCache tells. The cap of free pages leaves that share out too (Purge.floor).
 //
@@ -134,24 +134,24 @@ package enum RunCache {
       }
       slot &-= 1
     }
-    return other != 0 && displace(row.slot(other).loadRelaxed(), entry, index, other)
+    return other != 0 && displace(row, entry, index, other)
   }
 
-  /// Puts a run into the slot of another one, which goes to the bitmaps.
+  /// Puts a run into the slot of another one, which goes to the bitmaps; each eighth time, for where lengths come at
+  /// random nothing is gained by it. False: the other times, or the section was aborted.
   @inline(never) @_noLocks @_noAllocation
-  private static func displace(_ old: UInt64, _ entry: UInt64, _ index: UInt64, _ slot: UInt64) -> Bool {
-    if !CPUBlocks.replace(row: index, slot: slot, old, with: entry) { return false }
-    if old != 0 { free(old, .fresh) }
+  private static func displace(_ row: RunRow, _ entry: UInt64, _ index: UInt64, _ slot: UInt64) -> Bool {
+    let turn = row.turns.loadRelaxed()
+    _ = CPUBlocks.add(index &+ UInt64(ANAX_WORD_RUN_ROW_TURNS) &- UInt64(ANAX_WORD_RUN_ROW), 1)
+    let old = row.slot(slot).loadRelaxed()
+    if turn & 7 != 0 || !CPUBlocks.replace(row: index, slot: slot, old, with: entry) { return false }
+    if old == 0 { return true }
+    let count = RunRow.count(old)
+    Run.at(page: RunRow.page(old)).storeRelaxed(0)
+    Pages.release(page: RunRow.page(old), count: count)
+    // It was counted when it was put there.
+    _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_GIVEN), 0 &- count)
     return true
-  }
-
-  /// A run in hand that was on a row: it has been counted as given.
-  @inline(never) @_noLocks @_noAllocation
-  private static func free(_ entry: UInt64, _ age: PageBatch.Age) {
-    Run.at(page: RunRow.page(entry)).storeRelaxed(0)
-    var batch = PageBatch(age)
-    batch.add(run: RunRow.page(entry), count: RunRow.count(entry))
-    batch.end()
   }
 
   /// Where no more are kept: those of this CPU go to the bitmaps. How many pages.
@@ -159,16 +159,17 @@ package enum RunCache {
   static func leave() -> UInt64 {
     guard let here = CPUBlocks.partHere() else { return 0 }
     let row = RunRow(part: here.words)
-    var pages: UInt64 = 0
+    var batch = PageBatch(.old)
     var slot = row.isNone ? 0 : RunRow.slots
     while slot > 0 {
       let entry = row.slot(slot).loadRelaxed()
       if entry != 0, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {
-        free(entry, .old)
-        pages &+= RunRow.count(entry)
+        Run.at(page: RunRow.page(entry)).storeRelaxed(0)
+        batch.add(run: RunRow.page(entry), count: RunRow.count(entry))
       }
       slot &-= 1
     }
-    return pages
+    batch.end()
+    return batch.count
   }
 }

@@ -64,6 +64,9 @@ struct RunRow {
   @inline(__always) @_noLocks @_noAllocation
   func slot(_ index: UInt64) -> AtomicWord { AtomicWord(part + Int(ANAX_WORD_RUN_ROW) + Int(index)) }
 
+  /// Runs that found no slot: a count for who comes next, changed by sections of the CPU.
+  var turns: AtomicWord { @_noLocks @_noAllocation get { AtomicWord(part + Int(ANAX_WORD_RUN_ROW_TURNS)) } }
+
   /// Pages of the runs that lie there, all of them dirty.
   var pages: UInt64 {
     @_noLocks @_noAllocation get {

@@ -35,9 +35,11 @@ enum {
   ANAX_WORD_PAGE_STACK_CLOSED = 389,
   ANAX_WORD_PAGE_STACK_ENTRIES = 390,
   ANAX_PAGE_STACK_MOST = 64,
-  /// And words that no strip has, since user zones have none, in the part of the CPU's own node: its row of ready runs, what it is and then its slots (RunRow).
+  /// And words that no strip has, since user zones have none, in the part of the CPU's own node: its row of ready runs, what it is and then its slots (RunRow),
+  /// and how many runs have found none.
   ANAX_WORD_RUN_ROW = 336,
   ANAX_RUN_ROW_SLOTS = 16,
+  ANAX_WORD_RUN_ROW_TURNS = 353,
   /// Words of one node's part of a CPU block.
   ANAX_CPU_BLOCK_BYTES = ANAX_ZONES_MAX * 8,
   ANAX_PAGE_SHIFT_MAX = 16,
