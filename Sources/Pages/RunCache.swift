@@ -5,12 +5,13 @@
 // membarrier; elsewhere, on rung D and for threads without an area runs come from the bitmaps and go there.
 //
 // A run of 2...64 pages, of whatever length, lies in one of the slots of its CPU's row; the longer, the fewer of them
-// it may lie in: as many as come to `room` pages, were each as long as the power of two that is not below it. So all
-// slots together never hold more than 3 * room pages. Short runs are put into the last of their slots that is free, and
-// leave the first to long ones. Where none is free, one run in eight takes that of one of another length, which goes to
-// the bitmaps: so what nobody asks for any more gives way. `room` is four times `vm.page.cache`, and none beyond a
-// sixteenth of `vm.page.keep_floor` divided by the CPU blocks (rounded up to a power of two). That is a CPU's bound but
-// for the two cases that PageCache tells. The cap of free pages leaves that share out too (Purge.floor).
+// it may lie in: as many as come to half of `room` pages, were each as long as the power of two that is not below it,
+// or in the first, where one comes to `room`. So all slots together never hold more than 2 * room pages. Short runs are
+// put into the last of their slots that is free, and leave the first to long ones. Where none is free, one run in eight
+// takes that of one of another length, which goes to the bitmaps: so what nobody asks for any more gives way. `room` is
+// four times `vm.page.cache`, and none beyond a sixteenth of `vm.page.keep_floor` divided by the CPU blocks (rounded up
+// to a power of two). That is a CPU's bound but for the two cases that PageCache tells. The cap of free pages leaves
+// that share out too (Purge.floor).
 //
 // A run is laid ready by who gives it back, never claimed for that: so it counts as dirty. Its pages are claimed in the
 // bitmap and counted so in their node's words; for vm.heap.limit and in the statistics they are free. Its run word is
@@ -37,7 +38,7 @@ package enum RunCache {
   /// Pages of the longest run that is kept.
   package static var longest: UInt64 { @_noLocks @_noAllocation get { 64 } }
 
-  /// Pages that runs of one length may come to on a CPU now; 0: none is kept.
+  /// Pages that the longest run may have now; those of one length may come to half as many on a CPU. 0: none is kept.
   static var room: UInt64 {
     @inline(__always) @_noLocks @_noAllocation get {
       if Tunable.pageDecay.value == 0 || !PageCache.sectionsWork || anax_state().pointee.membarrier == 0 { return 0 }
@@ -50,13 +51,14 @@ package enum RunCache {
 
   /// Bytes that all CPUs may have: part of what `vm.page.keep_floor` lets be kept.
   static var most: UInt64 {
-    @_noLocks @_noAllocation get { (room &* 3 &* anax_state().pointee.block_count) &<< Region.pageShift }
+    @_noLocks @_noAllocation get { (room &* 2 &* anax_state().pointee.block_count) &<< Region.pageShift }
   }
 
   /// Slots in which a run of so many pages, 2 or more, may lie.
   @inline(__always) @_noLocks @_noAllocation
   static func slots(_ count: UInt64, _ room: UInt64) -> UInt64 {
-    min(room &>> UInt64(64 &- (count &- 1).leadingZeroBitCount), RunRow.slots)
+    let fitting = room &>> UInt64(64 &- (count &- 1).leadingZeroBitCount)
+    return min(fitting < 2 ? fitting : fitting / 2, RunRow.slots)
   }
 
   /// Index of the row of a node's runs in a CPU block.

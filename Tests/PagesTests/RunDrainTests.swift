@@ -21,12 +21,12 @@ import Zones
       for cpu in 0..<cpus {
         Ready.stay(on: cpu)
         try Ready.startRow()
-        let runs = try Ready.runs(3, 16)
+        let runs = try Ready.runs(2, 16)
         for run in runs { Live.write(run, 16, 1) }
         try Ready.give(runs)
       }
       // On rung A this thread may have one row wherever it is.
-      #expect(Ready.count >= 48)
+      #expect(Ready.count >= 32)
       #expect(PageCounters.readyDirty(node: 0) == Ready.count)
       _ = Ticks.purge()
       Ready.checkNothingIsOut()
@@ -61,7 +61,7 @@ import Zones
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
       try Ready.startRow()
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       let before = Ready.count
       #expect(before >= 30)
       anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
@@ -72,11 +72,11 @@ import Zones
       anax_state().pointee.fake_kernel = nil
       #expect(Ready.count == before && anax_state().pointee.membarrier == 0)
       // They go with the next run given back here, and nothing is kept any more.
-      try Ready.give(try Ready.runs(5, 10))
+      try Ready.give(try Ready.runs(5, 15))
       #expect(RunCache.room == 0 && Ready.count == 0, "nobody could have them back from another CPU")
       // Or by a tick.
       anax_state().pointee.membarrier = 1
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       #expect(Ready.count >= 30)
       anax_state().pointee.membarrier = 0
       Ticks.tick()
@@ -91,7 +91,7 @@ import Zones
       if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
       try Ready.startRow()
       _ = Ticks.purge()
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       #expect(CPUBlocks.lockStacks(0))
       Reclaim.everything()
       CPUBlocks.unlockStacks(0)
@@ -111,14 +111,14 @@ import Zones
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
       try Ready.startRow()
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       let cpu = (0..<Int(anax_state().pointee.block_count)).first { CacheCensus.isOpen($0) }!
       PageDrain.forBoth(cpu) { _, _, row in row.close() }
       let before = Ready.count
-      try Ready.give(try Ready.runs(5, 10))
+      try Ready.give(try Ready.runs(5, 15))
       #expect(Ready.count == before, "the CPU does without")
       Ticks.tick()
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       #expect(Ready.count >= 30 && PageDrain.everything().pages >= 30)
       _ = Ticks.purge()
       Ready.checkNothingIsOut()
@@ -130,7 +130,7 @@ import Zones
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
       try Ready.startRow()
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       #expect(Ready.count >= 30)
       for cpu in 0..<Int(anax_state().pointee.block_count) where CacheCensus.isOpen(cpu) {
         #expect(CPUBlocks.lockStacks(cpu))
@@ -145,7 +145,7 @@ import Zones
       if child == 0 {
         let outcome = PageDrain.everything()
         if outcome.isBusy || outcome.pages < 30 || Ready.count != 0 { _exit(1) }
-        guard let runs = try? Ready.runs(3, 10), (try? Ready.give(runs)) != nil, Ready.count > 0 else { _exit(2) }
+        guard let runs = try? Ready.runs(2, 15), (try? Ready.give(runs)) != nil, Ready.count > 0 else { _exit(2) }
         _ = Ticks.purge()
         _exit(Ready.count == 0 && Live.claimed == 0 ? 0 : 3)
       }
@@ -159,7 +159,7 @@ import Zones
     await #expect(processExitsWith: .success) {
       if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
       try Ready.startRow()
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       let before = Ready.count
       #expect(CPUBlocks.lockStacks(0))
       let busy = PageDrain.everything()
@@ -176,7 +176,7 @@ import Zones
       setenv("ANAX_VM_HEAP_RESERVE", "67108864", 1)
       if !Ready.start() || anax_state().pointee.cpu_count < 2 { return }
       try Ready.startRow()
-      try Ready.give(try Ready.runs(3, 10))
+      try Ready.give(try Ready.runs(2, 15))
       let theirs = Ready.count
       #expect(theirs >= 30)
       Ready.stay(on: 1)
@@ -196,8 +196,8 @@ import Zones
       Thread { Helper.run() }.start()
       try Ready.startRow()
       for _ in 0..<2 {
-        let runs = try Ready.runs(3, 10)
-        for run in runs { Live.write(run, 10, 1) }
+        let runs = try Ready.runs(2, 15)
+        for run in runs { Live.write(run, 15, 1) }
         try Ready.give(runs)
         let start = Date()
         while runs.contains(where: { Ready.isResident($0.page) }), Date().timeIntervalSince(start) < 5 {
