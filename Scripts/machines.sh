@@ -16,6 +16,7 @@ need_machines() {
   unpacked busybox-static || skip "the package busybox-static cannot be had"
   busybox=$work/busybox-static/bin/busybox
   [[ -x $busybox ]] || busybox=$work/busybox-static/usr/bin/busybox
+  unpacked numactl || skip "the package numactl cannot be had"
 }
 
 # unpacked PACKAGE [APT_OPTION…]: downloads the package once and unpacks it into $work/PACKAGE. Fails where it cannot be had.

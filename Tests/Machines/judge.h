@@ -166,6 +166,38 @@ __attribute__((unused)) static void expect_on(const struct spread *spread, int n
     fail("%s: the pages lie on %s, and were to lie on node %d", what, text_of_spread(spread), node);
 }
 
+// Memory policies as the kernel numbers them: 5 is of Linux 5.15, 6 of 6.9.
+enum { mode_preferred = 1, mode_bind, mode_interleave, mode_local, mode_preferred_many, mode_weighted, modes };
+__attribute__((unused)) static const char *const mode_names[modes] = {
+    "default", "preferred", "bind", "interleave", "local", "preferred-many", "weighted-interleave"};
+
+// The number of the policy of that name; -1: there is none.
+__attribute__((unused)) static int mode_named(const char *name, size_t length) {
+  for (int mode = 0; mode < modes; mode++)
+    if (strlen(mode_names[mode]) == length && !strncmp(name, mode_names[mode], length)) return mode;
+  return -1;
+}
+
+// The calling thread's policy.
+struct policy {
+  int mode;
+  uint64_t nodes;
+};
+
+__attribute__((unused)) static struct policy policy_in_force(void) {
+  struct policy policy = {0};
+  unsigned long nodes[16] = {0};
+  if (syscall(SYS_get_mempolicy, &policy.mode, nodes, 1024, NULL, 0)) fail("get_mempolicy");
+  policy.nodes = nodes[0];
+  return policy;
+}
+
+// What the kernel takes a policy's pages from before all else, or alone: the others count only when these are full.
+__attribute__((unused)) static uint64_t served(const struct machine *machine, struct policy policy) {
+  int named = policy.mode == mode_bind || policy.mode == mode_preferred_many;
+  return usable(machine) & (named ? policy.nodes : ~(uint64_t)0);
+}
+
 __attribute__((unused)) static void go_to(int cpu) {
   cpu_set_t set;
   unsigned here = 0;

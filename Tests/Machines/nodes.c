@@ -1,39 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs in a virtual machine of several nodes with the library preloaded. Each argument is a case; the kernel is the judge of where
 // pages lie (judge.h), by page and over whole mappings. Prints "nodes: passed CASE" after each; else what was wrong, and ends with 1.
-#include "regions.h"
+#include "policies.h"
 
-#include <numa.h>
 #include <pthread.h>
 
 extern void anax_stats_print(void) __attribute__((weak));
-
-static void *block_of(size_t bytes) {
-  unsigned char *block = malloc(bytes);
-  if (!block) fail("no memory for %zu bytes", bytes);
-  for (size_t at = 0; at < bytes; at += page) block[at] = 1;
-  block[bytes - 1] = 1;
-  return block;
-}
-
-// Pages of a mapping by node, as numa_maps has them: of the mapping that holds the address.
-static struct spread mapping_of(const void *address) {
-  struct spread spread = {0};
-  const char *best = NULL, *text = text_of("/proc/self/numa_maps");
-  for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
-    if (strtoull(line, NULL, 16) > (uintptr_t)address) break;
-    best = line;
-    if (!strchr(line, '\n')) break;
-  }
-  if (!best) fail("numa_maps has no mapping of %p", address);
-  const char *end = strchr(best, '\n');
-  for (const char *field = best; field && field < end; field = strchr(field + 1, ' ')) {
-    int node;
-    long pages;
-    if (sscanf(field, " N%d=%ld", &node, &pages) == 2 && node < most_nodes) spread.on[node] += pages, spread.all += pages;
-  }
-  return spread;
-}
 
 // Small and large blocks of each CPU lie on its node, or where that has no memory on the nearest that has.
 static void local(void) {
@@ -193,63 +165,6 @@ static void migrate(void) {
   go_anywhere();
 }
 
-// Memory of every CPU lies where the policy of the process says.
-static void policy(const char *mode, uint64_t nodes) {
-  uint64_t cpus = machine.cpus_online & cpus_allowed();
-  enum { bytes = 4 * mega, small = 2000 };
-  int wanted = __builtin_ctzll(nodes), shares = __builtin_popcountll(nodes);
-  for (int cpu = 0; cpu < most_cpus; cpu++) {
-    if (!(cpus >> cpu & 1)) continue;
-    go_to(cpu);
-    struct spread spread = {0};
-    void *large = block_of(bytes);
-    add_pages(&spread, large, bytes);
-    void *blocks[small];
-    for (int i = 0; i < small; i++) {
-      blocks[i] = block_of(1000);
-      add_pages(&spread, blocks[i], 8);
-    }
-    if (home_of(large) != node_of_cpu(&machine, cpu)) fail("%s changes a block's home", mode);
-    if (strcmp(mode, "interleave")) {
-      expect_on(&spread, wanted, 1000, mode);
-    } else {
-      long sum = 0;
-      for (int node = 0; node < most_nodes; node++) {
-        if (!(nodes >> node & 1)) continue;
-        sum += spread.on[node];
-        if (spread.on[node] * shares * 10 < spread.all * 8) fail("interleave: the pages lie on %s", text_of_spread(&spread));
-      }
-      if (sum != spread.all) fail("interleave: the pages lie on %s", text_of_spread(&spread));
-    }
-    for (int i = 0; i < small; i++) free(blocks[i]);
-    free(large);
-  }
-  go_anywhere();
-}
-
-// A policy that the program sets for itself counts from then on, for what it touches from then on.
-static void preferred(int node) {
-  uint64_t cpus = machine.cpus_online & cpus_allowed() & ~machine.cpus[node];
-  go_to(__builtin_ctzll(cpus));
-  free(block_of(5000));
-  if (numa_available() < 0) fail("libnuma finds no nodes");
-  numa_set_preferred(node);
-  enum { small = 4000 };
-  static void *blocks[small];
-  struct spread spread = {0};
-  void *large = block_of(4 * mega);
-  add_pages(&spread, large, 4 * mega);
-  for (int i = 0; i < small; i++) {
-    blocks[i] = block_of(700);
-    add_pages(&spread, blocks[i], 8);
-  }
-  expect_on(&spread, node, 990, "numa_set_preferred");
-  for (int i = 0; i < small; i++) free(blocks[i]);
-  free(large);
-  numa_set_localalloc();
-  go_anywhere();
-}
-
 static long free_kilobytes(int node) {
   char path[80];
   snprintf(path, sizeof path, "/sys/devices/system/node/node%d/meminfo", node);
@@ -273,12 +188,13 @@ static long told_elsewhere(int node) {
   return atol(number + strlen("on other nodes "));
 }
 
-// A node that is full: the nearest that has memory serves, and that is told.
+// A node that is full: the nearest that has memory serves, of those that the policy names, and that is told.
 static void full(void) {
   int node = -1;
+  uint64_t among = served(&machine, policy_in_force());
   for (int other = 0; other < most_nodes; other++)
-    if (machine.cpus[other] && usable(&machine) >> other & 1 && (node < 0 || free_kilobytes(other) < free_kilobytes(node))) node = other;
-  int next = nearest(&machine, node, usable(&machine), 1);
+    if (machine.cpus[other] && among >> other & 1 && (node < 0 || free_kilobytes(other) < free_kilobytes(node))) node = other;
+  int next = nearest(&machine, node, among, 1);
   long kilobytes = free_kilobytes(node) + 24 * 1024;
   if (free_kilobytes(next) < 64 * 1024) fail("node %d has too little memory for this test", next);
   go_to(__builtin_ctzll(machine.cpus[node]));
@@ -397,12 +313,13 @@ int main(int count, char **arguments) {
     else if (!strcmp(name, "migrate")) migrate();
     else if (!strcmp(name, "full")) full();
     else if (value && !strncmp(name, "late", length)) late(atoi(value));
-    else if (value && !strncmp(name, "set", length)) preferred(atoi(value));
-    else if (value && (!strncmp(name, "bind", length) || !strncmp(name, "preferred", length) || !strncmp(name, "interleave", length))) {
-      char mode[16] = {0};
-      memcpy(mode, name, length < 15 ? length : 15);
-      policy(mode, bits_of(value));
-    } else fail("no case '%s'", name);
+    else if (value && mode_named(name, length) > 0) policy(mode_named(name, length), bits_of(value));
+    else if (value && !strncmp(name, "set", length)) {
+      const char *nodes = strchr(value, ':');
+      if (!nodes) fail("set what policy for which nodes?");
+      set_by_program(mode_named(value, (size_t)(nodes - value)), bits_of(nodes + 1));
+    }
+    else fail("no case '%s'", name);
     printf("nodes: passed %s\n", name);
   }
   return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which node's region of the heap a block lies in, learnt without asking Anax. For one program (nodes.c).
+// Which node's region of the heap a block lies in, learnt without asking Anax, and where the pages of its mapping are. For one
+// program (nodes.c).
 #pragma once
 #include "judge.h"
 
@@ -47,10 +48,43 @@ static void learn_regions(void) {
       }
   for (int node = 0; node < nodes; node++) {
     if (!first[node]) continue;
-    region_low[node] = first[node] & ~((uintptr_t)(1 << 28) - 1);
-    region_high[node] = region_low[node] + length - (1 << 28);
+    // The region begins some megabytes before the first block, wherever that is; before it the end of the one before is not in use.
+    region_low[node] = first[node] - (1 << 28);
+    region_high[node] = region_low[node] + length;
   }
   if (with_cpus == 0) fail("no node has CPUs");
   // What was learnt from leaves no pages behind.
   anax_purge();
+}
+
+static void *block_of(size_t bytes) {
+  unsigned char *block = malloc(bytes);
+  if (!block) fail("no memory for %zu bytes", bytes);
+  for (size_t at = 0; at < bytes; at += page) block[at] = 1;
+  block[bytes - 1] = 1;
+  return block;
+}
+
+// What numa_maps says of the mapping that holds the address: its line, from the start address on. Valid until text_of is called again.
+static const char *line_of(const void *address) {
+  const char *best = NULL, *text = text_of("/proc/self/numa_maps");
+  for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+    if (strtoull(line, NULL, 16) > (uintptr_t)address) break;
+    best = line;
+    if (!strchr(line, '\n')) break;
+  }
+  if (!best) fail("numa_maps has no mapping of %p", address);
+  return best;
+}
+
+// Pages of that mapping by node.
+static struct spread mapping_of(const void *address) {
+  struct spread spread = {0};
+  const char *line = line_of(address), *end = strchr(line, '\n');
+  for (const char *field = line; field && field < end; field = strchr(field + 1, ' ')) {
+    int node;
+    long pages;
+    if (sscanf(field, " N%d=%ld", &node, &pages) == 2 && node < most_nodes) spread.on[node] += pages, spread.all += pages;
+  }
+  return spread;
 }

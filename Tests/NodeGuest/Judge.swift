@@ -40,9 +40,8 @@ enum Judge {
 
   /// Nodes that have memory and that this process may use.
   static var usable: [Int] {
-    var mask = [UInt64](repeating: 0, count: 16)
     // MPOL_F_MEMS_ALLOWED
-    require(anax_system_call(Int(anax_sys_get_mempolicy), 0, address(&mask), 1024, 0, 4, 0) == 0, "get_mempolicy")
+    let mask = policy(flags: 4).nodes
     return ids("/sys/devices/system/node/has_memory").filter { mask[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }
   }
 
@@ -58,8 +57,10 @@ enum Judge {
   /// The node that a page in memory lies on.
   static func node(of page: UnsafeRawPointer) -> Int {
     var node: Int32 = -1
-    // MPOL_F_NODE | MPOL_F_ADDR
-    let result = anax_system_call(Int(anax_sys_get_mempolicy), address(&node), 0, 0, Int(bitPattern: page), 3, 0)
+    let result = withUnsafeMutablePointer(to: &node) {
+      // MPOL_F_NODE | MPOL_F_ADDR
+      anax_system_call(Int(anax_sys_get_mempolicy), Int(bitPattern: $0), 0, 0, Int(bitPattern: page), 3, 0)
+    }
     require(result == 0, "get_mempolicy of \(page): \(result)")
     return Int(node)
   }
@@ -73,17 +74,29 @@ enum Judge {
     return spread
   }
 
-  /// The mode of this thread's memory policy; 0 is the default.
-  static var policy: Int32 {
+  /// A thread's memory policy as the kernel tells it: its mode, 0 for the default, and its nodes.
+  struct Policy: Equatable {
     var mode: Int32 = -1
-    require(anax_system_call(Int(anax_sys_get_mempolicy), address(&mode), 0, 0, 0, 0, 0) == 0, "get_mempolicy")
-    return mode
+    var nodes = [UInt64](repeating: 0, count: 16)
   }
+
+  private static func policy(flags: Int) -> Policy {
+    var policy = Policy()
+    let result = withUnsafeMutablePointer(to: &policy.mode) { mode in
+      policy.nodes.withUnsafeMutableBufferPointer { nodes in
+        anax_system_call(
+          Int(anax_sys_get_mempolicy), Int(bitPattern: mode), Int(bitPattern: nodes.baseAddress), 1024, 0, flags, 0)
+      }
+    }
+    require(result == 0, "get_mempolicy: \(result)")
+    return policy
+  }
+
+  /// This thread's policy.
+  static var policy: Policy { policy(flags: 0) }
 
   /// The policy that the program was started with. Wishes come before it, and leave it as it is.
   static let policyAtStart = policy
 
   static var cpu: Int { Int(sched_getcpu()) }
-
-  private static func address<T>(_ pointer: UnsafeMutablePointer<T>) -> Int { Int(bitPattern: pointer) }
 }

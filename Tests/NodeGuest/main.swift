@@ -110,7 +110,7 @@ func zones(limit: Int) throws {
       }
       // For the node of the CPU a wish is none: there the user's policy comes first.
       require(
-        right >= 99 || node == here && Judge.policyAtStart != 0,
+        right >= 99 || node == here && Judge.policyAtStart.mode != 0,
         "of 100 items of \(size) bytes for node \(node) \(right) lie there")
     }
     require(Judge.policy == Judge.policyAtStart, "a policy was left behind")
