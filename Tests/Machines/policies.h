@@ -78,6 +78,8 @@ static void judge_blocks(int cpu, int mode, uint64_t nodes, int thousandths) {
   for (int i = 0; i < small; i++) free(blocks[i]);
   free(large);
   free(largest);
+  // Huge pages that lie elsewhere would serve the next case.
+  anax_purge();
 }
 
 // The program was started under a policy: so it is for the memory of every CPU.
@@ -104,7 +106,6 @@ static void set_by_program(int mode, uint64_t nodes) {
     if (!(cpus >> cpu & 1)) continue;
     go_to(cpu);
     free(block_of(5000));
-    anax_purge();
     switch (mode) {
       case mode_preferred: numa_set_preferred(__builtin_ctzll(nodes)); break;
       case mode_preferred_many: numa_set_preferred_many(mask); break;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs in a virtual machine of several nodes: the Swift face of nodes, with the kernel as the judge (Judge.swift). Each
-// argument is a case. Prints the rung, and "guest: passed CASE" after each, unless it could not be tried; else what was
+// argument is a case. Prints the rung and how it was built, and "guest: passed CASE" after each, unless it could not be tried; else what was
 // wrong, and ends with 1.
 
 import Anax
@@ -169,7 +169,12 @@ func census() throws {
 _ = Judge.policyAtStart
 // Starts the engine.
 _ = Memory.nodes
-print("guest: rung \(UnicodeScalar(UInt8(truncatingIfNeeded: anax_state().pointee.rung)))")
+#if DEBUG
+  let configuration = "debug"
+#else
+  let configuration = "release"
+#endif
+print("guest: rung \(UnicodeScalar(UInt8(truncatingIfNeeded: anax_state().pointee.rung))), \(configuration)")
 // Where it begins is known.
 try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
   for name in CommandLine.arguments.dropFirst() {
