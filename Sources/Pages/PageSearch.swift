@@ -121,10 +121,11 @@ package enum PageSearch {
       longest = min(count &* 2 &- 2, 512)
     case .run(let count):
       var attempts = 0
-      // The words in the `runs` table of runs that CPUs hold ready are then on lines of their own.
+      // The words in the `runs` table of runs that CPUs hold ready are then on lines of their own. What begins before the
+      // CPU's own word of the bitmap ends in it at the latest: it is shorter.
       let own = word &+ (cpu & 7)
       while let page = PageBitmap.findRun(from: own, to: word &+ 8, count: count)
-        ?? PageBitmap.findRun(from: word, to: word &+ 8, count: count)
+        ?? (own > word ? PageBitmap.findRun(from: word, to: own &+ 1, count: count) : nil)
       {
         if claimExactly(page: page, count: count) { return page }
         attempts &+= 1
