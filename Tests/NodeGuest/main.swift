@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs in a virtual machine of several nodes: the Swift face of nodes, with the kernel as the judge (Judge.swift). Each
-// argument is a case. Prints the rung and how it was built, and "guest: passed CASE" after each, unless it could not be tried; else what was
-// wrong, and ends with 1.
+// argument is a case. Prints the rung and how it was built, and "guest: passed CASE" after each, unless it could not be
+// tried; else what was wrong, and ends with 1.
 
 import Anax
 import CAnax
