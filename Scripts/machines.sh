@@ -32,30 +32,38 @@ unpacked() {
   touch "$into.done"
 }
 
-# apt's own places for the backports, so that the machine's stay as they are. Sets `backports_options`.
+# apt's own places for the backports, so that the machine's stay as they are. Sets `backports_options`. They come from where this
+# machine has its release from.
 backports_lists() {
-  local codename apt=$work/apt
+  local codename site apt=$work/apt
   # shellcheck source=/dev/null
   codename=$(source /etc/os-release && echo "${VERSION_CODENAME:-}")
+  # shellcheck disable=SC2016
+  site=$(apt-get indextargets --format '$(CODENAME) $(SITE)' 2>/dev/null | sed -n "s/^$codename //p" | head -n 1)
+  [[ -n $codename && -n $site ]] || return 1
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $codename-backports main" \
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $codename-backports main" \
     >"$apt/sources.list"
   backports_options=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache")
   timeout 120 apt-get "${backports_options[@]}" update >/dev/null 2>&1
 }
 
-# kernel_image NAME: sets `image`, the kernel to boot. Fails where there is none.
+# kernel_image NAME: sets `image`, the kernel to boot. Fails where there is none. One that was unpacked before needs no network.
 kernel_image() {
-  local options=() package images
-  if [[ $1 == backports ]]; then
-    backports_lists || return 1
-    options=("${backports_options[@]}")
+  local options=() package images known=$work/kernel-$1
+  package=$(cat "$known" 2>/dev/null || true)
+  if [[ -z $package || ! -e $work/$package.done ]]; then
+    if [[ $1 == backports ]]; then
+      backports_lists || return 1
+      options=("${backports_options[@]}")
+    fi
+    package=$(apt-cache ${options[@]+"${options[@]}"} depends linux-image-cloud-amd64 2>/dev/null |
+      sed -nE 's/.*Depends: (linux-image-[0-9].*-cloud-amd64)$/\1/p' | head -n 1)
+    [[ -n $package ]] || return 1
+    unpacked "$package" ${options[@]+"${options[@]}"} || return 1
+    echo "$package" >"$known"
   fi
-  package=$(apt-cache ${options[@]+"${options[@]}"} depends linux-image-cloud-amd64 2>/dev/null |
-    sed -nE 's/.*Depends: (linux-image-[0-9].*-cloud-amd64)$/\1/p' | head -n 1)
-  [[ -n $package ]] || return 1
-  unpacked "$package" ${options[@]+"${options[@]}"} || return 1
   images=("$work/$package"/boot/vmlinuz-*)
   image=${images[0]}
   [[ -r $image ]]
@@ -120,7 +128,8 @@ boot() {
 }
 
 # crashed LOG: whether the machine's kernel itself failed. With a thread for each CPU this emulator now and then runs half of an
-# instruction that the kernel is patching (int3 in sched_clock_cpu, at about one boot in fifteen); no program can cause that.
+# instruction that the kernel is patching (int3 in sched_clock_cpu, at about one boot in fifteen); no program can cause that. Whatever
+# else a kernel says of itself is taken so too, and told.
 crashed() {
   ! grep -aq '^end of the tests' "$1" && grep -aqE '^(<[0-9]>)?\[ *[0-9.]+\] (Oops: int3|kernel BUG at|Kernel panic)' "$1" &&
     ! grep -aqE 'Attempted to kill init|Out of memory' "$1"
@@ -135,6 +144,7 @@ boot_until_sound() {
     # The console's line ends.
     sed -i 's/\r//g' "$1"
     crashed "$1" || return 0
-    echo "the machine's kernel crashed, as the emulator sometimes makes it do (boot $try of 3)"
+    echo "the machine's kernel crashed, as the emulator sometimes makes it do (boot $try of 3):" \
+      "$(grep -aoEm 1 '(Oops: |kernel BUG at|Kernel panic).*' "$1")"
   done
 }
