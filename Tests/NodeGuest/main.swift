@@ -130,7 +130,7 @@ func zones(limit: Int) throws {
       let home = Memory.home(of: item)!
       homes[home, default: 0] += 1
       // The turn of the CPU's node is without a wish.
-      if home != here || Judge.policyAtStart == 0, Judge.node(of: item) != home { astray += 1 }
+      if home != here || Judge.policyAtStart.mode == 0, Judge.node(of: item) != home { astray += 1 }
     }
     require(astray <= Judge.usable.count, "\(astray) interleaved items of \(size) bytes lie on other nodes")
     require(homes.keys.sorted() == Judge.usable, "homes of interleaved items: \(homes)")
