@@ -26,7 +26,7 @@ extension PageSearch {
     }
     var turn: UInt64 = 0
     while turn < 8 {
-      let word = index &* 8 &+ ((turn &+ cpu) & 7)
+      let word = index &* 8 &+ ((turn &+ PageQueue.word(cpu: cpu)) & 7)
       let claimed = PageBitmap.claimedWord(word)
       var value = claimed.loadRelaxed()
       while value != ~0 {

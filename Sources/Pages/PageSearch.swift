@@ -114,7 +114,7 @@ package enum PageSearch {
     case .aligned(let count):
       var step: UInt64 = 0
       while step < 8 {
-        if let page = PageBitmap.claimGroup(word: word &+ ((step &+ cpu) & 7), count: count) { return page }
+        if let page = PageBitmap.claimGroup(word: word &+ ((step &+ PageQueue.word(cpu: cpu)) & 7), count: count) { return page }
         step &+= 1
       }
       // It says nothing of unaligned runs, but that no run of twice the length less one is left.
@@ -123,7 +123,7 @@ package enum PageSearch {
       var attempts = 0
       // The words in the `runs` table of runs that CPUs hold ready are then on lines of their own. What begins before the
       // CPU's own word of the bitmap ends in it at the latest: it is shorter.
-      let own = word &+ (cpu & 7)
+      let own = word &+ PageQueue.word(cpu: cpu)
       while let page = PageBitmap.findRun(from: own, to: word &+ 8, count: count)
         ?? (own > word ? PageBitmap.findRun(from: word, to: own &+ 1, count: count) : nil)
       {

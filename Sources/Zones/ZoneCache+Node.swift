@@ -2,9 +2,9 @@
 // Requests to a zone for a node that is not this CPU's. They are served from what this CPU has collected to go home to
 // that node, then from that home as its own CPUs are; what a list has beyond the item asked for is collected again, and
 // is never handed out by a request without a node. Items that come from slabs are touched at once under a policy of the
-// thread that prefers the node, and the thread's own is set again: so their pages lie there, whoever uses them. Four
-// system calls for a list of items. A signal handler that runs in between has that policy too; one that does not return
-// (siglongjmp) leaves the thread with it.
+// thread that prefers the node, and the thread's own is set again: so what the slab has not had in memory before
+// lies there, whoever uses it. Four system calls for a list of items. A signal handler that runs in between has that
+// policy too; one that does not return (siglongjmp) leaves the thread with it.
 
 import CAnax
 import LockFree
