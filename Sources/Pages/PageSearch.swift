@@ -114,7 +114,9 @@ package enum PageSearch {
     case .aligned(let count):
       var step: UInt64 = 0
       while step < 8 {
-        if let page = PageBitmap.claimGroup(word: word &+ ((step &+ PageQueue.word(cpu: cpu)) & 7), count: count) { return page }
+        if let page = PageBitmap.claimGroup(word: word &+ ((step &+ PageQueue.word(cpu: cpu)) & 7), count: count) {
+          return page
+        }
         step &+= 1
       }
       // It says nothing of unaligned runs, but that no run of twice the length less one is left.
