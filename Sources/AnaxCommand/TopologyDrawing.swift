@@ -1,30 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages
-// lie, the distances, and in the SVG the caches, which the text form has above its drawing. As lines of text, and as an
-// SVG that needs nothing else. All text in it is made of numbers, and of words of this file and TopologyReport's.
-import Anax
+// lie, the distances, and in the SVG the caches, which the text form has above its drawing; and of another process its
+// other memory. As lines of text, and as an SVG that needs nothing else. All text in it is made of numbers, and of words
+// of this file and TopologyReport's, but for a process's name, which is escaped.
+import Report
 import Topology
-
-/// What Anax has in the process that is drawn.
-struct HeapPicture {
-  /// Addresses of each home's region.
-  var regions: [Range<UInt>]
-  /// Pages in memory of each home's region, by the node they lie on; empty where the kernel does not say.
-  var pages: [[Int]]
-
-  static func current() -> HeapPicture { HeapPicture(regions: Memory.regions, pages: Memory.placement()) }
-
-  /// Pages of a home's region that are in memory, by the node they lie on.
-  func pages(home: Int) -> [(node: Int, count: Int)] {
-    guard home < pages.count else { return [] }
-    return pages[home].enumerated().filter { $0.element > 0 }.map { ($0.offset, $0.element) }
-  }
-}
 
 struct TopologyDrawing {
   let topology: Topology
   let heap: HeapPicture
+  /// Of another process: its number and name.
+  var process: String?
 
   // MARK: Text
 
@@ -34,12 +21,12 @@ struct TopologyDrawing {
       let title = title(node)
       var rows = [node.cpus.isEmpty ? "no CPU" : "CPUs \(node.cpus)"]
       if let memory = node.memory { rows.append("memory \(TopologyReport.bytes(memory))") }
-      if node.id < heap.regions.count {
-        let region = heap.regions[node.id]
+      for region in heap.regions(home: node.id) {
+        let addresses = region.addresses
         rows.append(
-          "region \(TopologyReport.bytes(UInt64(region.count))) from 0x\(String(region.lowerBound, radix: 16))")
+          "region \(TopologyReport.bytes(UInt64(addresses.count))) from 0x\(String(addresses.lowerBound, radix: 16))")
+        rows += region.pages.rows.map { "pages  \($0.count) on node \($0.node)" }
       }
-      rows += heap.pages(home: node.id).map { "pages  \($0.count) on node \($0.node)" }
       let width = max(28, rows.map(\.count).max() ?? 0)
       lines.append("+- \(title) " + String(repeating: "-", count: width - title.count - 1) + "+")
       lines += rows.map { "| \($0)" + String(repeating: " ", count: width - $0.count) + " |" }
@@ -49,7 +36,16 @@ struct TopologyDrawing {
       lines.append(row("distance to", topology.nodes.map { "\($0.id)" }))
       lines += topology.nodes.map { row("from \($0.id)", $0.distances.map { "\($0)" }) }
     }
-    return lines.joined(separator: "\n") + "\n"
+    return (lines + surroundings).joined(separator: "\n") + "\n"
+  }
+
+  /// What another process has in memory outside the regions, as lines.
+  private var surroundings: [String] {
+    guard let around = heap.surroundings else { return [] }
+    return [("tables", around.tables), ("other memory", around.other)].map { label, pages in
+      let parts = pages.rows.map { "\($0.count) on node \($0.node)" }
+      return "pages of \(label): " + (parts.isEmpty ? "none" : parts.joined(separator: ", "))
+    }
   }
 
   private func title(_ node: Topology.Node) -> String {
@@ -77,10 +73,15 @@ struct TopologyDrawing {
   static func width(of text: String) -> Int { text.count * 17 / 2 }
 
   /// What stands at the bottom of a node's box.
-  private func regionLabel(_ node: Topology.Node) -> String? {
-    guard node.id < heap.regions.count else { return nil }
-    let region = heap.regions[node.id]
-    return "region \(TopologyReport.bytes(UInt64(region.count))), 0x\(String(region.lowerBound, radix: 16))"
+  private func regionLabels(_ node: Topology.Node) -> [String] {
+    heap.regions(home: node.id).map(\.addresses).map {
+      "region \(TopologyReport.bytes(UInt64($0.count))), 0x\(String($0.lowerBound, radix: 16))"
+    }
+  }
+
+  /// Of all regions of the node's home.
+  private func pages(_ node: Topology.Node) -> HeapPicture.Pages {
+    heap.regions(home: node.id).reduce([:]) { $0 + $1.pages }
   }
 
   private func memoryLabel(_ node: Topology.Node) -> String {
@@ -89,15 +90,15 @@ struct TopologyDrawing {
 
   /// A line for each node that pages of this one's region lie on; none without pages.
   private func pageLabels(_ node: Topology.Node) -> [String] {
-    let pages = heap.pages(home: node.id)
+    let pages = pages(node)
     if pages.isEmpty { return [] }
-    let here = pages.first { $0.node == node.id }?.count ?? 0
-    return ["pages: \(here) here"] + pages.filter { $0.node != node.id }.map { "pages: \($0.count) on node \($0.node)" }
+    return ["pages: \(pages[node.id] ?? 0) here"]
+      + pages.rows.filter { $0.node != node.id }.map { "pages: \($0.count) on node \($0.node)" }
   }
 
   private var box: Int {
     let labels = topology.nodes.flatMap { node in
-      [title(node), memoryLabel(node), regionLabel(node) ?? ""] + pageLabels(node)
+      [title(node), memoryLabel(node)] + regionLabels(node) + pageLabels(node)
     }
     return max(Self.leastBox, 20 + (labels.map { Self.width(of: $0) }.max() ?? 0))
   }
@@ -105,18 +106,19 @@ struct TopologyDrawing {
   /// Well-formed XML.
   var svg: String {
     let most = topology.nodes.map { ($0.cpus.count + 5) / 6 }.max() ?? 0
-    let lines = topology.nodes.map { pageLabels($0).count }.max() ?? 0
+    let lines = topology.nodes.map { pageLabels($0).count + max(0, regionLabels($0).count - 1) }.max() ?? 0
     let height = 100 + max(1, most) * 28 + max(1, lines) * Self.line
     let box = box
     let columns = min(4, topology.nodes.count)
     let rows = (topology.nodes.count + columns - 1) / columns
     let matrix = topology.nodes.count > 1 ? 50 + (topology.nodes.count + 1) * Self.cell : 0
-    let caches = topology.cacheLines
-    let longest = caches.map { Self.width(of: "\($0.label): \($0.value)") }.max() ?? 0
+    let remarks =
+      topology.cacheLines.map { "\($0.label): \($0.value)" } + (process.map { ["process \($0)"] } ?? []) + surroundings
+    let longest = remarks.map { Self.width(of: $0) }.max() ?? 0
     let width = max(
       columns * (box + Self.gap) + Self.gap, 90 + (topology.nodes.count + 1) * Self.cell, 2 * Self.gap + longest)
     let bottom = rows * (height + Self.gap) + Self.gap
-    let end = bottom + matrix + (caches.isEmpty ? 0 : caches.count * 20 + Self.gap)
+    let end = bottom + matrix + (remarks.isEmpty ? 0 : remarks.count * 20 + Self.gap)
     var parts: [String] = []
     for (index, node) in topology.nodes.enumerated() {
       let x = Self.gap + index % columns * (box + Self.gap)
@@ -124,8 +126,8 @@ struct TopologyDrawing {
       parts += draw(node, x: x, y: y, width: box, height: height, low: y + 60 + max(1, most) * 28)
     }
     if matrix > 0 { parts += distances(x: Self.gap, y: bottom) }
-    for (index, cache) in caches.enumerated() {
-      parts.append(label("", Self.gap, bottom + matrix + 14 + index * 20, "\(cache.label): \(cache.value)"))
+    for (index, remark) in remarks.enumerated() {
+      parts.append(label("", Self.gap, bottom + matrix + 14 + index * 20, remark))
     }
     return """
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(end)" role="img" aria-label="nodes of the machine">
@@ -149,12 +151,13 @@ struct TopologyDrawing {
       parts.append(label("middle", left + 14, top + 16, "\(cpu)"))
     }
     if node.cpus.isEmpty { parts.append(label("", x + 10, y + 66, "no CPU")) }
-    if let region = regionLabel(node) { parts.append(label("", x + 10, low, region)) }
-    let pages = heap.pages(home: node.id)
-    let all = pages.map(\.count).reduce(0, +)
+    let regions = regionLabels(node)
+    if let region = regions.first { parts.append(label("", x + 10, low, region)) }
+    let pages = pages(node)
+    let all = pages.values.reduce(0, +)
     if all > 0 {
       var left = Double(x + 10)
-      for (other, count) in pages {
+      for (other, count) in pages.rows {
         let share = Double(width - 20) * Double(count) / Double(all)
         parts.append(
           "<rect class=\"\(other == node.id ? "here" : "away")\" x=\"\(left)\" y=\"\(low + 10)\" width=\"\(share)\" height=\"12\"/>"
@@ -162,7 +165,7 @@ struct TopologyDrawing {
         left += share
       }
     }
-    for (index, line) in pageLabels(node).enumerated() {
+    for (index, line) in (pageLabels(node) + regions.dropFirst()).enumerated() {
       parts.append(label("", x + 10, low + 38 + index * Self.line, line))
     }
     return parts
@@ -193,6 +196,6 @@ struct TopologyDrawing {
   }
 
   private func label(_ name: String, _ x: Int, _ y: Int, _ text: String) -> String {
-    "<text class=\"\(name)\" x=\"\(x)\" y=\"\(y)\">\(text)</text>"
+    "<text class=\"\(name)\" x=\"\(x)\" y=\"\(y)\">\(Markup.escaped(text))</text>"
   }
 }

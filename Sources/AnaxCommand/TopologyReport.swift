@@ -7,10 +7,13 @@ import Topology
 struct TopologyReport {
   let topology: Topology
   let limits: Limits
-  let support: PerCPUSupport
-  let rung: RungInForce
+  /// These two of this process; of another they are not to be seen.
+  var support: PerCPUSupport?
+  var rung: RungInForce?
   let heap: HeapPicture
   var engine: EngineView?
+  /// Whose CPUs, nodes, limits and heap these are, where it is not this one.
+  var process: InspectedProcess?
 
   private var warnings: [String] {
     topology.warnings + (engine?.differences(from: topology) ?? []) + limits.warnings
@@ -23,6 +26,7 @@ struct TopologyReport {
     func line(_ label: String, _ value: String) {
       lines.append(label + String(repeating: " ", count: max(1, 18 - label.count)) + value)
     }
+    if let process { line("process", "\(process.id) (\(process.name))") }
     line("CPUs", "possible \(topology.possible), online \(topology.online), allowed \(topology.allowed)")
     for node in topology.nodes {
       let cpus = node.cpus.isEmpty ? "no CPU" : "CPUs \(node.cpus)"
@@ -45,10 +49,12 @@ struct TopologyReport {
     line("address space", Self.bound(limits.addressSpace, Self.bytes))
     line("overcommit", limits.overcommit.map { "\($0)" } ?? "unknown")
     line("commit limit", limits.commitLimit.map(Self.bytes) ?? "unknown")
-    line("rung", "\(rung.letter): \(rung.reason)")
-    line("rseq area", support.areaBytes == 0 ? "none" : "\(support.areaBytes) bytes")
-    line("rseq features", "node_id \(Self.word(support.hasNodeID)), mm_cid \(Self.word(support.hasConcurrencyID))")
-    line("membarrier rseq", Self.word(support.canStopSections))
+    if let rung { line("rung", "\(rung.letter): \(rung.reason)") }
+    if let support {
+      line("rseq area", support.areaBytes == 0 ? "none" : "\(support.areaBytes) bytes")
+      line("rseq features", "node_id \(Self.word(support.hasNodeID)), mm_cid \(Self.word(support.hasConcurrencyID))")
+      line("membarrier rseq", Self.word(support.canStopSections))
+    }
     for warning in warnings { line("warning", warning) }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -78,6 +84,7 @@ struct TopologyReport {
 
   var json: JSON {
     .object([
+      "process": process.map(json) ?? .null,
       "cpus": .object([
         "possible": .string(topology.possible.description),
         "online": .string(topology.online.description),
@@ -85,7 +92,7 @@ struct TopologyReport {
       ]),
       "nodes": .array(topology.nodes.map(json)),
       "caches": .array(topology.caches.map(json)),
-      "regions": .array(heap.regions.indices.map(region)),
+      "regions": .array(heap.regions.map(json)),
       "colors": .integer(Int64(topology.colors(pageSize: limits.pageSize))),
       "limits": .object([
         "page_bytes": .integer(Int64(limits.pageSize)),
@@ -97,17 +104,35 @@ struct TopologyReport {
         "overcommit": .optional(limits.overcommit) { .string("\($0)") },
         "commit_limit_bytes": .optional(limits.commitLimit, Self.integer),
       ]),
-      "rung": .object([
-        "letter": .string(rung.letter),
-        "reason": .string(rung.reason),
-        "rseq_area_bytes": .integer(Int64(support.areaBytes)),
-        "rseq_feature_bytes": .integer(Int64(support.featureBytes)),
-        "node_id": .boolean(support.hasNodeID),
-        "mm_cid": .boolean(support.hasConcurrencyID),
-        "membarrier_rseq": .boolean(support.canStopSections),
-      ]),
+      "rung": rungJSON,
       "warnings": .array(warnings.map { .string($0) }),
     ])
+  }
+
+  private var rungJSON: JSON {
+    guard let rung, let support else { return .null }
+    return .object([
+      "letter": .string(rung.letter),
+      "reason": .string(rung.reason),
+      "rseq_area_bytes": .integer(Int64(support.areaBytes)),
+      "rseq_feature_bytes": .integer(Int64(support.featureBytes)),
+      "node_id": .boolean(support.hasNodeID),
+      "mm_cid": .boolean(support.hasConcurrencyID),
+      "membarrier_rseq": .boolean(support.canStopSections),
+    ])
+  }
+
+  private func json(_ process: InspectedProcess) -> JSON {
+    .object([
+      "id": .integer(Int64(process.id)),
+      "name": .string(process.name),
+      "tables": json(heap.surroundings?.tables ?? [:]),
+      "other": json(heap.surroundings?.other ?? [:]),
+    ])
+  }
+
+  private func json(_ pages: HeapPicture.Pages) -> JSON {
+    .array(pages.rows.map { .object(["node": .integer(Int64($0.node)), "count": .integer(Int64($0.count))]) })
   }
 
   private static func integer(_ value: UInt64) -> JSON { .integer(Int64(clamping: value)) }
@@ -126,15 +151,12 @@ struct TopologyReport {
     ])
   }
 
-  private func region(home: Int) -> JSON {
-    let pages = heap.pages(home: home).map {
-      JSON.object(["node": .integer(Int64($0.node)), "count": .integer(Int64($0.count))])
-    }
-    return .object([
-      "home": .integer(Int64(home)),
-      "start": .string("0x" + String(heap.regions[home].lowerBound, radix: 16)),
-      "bytes": .integer(Int64(heap.regions[home].count)),
-      "pages": .array(pages),
+  private func json(_ region: HeapPicture.Region) -> JSON {
+    .object([
+      "home": .integer(Int64(region.home)),
+      "start": .string("0x" + String(region.addresses.lowerBound, radix: 16)),
+      "bytes": .integer(Int64(region.addresses.count)),
+      "pages": json(region.pages),
     ])
   }
 

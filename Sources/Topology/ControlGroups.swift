@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where this process stands in the control group hierarchies (version 2, version 1, or both at once), and the tightest
+// Where a process stands in the control group hierarchies (version 2, version 1, or both at once), and the tightest
 // limit between there and the top that is visible: a parent's limit binds its children whatever they say.
 
 struct ControlGroups {
@@ -15,9 +15,11 @@ struct ControlGroups {
   private var chains: [Chain] = []
   private(set) var warnings: [String] = []
 
-  init(files: FileTree) {
+  /// `process`: "self", or a number. Paths are told as they are from this process's own mounts and groups.
+  init(files: FileTree, process: String = "self") {
     self.files = files
-    guard let groups = try? files.text("proc/self/cgroup"), let mounts = try? files.text("proc/self/mountinfo")
+    let path = "proc/\(process)/cgroup"
+    guard let groups = try? files.text(path), let mounts = try? files.text("proc/self/mountinfo")
     else { return }
     for group in groups.split(separator: "\n") {
       // hierarchy:controllers:path
@@ -25,7 +27,7 @@ struct ControlGroups {
       guard fields.count == 3 else {
         warnings.append(
           TopologyError.malformed(
-            source: files.location("proc/self/cgroup"), text: String(group), expected: "hierarchy:controllers:path"
+            source: files.location(path), text: String(group), expected: "hierarchy:controllers:path"
           ).description)
         continue
       }

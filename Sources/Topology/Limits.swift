@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What bounds this process: CPU time and memory by control groups, address space by its rlimit, commit by the kernel's
+// What bounds this process, or another: CPU time and memory by control groups, address space by its rlimit, commit by the kernel's
 // overcommit policy, and the machine's page and address sizes. A snapshot. Every bound says where it comes from.
 import Glibc
 
@@ -68,18 +68,26 @@ package struct Limits: Hashable, Sendable {
     }
   }
 
-  package init(root: String = "/", process: Process = .current()) {
+  /// Of this process; `id`: of another one, as far as this one may see.
+  package init(root: String = "/", process: Process = .current(), of id: Int32? = nil) {
     let files = FileTree(root: root)
-    var groups = ControlGroups(files: files)
+    var groups = ControlGroups(files: files, process: id.map { "\($0)" } ?? "self")
     cpuQuota = groups.cpuQuota()
     memoryMaximum = groups.memory(v2: "memory.max", v1: "memory.limit_in_bytes", pageSize: process.pageSize)
     memoryHigh = groups.memory(v2: "memory.high", v1: nil, pageSize: process.pageSize)
-    addressSpace = process.addressSpace.map { Bound($0, source: "RLIMIT_AS") }
+    addressSpace = (id.map { Self.addressSpace(files, of: $0) } ?? process.addressSpace)
+      .map { Bound($0, source: "RLIMIT_AS") }
     overcommit = files.line("proc/sys/vm/overcommit_memory").flatMap { Int($0) }.flatMap(Overcommit.init(rawValue:))
     commitLimit = Self.commitLimit(files)
     pageSize = process.pageSize
     addressBits = process.addressBits
     warnings = groups.warnings
+  }
+
+  private static func addressSpace(_ files: FileTree, of id: Int32) -> UInt64? {
+    let key = "Max address space"
+    let line = ((try? files.text("proc/\(id)/limits")) ?? "").split(separator: "\n").first { $0.hasPrefix(key) }
+    return line.flatMap { $0.dropFirst(key.count).split(separator: " ").first }.flatMap { UInt64($0) }
   }
 
   private static func commitLimit(_ files: FileTree) -> UInt64? {

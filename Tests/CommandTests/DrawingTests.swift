@@ -25,9 +25,19 @@ import Topology
         .init(level: 2, kind: .unified, size: 1 << 20, ways: 8, line: 64, sets: 2048, sharedBy: [$0])
       },
       warnings: []),
+    heap: HeapPicture(regions: [
+      .init(home: 0, addresses: 0x1000_0000..<0x2000_0000, pages: [0: 120, 2: 7]),
+      .init(home: 1, addresses: 0x2000_0000..<0x3000_0000, pages: [1: 3]),
+      .init(home: 2, addresses: 0x3000_0000..<0x4000_0000),
+    ]))
+
+  /// A process with two heaps, and a name that is not to be taken for markup.
+  static let other = TopologyDrawing(
+    topology: drawing.topology,
     heap: HeapPicture(
-      regions: [0x1000_0000..<0x2000_0000, 0x2000_0000..<0x3000_0000, 0x3000_0000..<0x4000_0000],
-      pages: [[120, 0, 7], [0, 3, 0], [0, 0, 0]]))
+      regions: drawing.heap.regions + [.init(home: 0, addresses: 0x5000_0000..<0x7000_0000, pages: [0: 5, 1: 1])],
+      surroundings: .init(tables: [0: 15], other: [0: 300, 2: 4])),
+    process: "4711 (a<b>&c)")
 
   @Test func theTextShowsNodesRegionsPagesAndDistances() {
     let text = Self.drawing.text
@@ -39,6 +49,28 @@ import Topology
     ] {
       #expect(text.contains(line), "\(line) in\n\(text)")
     }
+  }
+
+  @Test func anotherProcessHasLinesForItsOtherMemory() {
+    let lines = Self.other.text.split(separator: "\n")
+    #expect(
+      lines.suffix(2) == [
+        "pages of tables: 15 on node 0", "pages of other memory: 300 on node 0, 4 on node 2",
+      ])
+    #expect(
+      lines.filter { $0.hasPrefix("| region ") }.count == 4 && lines.contains { $0.hasPrefix("| pages  5 on node 0 ") })
+    let svg = Self.other.svg
+    let parser = XMLParser(data: Data(svg.utf8))
+    let counter = Counter()
+    parser.delegate = counter
+    #expect(parser.parse())
+    let texts = Set(counter.elements.compactMap { $0.attributes["text"]?.trimmed }.map(String.init))
+    #expect(
+      texts.isSuperset(of: [
+        "process 4711 (a<b>&c)", "pages of tables: 15 on node 0", "pages of other memory: 300 on node 0, 4 on node 2",
+        "pages: 125 here", "pages: 1 on node 1", "region 256 MiB, 0x10000000", "region 512 MiB, 0x50000000",
+      ]), "\(texts)")
+    #expect(!Self.drawing.text.contains("other memory") && !Self.drawing.svg.contains("process"))
   }
 
   @Test func theBoxesAreClosed() {
@@ -70,8 +102,11 @@ import Topology
         possible: CPUSet(0...3), online: CPUSet(0...3), allowed: CPUSet(0...3), allowedNodes: NodeSet(0...3),
         caches: [], warnings: []),
       heap: HeapPicture(
-        regions: (0..<4).map { 0x7fca_a140_0000 + $0 << 37..<0x7fca_a140_0000 + ($0 + 1) << 37 },
-        pages: (0..<4).map { _ in [120_000_000, 70_000_000, 50_000_000, 90_000_000] }))
+        regions: (0..<4).map {
+          .init(
+            home: $0, addresses: 0x7fca_a140_0000 + UInt($0) << 37..<0x7fca_a140_0000 + UInt($0 + 1) << 37,
+            pages: [0: 120_000_000, 1: 70_000_000, 2: 50_000_000, 3: 90_000_000])
+        }))
     let boxes = try Self.places(of: "rect", in: wide.svg).filter { $0["class"] == "node" }.map { rect in
       try (
         x: Self.number(rect["x"]), y: Self.number(rect["y"]), width: Self.number(rect["width"]),
@@ -109,7 +144,7 @@ import Topology
       topology: Topology(
         nodes: [.init(id: 0, cpus: [0], memory: nil, distances: [10])], possible: [0], online: [0], allowed: [0],
         allowedNodes: [0], caches: [], warnings: []),
-      heap: HeapPicture(regions: [], pages: []))
+      heap: HeapPicture(regions: []))
     #expect(!one.text.contains("distance") && !one.svg.contains("distances"))
   }
 }

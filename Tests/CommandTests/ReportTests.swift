@@ -25,7 +25,10 @@ import Topology
       root: "/nonexistent", process: .init(addressSpace: 64 << 20, pageSize: 4096, addressBits: 47)),
     support: PerCPUSupport(areaBytes: 20, featureBytes: 28, canStopSections: true),
     rung: RungInForce(letter: "B", reason: "because"),
-    heap: HeapPicture(regions: [0x1000..<0x3000, 0x3000..<0x5000], pages: [[0, 0, 0, 0, 7], [3, 0, 0, 0, 0]]))
+    heap: HeapPicture(regions: [
+      .init(home: 0, addresses: 0x1000..<0x3000, pages: [4: 7]),
+      .init(home: 1, addresses: 0x3000..<0x5000, pages: [0: 3]),
+    ]))
 
   @Test func topologyTextSaysWhatThereIs() {
     let text = Self.report.text
@@ -54,6 +57,7 @@ import Topology
     #expect(limits["cpu_quota"] is NSNull)
     #expect((limits["address_space_bytes"] as? [String: Any])?["value"] as? Int == 64 << 20)
     #expect((members["rung"] as? [String: Any])?["letter"] as? String == "B")
+    #expect(members["process"] is NSNull)
   }
 
   @Test func rungIsTheEnginesOwn() async {

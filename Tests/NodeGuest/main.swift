@@ -185,6 +185,7 @@ try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
       try zones(limit: 0)
       try zones(limit: 100_000)
     case "census": try census()
+    case "inspect": try inspect()
     case "ready": try ready()
     case "color": if try !color() { continue }
     default: fail("no case '\(name)'")
