@@ -2,8 +2,8 @@
 //
 // The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages
 // lie, the distances, and in the SVG the caches, which the text form has above its drawing; and of another process its
-// other memory. As lines of text, and as an SVG that needs nothing else. All text in it is made of numbers, and of words
-// of this file and TopologyReport's, but for a process's name, which is escaped.
+// other memory. As lines of text, and as an SVG that needs nothing else. All text in it is made of numbers, and of
+// words of this file and TopologyReport's, but for a process's name, which is escaped.
 import Report
 import Topology
 

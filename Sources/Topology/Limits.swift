@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What bounds this process, or another: CPU time and memory by control groups, address space by its rlimit, commit by the kernel's
-// overcommit policy, and the machine's page and address sizes. A snapshot. Every bound says where it comes from.
+// What bounds this process, or another: CPU time and memory by control groups, address space by its rlimit, commit by
+// the kernel's overcommit policy, and the machine's page and address sizes. A snapshot. Every bound says where it comes
+// from.
 import Glibc
 
 package struct Limits: Hashable, Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is read of a process before its memory, and what becomes of it where the process ends, changes or is closed: from
-// files that are played, where the moment matters.
+// What is read of a process before its memory, and what becomes of it where the process ends, changes or is closed:
+// from files that are played, where the moment matters.
 import Foundation
 import Testing
 import Topology

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Anax's heap among a process's mappings, as the kernel lists them: found by what its reservation is like, and its pages
-// counted by node.
+// Anax's heap among a process's mappings, as the kernel lists them: found by what its reservation is like, and its
+// pages counted by node.
 import Testing
 
 @testable import AnaxCommand
