@@ -21,7 +21,8 @@ package enum Processors {
       let bytes = raw.baseAddress!.assumingMemoryBound(to: UInt8.self)
       state.pointee.cpu_count = UInt64(beyondHighest("/sys/devices/system/cpu/possible", bytes))
       let count = Kernel.readFile("/sys/devices/system/node/online", into: bytes, count: most)
-      let lastNode = count > 0 ? highestOfList(bytes, count) : 0
+      // A path has room for three digits.
+      let lastNode = count > 0 ? min(highestOfList(bytes, count), 999) : 0
       state.pointee.node_count = UInt64(lastNode <= 0 ? 1 : min(lastNode + 1, ANAX_NODES_MAX))
       state.pointee.nodes_online = 1
       state.pointee.nodes_with_memory = 1

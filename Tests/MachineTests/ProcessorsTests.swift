@@ -82,6 +82,14 @@ private func orders(_ online: [Int], _ list: String, _ distances: [String]) -> [
     }
   }
 
+  /// A number that no node has does not keep the start busy.
+  @Test func aNodeThatCannotBe() async {
+    await #expect(processExitsWith: .success) {
+      let asked = orders([0, 1], "0-1,8388607", ["10 20", "20 10"])
+      #expect(asked[0].prefix(2) == [0, 1] && anax_state().pointee.node_count == ANAX_NODES_MAX)
+    }
+  }
+
   /// What was cut off a long list is not known, and the number at the cut is not taken for another.
   @Test func listsThatAreTooLong() async {
     await #expect(processExitsWith: .success) {
