@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { page = 4096, mega = 1 << 20, most_nodes = 16, most_cpus = 64 };
@@ -189,6 +190,8 @@ __attribute__((unused)) static struct policy policy_in_force(void) {
   unsigned long nodes[16] = {0};
   if (syscall(SYS_get_mempolicy, &policy.mode, nodes, 1024, NULL, 0)) fail("get_mempolicy");
   policy.nodes = nodes[0];
+  // Without its flags, of which numactl --balancing sets one.
+  policy.mode &= 0xfff;
   return policy;
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs in a virtual machine of several nodes with the library preloaded. Each argument is a case; the kernel is the judge of where
 // pages lie (judge.h), by page and over whole mappings. Prints "nodes: passed CASE" after each; else what was wrong, and ends with 1.
-#include "policies.h"
+#include "balance.h"
 
 #include <pthread.h>
-
-extern void anax_stats_print(void) __attribute__((weak));
 
 // Small and large blocks of each CPU lie on its node, or where that has no memory on the nearest that has.
 static void local(void) {
@@ -172,22 +170,6 @@ static long free_kilobytes(int node) {
   return found ? atol(found + 8) : 0;
 }
 
-// Pages of the node's region that lie on other nodes, as Anax's summary tells it.
-static long told_elsewhere(int node) {
-  char line[80];
-  int file = open("/tmp/summary", O_RDWR | O_CREAT | O_TRUNC, 0600), before = dup(2);
-  if (file < 0 || before < 0 || dup2(file, 2) != 2) fail("no file for the summary");
-  anax_stats_print();
-  dup2(before, 2);
-  close(before);
-  close(file);
-  snprintf(line, sizeof line, "anax: node %d: resident pages on the node ", node);
-  const char *found = strstr(text_of("/tmp/summary"), line);
-  const char *number = found ? strstr(found, "on other nodes ") : NULL;
-  if (!number) fail("the summary says nothing of pages on other nodes");
-  return atol(number + strlen("on other nodes "));
-}
-
 // A node that is full: the nearest that has memory serves, of those that the policy names, and that is told.
 static void full(void) {
   int node = -1;
@@ -313,6 +295,7 @@ int main(int count, char **arguments) {
     else if (!strcmp(name, "flow")) flow();
     else if (!strcmp(name, "migrate")) migrate();
     else if (!strcmp(name, "full")) full();
+    else if (!strcmp(name, "balance")) balance();
     else if (value && !strncmp(name, "late", length)) late(atoi(value));
     else if (value && mode_named(name, length) > 0) policy(mode_named(name, length), bits_of(value));
     else if (value && !strncmp(name, "set", length)) {

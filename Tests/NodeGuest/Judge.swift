@@ -65,6 +65,22 @@ enum Judge {
     return Int(node)
   }
 
+  /// The nodes that pages lie on, as move_pages(2) tells them, which moves none when it is given no nodes; negative for
+  /// one that is not in memory.
+  static func nodes(of pages: [UnsafeMutableRawPointer]) -> [Int32] {
+    var addresses = pages
+    var status = [Int32](repeating: -1, count: pages.count)
+    let result = addresses.withUnsafeMutableBufferPointer { addresses in
+      status.withUnsafeMutableBufferPointer { status in
+        anax_system_call(
+          Int(anax_sys_move_pages), 0, addresses.count, Int(bitPattern: addresses.baseAddress), 0,
+          Int(bitPattern: status.baseAddress), 0)
+      }
+    }
+    require(result == 0, "move_pages: \(result)")
+    return status
+  }
+
   /// Pages on each node, of a range that is in memory.
   static func spread(_ bytes: UnsafeMutableRawBufferPointer) -> [Int: Int] {
     var spread: [Int: Int] = [:]

@@ -45,7 +45,7 @@ private func taken(_ pages: SinglePages, _ count: Int, on node: Int, _ step: Str
   return Set(pages.addresses.map { UnsafeRawPointer($0) })
 }
 
-private func onNode<Result>(_ node: Int, _ body: () throws -> Result) throws -> Result {
+func onNode<Result: ~Copyable>(_ node: Int, _ body: () throws -> Result) throws -> Result {
   let cpu = Judge.cpus(ofNode: node)[0]
   return try CurrentThread.withPinnedCPUIDs([cpu]) {
     require(Judge.cpu == cpu, "pinned to CPU \(cpu), on \(Judge.cpu)")

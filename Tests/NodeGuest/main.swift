@@ -187,6 +187,7 @@ try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
     case "census": try census()
     case "inspect": try inspect()
     case "ready": try ready()
+    case "moved": try moved()
     case "color": if try !color() { continue }
     default: fail("no case '\(name)'")
     }
