@@ -32,36 +32,48 @@ unpacked() {
   touch "$into.done"
 }
 
-# apt's own places for the backports, so that the machine's stay as they are. Sets `backports_options`. They come from where this
-# machine has its release from.
-backports_lists() {
-  local codename site apt=$work/apt
+# Where Debian's packages come from here: the sites that this machine has its release from, and then Debian's own.
+debian_sites() {
+  # shellcheck disable=SC2016
+  {
+    apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(SITE)' 'Created-By: Packages' 2>/dev/null | sed -n "s/^Debian $1 //p" || true
+    echo http://deb.debian.org/debian
+  } | awk '!seen[$0]++'
+}
+
+# package_lists NAME ARCHITECTURE [SUFFIX…]: apt's own places for the release's suites of these suffixes, so that the machine's stay as
+# they are. Sets `apt_options`. Fails where no site has them all.
+package_lists() {
+  local codename apt=$work/apt-$1 architecture=$2 site suffix signed=
+  local key=/usr/share/keyrings/debian-archive-keyring.gpg
+  shift 2
   # shellcheck source=/dev/null
   codename=$(source /etc/os-release && echo "${VERSION_CODENAME:-}")
-  # shellcheck disable=SC2016
-  site=$(apt-get indextargets --format '$(CODENAME) $(SITE)' 2>/dev/null | sed -n "s/^$codename //p" | head -n 1)
-  [[ -n $codename && -n $site ]] || return 1
+  [[ -n $codename ]] || return 1
+  if [[ -r $key ]]; then signed=" signed-by=$key"; fi
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $codename-backports main" \
-    >"$apt/sources.list"
-  backports_options=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache")
-  timeout 120 apt-get "${backports_options[@]}" update >/dev/null 2>&1
+  : >"$apt/status"
+  apt_options=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$apt/lists" -o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt/cache"
+    -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture")
+  for site in $(debian_sites "$codename"); do
+    for suffix in "$@"; do echo "deb [arch=$architecture$signed] $site $codename$suffix main"; done >"$apt/sources.list"
+    # A list that cannot be had is otherwise a warning.
+    if timeout 120 apt-get "${apt_options[@]}" -o APT::Update::Error-Mode=any update >/dev/null 2>&1; then return 0; fi
+  done
+  return 1
 }
 
 # kernel_image NAME: sets `image`, the kernel to boot. Fails where there is none. One that was unpacked before needs no network.
 kernel_image() {
-  local options=() package images known=$work/kernel-$1
+  local package images known=$work/kernel-$1 apt_options=()
   package=$(cat "$known" 2>/dev/null || true)
   if [[ -z $package || ! -e $work/$package.done ]]; then
-    if [[ $1 == backports ]]; then
-      backports_lists || return 1
-      options=("${backports_options[@]}")
-    fi
-    package=$(apt-cache ${options[@]+"${options[@]}"} depends linux-image-cloud-amd64 2>/dev/null |
+    if [[ $1 == backports ]]; then package_lists backports amd64 -backports || return 1; fi
+    package=$(apt-cache ${apt_options[@]+"${apt_options[@]}"} depends linux-image-cloud-amd64 2>/dev/null |
       sed -nE 's/.*Depends: (linux-image-[0-9].*-cloud-amd64)$/\1/p' | head -n 1)
     [[ -n $package ]] || return 1
-    unpacked "$package" ${options[@]+"${options[@]}"} || return 1
+    unpacked "$package" ${apt_options[@]+"${apt_options[@]}"} || return 1
     echo "$package" >"$known"
   fi
   images=("$work/$package"/boot/vmlinuz-*)
