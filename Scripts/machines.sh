@@ -147,12 +147,13 @@ crashed() {
     ! grep -aqE 'Attempted to kill init|Out of memory' "$1"
 }
 
-# boot_until_sound LOG SECONDS KERNEL INITRAMFS SHAPE [ARGUMENT…]: as `boot`, and again, at most three times in all, where the
-# emulator made the machine's kernel crash.
+# boot_until_sound LOG SECONDS KERNEL INITRAMFS SHAPE [ARGUMENT…]: as `boot`, and again, at most three times in these seconds, where
+# the emulator made the machine's kernel crash.
 boot_until_sound() {
-  local try
+  local try end=$((SECONDS + $2))
   for try in 1 2 3; do
-    boot "$@" || complain "qemu ended with $?"
+    ((SECONDS < end)) || return 0
+    boot "$1" $((end - SECONDS)) "${@:3}" || complain "qemu ended with $?"
     # The console's line ends.
     sed -i 's/\r//g' "$1"
     crashed "$1" || return 0
