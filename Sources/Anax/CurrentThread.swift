@@ -28,7 +28,10 @@ public enum CurrentThread {
   ///
   /// - Throws: ``NodeError/unusableCPUs(_:)`` with those that cannot be had, ``NodeError/noCPUs``,
   ///   ``NodeError/refused(errno:)``; then nothing has changed.
-  public static func pin(pinnedCPUIDs ids: [Int]) throws(NodeError) {
+  public static func pin(pinnedCPUIDs ids: [Int]) throws(NodeError) { _ = try narrow(to: ids) }
+
+  /// As ``pin(pinnedCPUIDs:)``. The CPUs that the thread could run on before.
+  private static func narrow(to ids: [Int]) throws(NodeError) -> CPUMask {
     if ids.isEmpty { throw .noCPUs }
     guard let before = Kernel.affinity() else { throw .refused(errno: Int(ENOSYS)) }
     var mask = CPUMask()
@@ -37,9 +40,9 @@ public enum CurrentThread {
     // EINVAL: it has none of them.
     if result == -Int(EINVAL) { throw .unusableCPUs(ids) }
     if Kernel.failed(result) { throw .refused(errno: -result) }
-    guard let given = Kernel.affinity() else { return }
+    guard let given = Kernel.affinity() else { return before }
     let missing = ids.filter { !given.contains($0) }
-    if missing.isEmpty { return }
+    if missing.isEmpty { return before }
     _ = Kernel.setAffinity(before)
     throw .unusableCPUs(missing)
   }
@@ -51,8 +54,7 @@ public enum CurrentThread {
   public static func withPinnedCPUIDs<Result: ~Copyable>(
     _ ids: [Int], _ body: () throws -> Result
   ) throws -> Result {
-    guard let before = Kernel.affinity() else { throw NodeError.refused(errno: Int(ENOSYS)) }
-    try pin(pinnedCPUIDs: ids)
+    let before = try narrow(to: ids)
     defer { _ = Kernel.setAffinity(before) }
     return try body()
   }

@@ -61,14 +61,21 @@ package enum Processors {
   @_noLocks @_noAllocation
   package static func home(ofNode node: Int) -> Int {
     let state = anax_state()
-    var online = state.pointee.nodes_online
+    let online = state.pointee.nodes_online
     if node < Int(state.pointee.node_count), online &>> UInt64(node) & 1 == 1 { return node }
-    var skipped = node % online.nonzeroBitCount
+    return turn(UInt64(node), of: online)
+  }
+
+  /// Whose turn it is of those that have a bit in the mask, which is not 0.
+  @_noLocks @_noAllocation
+  package static func turn(_ number: UInt64, of mask: UInt64) -> Int {
+    var mask = mask
+    var skipped = number % UInt64(mask.nonzeroBitCount)
     while skipped > 0 {
-      online &= online &- 1
+      mask &= mask &- 1
       skipped -= 1
     }
-    return online.trailingZeroBitCount
+    return mask.trailingZeroBitCount
   }
 
   /// Bytes that are read of a file. What they cut off a list of CPUs is asked for later, as of CPUs that were offline.

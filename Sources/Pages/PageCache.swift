@@ -37,12 +37,16 @@ import PerCPU
 package enum PageCache {
   /// Pages that a CPU may have now; 0: none is kept.
   static var room: UInt64 {
-    @inline(__always) @_noLocks @_noAllocation get {
-      if Tunable.pageDecay.value == 0 || !sectionsWork || anax_state().pointee.membarrier == 0 { return 0 }
-      let blocks = UInt64(64 &- (anax_state().pointee.block_count &- 1).leadingZeroBitCount)
-      return min(
-        UInt64(Tunable.pageCache.value), UInt64(Tunable.pageKeepFloor.value) &>> (Region.pageShift &+ 3 &+ blocks))
-    }
+    @inline(__always) @_noLocks @_noAllocation get { room(UInt64(Tunable.pageCache.value), halvings: 3) }
+  }
+
+  /// So many pages, or less: none beyond what is left of `vm.page.keep_floor`, halved so often, for each CPU block. 0:
+  /// nothing may lie ready.
+  @inline(__always) @_noLocks @_noAllocation
+  static func room(_ pages: UInt64, halvings: UInt64) -> UInt64 {
+    if Tunable.pageDecay.value == 0 || !sectionsWork || anax_state().pointee.membarrier == 0 { return 0 }
+    let blocks = UInt64(64 &- (anax_state().pointee.block_count &- 1).leadingZeroBitCount)
+    return min(pages, UInt64(Tunable.pageKeepFloor.value) &>> (Region.pageShift &+ halvings &+ blocks))
   }
 
   /// Bytes that all CPUs may have: part of what `vm.page.keep_floor` lets be kept.

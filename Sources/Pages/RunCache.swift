@@ -41,11 +41,7 @@ package enum RunCache {
   /// Pages that the longest run may have now; those of one length may come to half as many on a CPU. 0: none is kept.
   static var room: UInt64 {
     @inline(__always) @_noLocks @_noAllocation get {
-      if Tunable.pageDecay.value == 0 || !PageCache.sectionsWork || anax_state().pointee.membarrier == 0 { return 0 }
-      let blocks = UInt64(64 &- (anax_state().pointee.block_count &- 1).leadingZeroBitCount)
-      return min(
-        UInt64(Tunable.pageCache.value) &* 4,
-        UInt64(Tunable.pageKeepFloor.value) &>> (Region.pageShift &+ 4 &+ blocks))
+      PageCache.room(UInt64(Tunable.pageCache.value) &* 4, halvings: 4)
     }
   }
 

@@ -58,11 +58,6 @@ package enum UsableNodes {
     // Homes are wanted, of these nodes or, where there are none, any.
     nodes &= state.pointee.nodes_online
     if nodes == 0 { nodes = state.pointee.nodes_online }
-    var turn = Int(number % UInt64(nodes.nonzeroBitCount))
-    while turn > 0 {
-      nodes &= nodes &- 1
-      turn -= 1
-    }
-    return nodes.trailingZeroBitCount
+    return Processors.turn(number, of: nodes)
   }
 }
