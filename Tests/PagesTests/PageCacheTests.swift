@@ -204,19 +204,7 @@ import Testing
   @Test func aLargeBlockOfOnePageIsTakenFromThere() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
-      let size = Live.pageBytes - 96
-      var zero = false
-      let first = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
-      memset(first, 1, Int(size))
-      Large.free(UInt64(UInt(bitPattern: first)))
-      let counted = Live.claimed
-      #expect(Ready.count > 0)
-      zero = true
-      let second = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
-      #expect(second == first && Live.claimed == counted && !zero)
-      Large.free(UInt64(UInt(bitPattern: second)))
-      _ = Ticks.purge()
-      Ready.checkNothingIsOut()
+      try Ready.expectALargeBlockIsReady(bytes: Live.pageBytes - 96)
     }
   }
 
@@ -227,10 +215,7 @@ import Testing
       nonisolated(unsafe) let wrong = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
       wrong.initialize(to: 0)
       // A signal handler takes and gives pages too, whatever it interrupts.
-      signal(SIGALRM) { _ in if let run = try? Ready.page() { try? PageRequest.release(page: run.page) } }
-      var alarms = itimerval(
-        it_interval: timeval(tv_sec: 0, tv_usec: 1000), it_value: timeval(tv_sec: 0, tv_usec: 1000))
-      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
+      Ready.interrupt { _ in if let run = try? Ready.page() { try? PageRequest.release(page: run.page) } }
       DispatchQueue.concurrentPerform(iterations: 6) { thread in
         var held: [PageRun] = []
         var random = UInt64(thread + 1) &* 0x9e37_79b9_7f4a_7c15
@@ -256,8 +241,7 @@ import Testing
         }
         for run in held { try? PageRequest.release(page: run.page) }
       }
-      alarms = itimerval()
-      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
+      Ready.stopInterrupting()
       #expect(wrong.pointee == 0)
       _ = Ticks.purge()
       Ready.checkNothingIsOut()

@@ -243,13 +243,7 @@ import Zones
     await #expect(processExitsWith: .success) {
       if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
       try Ready.give(try Ready.pages(12))
-      let before = Ready.count
-      #expect(CPUBlocks.lockStacks(0))
-      let busy = PageDrain.everything()
-      #expect(busy.isBusy && busy.pages == 0 && Ready.count == before)
-      CPUBlocks.unlockStacks(0)
-      let free = PageDrain.everything()
-      #expect(!free.isBusy && free.pages == before)
+      Ready.expectBusyWhileLocked()
     }
   }
 
@@ -259,24 +253,7 @@ import Zones
       if !Ready.start() { return }
       try Ready.give(try Ready.pages(12))
       #expect(Ready.count > 0)
-      let count = Int(anax_state().pointee.block_count)
-      for cpu in 0..<count where CacheCensus.isOpen(cpu) {
-        #expect(CPUBlocks.lockStacks(cpu))
-        PageDrain.forBoth(cpu) { _, stack, _ in stack.close() }
-      }
-      typealias Fork = @convention(c) () -> Int32
-      let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
-      let child = fork()
-      if child == 0 {
-        let outcome = PageDrain.everything()
-        if outcome.isBusy || outcome.pages == 0 || Ready.count != 0 { _exit(1) }
-        guard let runs = try? Ready.pages(20), (try? Ready.give(runs)) != nil, Ready.count > 0 else { _exit(2) }
-        _ = Ticks.purge()
-        _exit(Ready.count == 0 && Live.claimed == 0 ? 0 : 3)
-      }
-      var status: Int32 = -1
-      #expect(waitpid(child, &status, 0) == child)
-      #expect(status == 0, "\(status >> 8)")
+      Ready.expectAChildDrains(atLeast: 1) { try Ready.pages(20) }
     }
   }
 

@@ -40,6 +40,81 @@ enum Ready {
       && state & 1 == 1
   }
 
+  /// While another thread has the stacks of CPU 0, on rung B, a drain takes nothing and says so.
+  static func expectBusyWhileLocked() {
+    let before = count
+    #expect(CPUBlocks.lockStacks(0))
+    let busy = PageDrain.everything()
+    #expect(busy.isBusy && busy.pages == 0 && count == before)
+    CPUBlocks.unlockStacks(0)
+    let free = PageDrain.everything()
+    #expect(!free.isBusy && free.pages == before)
+  }
+
+  /// Forks while this process has all stacks and rows locked and closed. In the child a drain must take at least so many
+  /// pages, and what is given back after it must lie ready again.
+  static func expectAChildDrains(atLeast least: UInt64, givingBack runs: () throws -> [PageRun]) {
+    for cpu in 0..<Int(anax_state().pointee.block_count) where CacheCensus.isOpen(cpu) {
+      #expect(CPUBlocks.lockStacks(cpu))
+      PageDrain.forBoth(cpu) { _, stack, row in
+        stack.close()
+        row.close()
+      }
+    }
+    typealias Fork = @convention(c) () -> Int32
+    let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
+    let child = fork()
+    if child == 0 {
+      let outcome = PageDrain.everything()
+      if outcome.isBusy || outcome.pages < least || count != 0 { _exit(1) }
+      guard let runs = try? runs(), (try? give(runs)) != nil, count > 0 else { _exit(2) }
+      _ = Ticks.purge()
+      _exit(count == 0 && Live.claimed == 0 ? 0 : 3)
+    }
+    var status: Int32 = -1
+    #expect(waitpid(child, &status, 0) == child)
+    #expect(status == 0, "\(status >> 8)")
+  }
+
+  /// What this CPU has ready is served to another one that takes all pages of the region, before it is refused.
+  static func expectTheOtherCPUGetsAll() {
+    let theirs = count
+    stay(on: 1)
+    let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
+    var got: UInt64 = 0
+    while Pages.allocate(node: 0, cpu: 1, count: 1) != nil { got += 1 }
+    #expect(got == pages, "\(theirs) of \(pages) lay ready on another CPU")
+  }
+
+  /// A large block of so many bytes comes back from what lies ready, and is not said to be zero.
+  static func expectALargeBlockIsReady(bytes: UInt64) throws {
+    var zero = false
+    let first = try #require(Large.allocate(bytes, alignment: Live.pageBytes, zero: &zero))
+    memset(first, 1, Int(bytes))
+    Large.free(UInt64(UInt(bitPattern: first)))
+    let counted = Live.claimed
+    #expect(count > 0)
+    zero = true
+    let second = try #require(Large.allocate(bytes, alignment: Live.pageBytes, zero: &zero))
+    #expect(second == first && Live.claimed == counted && !zero)
+    Large.free(UInt64(UInt(bitPattern: second)))
+    _ = Ticks.purge()
+    checkNothingIsOut()
+  }
+
+  /// A signal handler runs every millisecond, whatever it interrupts.
+  static func interrupt(with handler: @escaping @convention(c) (Int32) -> Void) {
+    signal(SIGALRM, handler)
+    setAlarm(every: timeval(tv_sec: 0, tv_usec: 1000))
+  }
+
+  static func stopInterrupting() { setAlarm(every: timeval()) }
+
+  private static func setAlarm(every period: timeval) {
+    var alarms = itimerval(it_interval: period, it_value: period)
+    setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
+  }
+
   /// What must hold when all is given back and drained.
   static func checkNothingIsOut() {
     #expect(count == 0 && Live.claimed == 0)

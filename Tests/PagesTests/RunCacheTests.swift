@@ -255,18 +255,7 @@ extension Ready {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
       try Ready.startRow()
-      let size = 16 * Live.pageBytes
-      var zero = false
-      let first = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
-      memset(first, 1, Int(size))
-      Large.free(UInt64(UInt(bitPattern: first)))
-      let counted = Live.claimed
-      zero = true
-      let second = try #require(Large.allocate(size, alignment: Live.pageBytes, zero: &zero))
-      #expect(second == first && Live.claimed == counted && !zero)
-      Large.free(UInt64(UInt(bitPattern: second)))
-      _ = Ticks.purge()
-      Ready.checkNothingIsOut()
+      try Ready.expectALargeBlockIsReady(bytes: 16 * Live.pageBytes)
     }
   }
 
@@ -277,14 +266,11 @@ extension Ready {
       nonisolated(unsafe) let wrong = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
       wrong.initialize(to: 0)
       // A signal handler takes and gives runs too, whatever it interrupts.
-      signal(SIGALRM) { _ in
+      Ready.interrupt { _ in
         for count in [2, 5] as [UInt64] {
           if let run = try? Ready.run(count) { try? PageRequest.release(page: run.page) }
         }
       }
-      var alarms = itimerval(
-        it_interval: timeval(tv_sec: 0, tv_usec: 1000), it_value: timeval(tv_sec: 0, tv_usec: 1000))
-      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
       DispatchQueue.concurrentPerform(iterations: 6) { thread in
         var held: [(run: PageRun, count: UInt64)] = []
         var random = UInt64(thread + 1) &* 0x9e37_79b9_7f4a_7c15
@@ -317,8 +303,7 @@ extension Ready {
         }
         for (run, _) in held { try? PageRequest.release(page: run.page) }
       }
-      alarms = itimerval()
-      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
+      Ready.stopInterrupting()
       #expect(wrong.pointee == 0)
       _ = Ticks.purge()
       Ready.checkNothingIsOut()

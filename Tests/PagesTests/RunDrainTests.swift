@@ -132,26 +132,7 @@ import Zones
       try Ready.startRow()
       try Ready.give(try Ready.runs(2, 15))
       #expect(Ready.count >= 30)
-      for cpu in 0..<Int(anax_state().pointee.block_count) where CacheCensus.isOpen(cpu) {
-        #expect(CPUBlocks.lockStacks(cpu))
-        PageDrain.forBoth(cpu) { _, stack, row in
-          stack.close()
-          row.close()
-        }
-      }
-      typealias Fork = @convention(c) () -> Int32
-      let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
-      let child = fork()
-      if child == 0 {
-        let outcome = PageDrain.everything()
-        if outcome.isBusy || outcome.pages < 30 || Ready.count != 0 { _exit(1) }
-        guard let runs = try? Ready.runs(2, 15), (try? Ready.give(runs)) != nil, Ready.count > 0 else { _exit(2) }
-        _ = Ticks.purge()
-        _exit(Ready.count == 0 && Live.claimed == 0 ? 0 : 3)
-      }
-      var status: Int32 = -1
-      #expect(waitpid(child, &status, 0) == child)
-      #expect(status == 0, "\(status >> 8)")
+      Ready.expectAChildDrains(atLeast: 30) { try Ready.runs(2, 15) }
     }
   }
 
@@ -160,13 +141,7 @@ import Zones
       if !Ready.start() || anax_state().pointee.rung != UInt64(ANAX_RUNG_B) { return }
       try Ready.startRow()
       try Ready.give(try Ready.runs(2, 15))
-      let before = Ready.count
-      #expect(CPUBlocks.lockStacks(0))
-      let busy = PageDrain.everything()
-      #expect(busy.isBusy && busy.pages == 0 && Ready.count == before)
-      CPUBlocks.unlockStacks(0)
-      let free = PageDrain.everything()
-      #expect(!free.isBusy && free.pages == before)
+      Ready.expectBusyWhileLocked()
     }
   }
 
@@ -177,13 +152,8 @@ import Zones
       if !Ready.start() || anax_state().pointee.cpu_count < 2 { return }
       try Ready.startRow()
       try Ready.give(try Ready.runs(2, 15))
-      let theirs = Ready.count
-      #expect(theirs >= 30)
-      Ready.stay(on: 1)
-      let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
-      var got: UInt64 = 0
-      while Pages.allocate(node: 0, cpu: 1, count: 1) != nil { got += 1 }
-      #expect(got == pages, "\(theirs) of \(pages) lay ready on another CPU")
+      #expect(Ready.count >= 30)
+      Ready.expectTheOtherCPUGetsAll()
       #expect(throws: PageFailure.self) { _ = try Ready.run(2) }
     }
   }
