@@ -76,6 +76,7 @@ extension TopologyReport {
   }
 
   var drawing: TopologyDrawing {
-    TopologyDrawing(topology: topology, heap: heap, process: process.map { "\($0.id) (\($0.name))" })
+    TopologyDrawing(
+      topology: topology, heap: heap, process: process.map { "\($0.id) (\($0.name))" }, warnings: warnings)
   }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The machine as a picture: nodes with their CPUs and memory, the region that Anax has for each and where its pages
-// lie, the distances, and in the SVG the caches, which the text form has above its drawing; and of another process its
-// other memory. As lines of text, and as an SVG that needs nothing else. All text in it is made of numbers, and of
-// words of this file and TopologyReport's, but for a process's name, which is escaped.
+// lie, the distances, and in the SVG the caches and the warnings, which the text form has above its drawing; and of
+// another process its other memory. As lines of text, and as an SVG that needs nothing else. A process's name, and what
+// warnings quote from files, may be anything: all text is escaped.
 import Report
 import Topology
 
@@ -12,6 +12,8 @@ struct TopologyDrawing {
   let heap: HeapPicture
   /// Of another process: its number and name.
   var process: String?
+  /// Drawn in the SVG alone.
+  var warnings: [String] = []
 
   // MARK: Text
 
@@ -64,9 +66,12 @@ struct TopologyDrawing {
   private static let line = 18
   private static let gap = 18
   private static let cell = 34
+  /// Of a line of a warning, in characters.
+  private static let warningWidth = 96
   private static let style = """
     text{font:13px sans-serif;fill:#222}.head{font-weight:bold}.node{fill:#f4f4f0;stroke:#888}.cpu{fill:#c9dcf2;stroke:#5b7fa8}\
-    .idle{fill:#e4e4e4;stroke:#999}.here{fill:#5b9a68}.away{fill:#d9822b}.middle{text-anchor:middle}.end{text-anchor:end}
+    .idle{fill:#e4e4e4;stroke:#999}.here{fill:#5b9a68}.away{fill:#d9822b}.middle{text-anchor:middle}.end{text-anchor:end}\
+    .warning{fill:#a11}
     """
 
   /// Pixels that a text takes at most, as long as it is mostly digits and small letters.
@@ -103,6 +108,26 @@ struct TopologyDrawing {
     return max(Self.leastBox, 20 + (labels.map { Self.width(of: $0) }.max() ?? 0))
   }
 
+  /// What stands below the machine, each in a line of its own, or of a class of the style.
+  private var remarks: [(kind: String, text: String)] {
+    let facts =
+      topology.cacheLines.map { "\($0.label): \($0.value)" } + (process.map { ["process \($0)"] } ?? []) + surroundings
+    return facts.map { ("", $0) } + warnings.flatMap { Self.wrapped("warning: " + $0).map { ("warning", $0) } }
+  }
+
+  /// Lines of `warningWidth` at most, cut at blanks; a word that is longer is cut too.
+  static func wrapped(_ text: String) -> [String] {
+    var lines: [String] = []
+    var rest = Substring(text)
+    while rest.count > warningWidth {
+      let most = rest.prefix(warningWidth + 1)
+      let end = most.lastIndex(of: " ").flatMap { $0 == rest.startIndex ? nil : $0 } ?? most.dropLast().endIndex
+      lines.append(String(rest[..<end]))
+      rest = rest[end...].drop { $0 == " " }
+    }
+    return rest.isEmpty ? lines : lines + [String(rest)]
+  }
+
   /// Well-formed XML.
   var svg: String {
     let most = topology.nodes.map { ($0.cpus.count + 5) / 6 }.max() ?? 0
@@ -112,9 +137,8 @@ struct TopologyDrawing {
     let columns = min(4, topology.nodes.count)
     let rows = (topology.nodes.count + columns - 1) / columns
     let matrix = topology.nodes.count > 1 ? 50 + (topology.nodes.count + 1) * Self.cell : 0
-    let remarks =
-      topology.cacheLines.map { "\($0.label): \($0.value)" } + (process.map { ["process \($0)"] } ?? []) + surroundings
-    let longest = remarks.map { Self.width(of: $0) }.max() ?? 0
+    let remarks = remarks
+    let longest = remarks.map { Self.width(of: $0.text) }.max() ?? 0
     let width = max(
       columns * (box + Self.gap) + Self.gap, 90 + (topology.nodes.count + 1) * Self.cell, 2 * Self.gap + longest)
     let bottom = rows * (height + Self.gap) + Self.gap
@@ -127,7 +151,7 @@ struct TopologyDrawing {
     }
     if matrix > 0 { parts += distances(x: Self.gap, y: bottom) }
     for (index, remark) in remarks.enumerated() {
-      parts.append(label("", Self.gap, bottom + matrix + 14 + index * 20, remark))
+      parts.append(label(remark.kind, Self.gap, bottom + matrix + 14 + index * 20, remark.text))
     }
     return """
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(end)" role="img" aria-label="nodes of the machine">

@@ -15,7 +15,7 @@ struct TopologyReport {
   /// Whose CPUs, nodes, limits and heap these are, where it is not this one.
   var process: InspectedProcess?
 
-  private var warnings: [String] {
+  var warnings: [String] {
     topology.warnings + (engine?.differences(from: topology) ?? []) + limits.warnings
   }
 

@@ -139,6 +139,26 @@ import Topology
     return counter.elements.filter { $0.name == element }.map(\.attributes)
   }
 
+  /// Also one that is longer than the picture is wide, and has no blank where a line ends.
+  @Test func warningsAreDrawn() throws {
+    let path = "/sys/" + String(repeating: "d", count: 200) + "/cpulist"
+    let long = (1...40).map { "word\($0)" }.joined(separator: " ")
+    var drawing = Self.drawing
+    drawing.warnings = ["<a> & b", "\(path): \"x\" is not a list", long]
+    let texts = Self.places(of: "text", in: drawing.svg).filter { $0["class"] == "warning" }
+    let lines = texts.compactMap { $0["text"]?.trimmed }.map(String.init)
+    #expect(lines.first == "warning: <a> & b" && lines.allSatisfy { $0.count <= 96 })
+    #expect(lines.filter { $0.hasPrefix("warning:") }.count == 3)
+    #expect(
+      lines.dropFirst().joined().filter { $0 != " " }
+        == "warning:\(path):\"x\"isnotalistwarning:\(long)".filter { $0 != " " })
+    let heights = try texts.map { try Self.number($0["y"]) }
+    #expect(zip(heights, heights.dropFirst()).allSatisfy { $0 + 13 <= $1 })
+    let view = try #require(Self.places(of: "svg", in: drawing.svg).first?["viewBox"]).split(separator: " ")
+    #expect(try Self.number(String(view[3])) > #require(heights.last) && Self.number(String(view[2])) >= 96 * 7)
+    #expect(Self.drawing.svg.contains("class=\"warning\"") == false)
+  }
+
   @Test func oneNodeHasNoDistances() {
     let one = TopologyDrawing(
       topology: Topology(

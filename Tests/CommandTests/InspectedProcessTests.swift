@@ -21,7 +21,7 @@ import Topology
 
   @Test func cpusAreThoseOfAllThreads() throws {
     let played = PlayedProcess(
-      threads: [(7, "S (sleeping)", "0"), (9, "R (running)", "2-3,70"), (12, "Z (zombie)", "5")],
+      threads: [(7, "S (sleeping)", "0,3"), (9, "R (running)", "2-3,70"), (12, "Z (zombie)", "5")],
       name: "a\\tb \u{1b}[1m")
     let process = try InspectedProcess(7, files: played.files)
     #expect(process.allowed == [0, 2, 3, 70] && process.allowedNodes == [0])

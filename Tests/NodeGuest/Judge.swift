@@ -54,6 +54,21 @@ enum Judge {
     }!
   }
 
+  /// Where memory goes that the node has none left for.
+  static func next(to node: Int) -> Int {
+    let distances = distances(ofNode: node)
+    return usable.filter { $0 != node }.min {
+      (distances[nodes.firstIndex(of: $0)!], $0) < (distances[nodes.firstIndex(of: $1)!], $1)
+    }!
+  }
+
+  /// Bytes of the node's memory that nobody uses.
+  static func free(node: Int) -> Int {
+    let lines = text("/sys/devices/system/node/node\(node)/meminfo").split(separator: "\n")
+    let words = lines.first { $0.contains("MemFree:") }?.split(separator: " ") ?? []
+    return words.count > 3 ? (Int(words[3]) ?? 0) << 10 : 0
+  }
+
   /// The node that a page in memory lies on.
   static func node(of page: UnsafeRawPointer) -> Int {
     var node: Int32 = -1

@@ -188,6 +188,7 @@ try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
     case "inspect": try inspect()
     case "ready": try ready()
     case "moved": try moved()
+    case "crowded": try crowded()
     case "color": if try !color() { continue }
     default: fail("no case '\(name)'")
     }

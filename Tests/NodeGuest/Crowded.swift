@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Wishes for a node whose memory others hold: they are served with the next nearest node's, and it is told how many
+// pages lie elsewhere. The node is filled without Anax, by a mapping that is bound to it.
+
+import Anax
+import CAnax
+import Glibc
+
+/// Memory of a node that is held until the value ends.
+private struct HeldMemory: ~Copyable {
+  private let bytes: UnsafeMutableRawBufferPointer
+
+  /// Takes what the kernel gives of the node's memory but for about `rest` bytes.
+  init(ofNode node: Int, rest: Int) {
+    let most = Judge.free(node: node) - rest
+    require(most > 0, "node \(node) has \(Judge.free(node: node)) bytes free")
+    let start = mmap(nil, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)!
+    require(start != MAP_FAILED, "mmap of \(most) bytes: \(errno)")
+    bytes = UnsafeMutableRawBufferPointer(start: start, count: most)
+    // Small pages, so that all of the node can be taken.
+    require(madvise(start, most, MADV_NOHUGEPAGE) == 0, "madvise: \(errno)")
+    var mask = UInt64(1) << UInt64(node)
+    // MPOL_PREFERRED: where the kernel keeps memory back, nobody is killed.
+    let result = withUnsafeMutablePointer(to: &mask) {
+      anax_system_call(
+        Int(anax_sys_mbind), Int(bitPattern: start), most, 1, Int(bitPattern: $0), 65, 0)
+    }
+    require(result == 0, "mbind: \(result)")
+    for offset in stride(from: 0, to: most, by: 4096) { start.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self) }
+  }
+
+  deinit { munmap(bytes.baseAddress, bytes.count) }
+}
+
+/// For each node that has memory: a run, single pages, an object's page and items, all wished there while it is full.
+func crowded() throws {
+  let mebibyte = 1 << 20
+  for node in Judge.usable where Judge.expected(node) == node {
+    Memory.purge()
+    let before = Memory.placement()[node].enumerated().filter { $0.offset != node }.map(\.element).reduce(0, +)
+    let held = HeldMemory(ofNode: node, rest: 0)
+    let free = Judge.free(node: node)
+    let next = Judge.next(to: node)
+    // Twice what may be left of the node, of which the kernel keeps some for itself.
+    let count = 2 * free / 4096 + 4 * mebibyte / 4096
+    require(Judge.free(node: next) > count * 4096 + 24 * mebibyte, "node \(next) has too little memory for this")
+
+    var elsewhere = 0
+    func judge(_ spread: [Int: Int], _ what: String) {
+      let all = spread.values.reduce(0, +)
+      let foreign = all - spread[node, default: 0]
+      require(
+        spread[next, default: 0] >= foreign * 95 / 100, "\(what) wished on the full node \(node) lie on \(spread)")
+      elsewhere += foreign
+    }
+    let run = try PageRun(count: count, placement: .node(node))
+    run.bytes.initializeMemory(as: UInt8.self, repeating: 1)
+    require(Memory.home(of: run.address) == node, "the home of a run of a full node is another")
+    judge(Judge.spread(run.bytes), "\(count) pages")
+    require(elsewhere >= count / 3, "node \(node) was not full: of \(count) pages \(elsewhere) lie elsewhere")
+    let page = try PageRun(count: 1, placement: .node(node))
+    page.bytes.initializeMemory(as: UInt8.self, repeating: 1)
+    judge(Judge.spread(page.bytes), "a page")
+
+    let zone = try RawZone("crowded", itemSize: 4096)
+    var items: [UnsafeMutableRawPointer] = []
+    var spread: [Int: Int] = [:]
+    for _ in 0..<256 {
+      let item = try zone.allocate(placement: .node(node))
+      memset(item, 1, 4096)
+      require(Memory.home(of: item) == node, "the home of an item of a full node is another")
+      spread[Judge.node(of: item), default: 0] += 1
+      items.append(item)
+    }
+    judge(spread, "items")
+    require(Judge.policy == Judge.policyAtStart, "a wish for a full node left a policy behind")
+
+    let after = Memory.placement()[node].enumerated().filter { $0.offset != node }.map(\.element).reduce(0, +)
+    // Some pages of slabs are in no item.
+    require(
+      after - before >= elsewhere && after - before <= elsewhere + 600,
+      "\(after - before) pages of node \(node) are said to lie elsewhere, and \(elsewhere) do")
+    for item in items { zone.deallocate(item) }
+    try zone.destroy()
+    _ = consume held
+  }
+}
