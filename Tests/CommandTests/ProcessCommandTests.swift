@@ -153,6 +153,9 @@ private func touch(_ start: UnsafeMutableRawPointer, pages: Int) {
       anax_state().pointee.fake_kernel = nil
       let run = try PageRun(count: 777)
       touch(run.bytes.baseAddress!, pages: 777)
+      // Pages of CPU blocks, which lie between the locks and the heap.
+      let items = try (0..<1000).map { _ in try #require(Heap.allocate(100)) }
+      for item in items { Heap.free(item) }
       let tables = tablePages()
       let shown = try Shown(getpid())
       #expect(shown.regions == Memory.regions && shown.pages == placed() && shown.all >= 777)
