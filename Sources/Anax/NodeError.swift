@@ -11,7 +11,7 @@ public enum NodeError: Error, Hashable, Sendable {
   case unusableCPUs([Int])
   /// No CPU was asked for.
   case noCPUs
-  /// The kernel refused; in a sandbox, for instance.
+  /// The kernel refused, in a sandbox for instance; EINVAL for a node or CPU whose number is higher than is asked for.
   case refused(errno: Int)
 }
 

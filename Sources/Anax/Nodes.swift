@@ -26,7 +26,8 @@ extension Topology {
 /// What the body allocates, from whatever allocator, is placed by where the thread runs and by its memory policy: this
 /// sets both, and both are as before when the body ends. A thread that is pinned to some of the node's CPUs stays on
 /// these; one that is pinned to none of them has all that the process may use. A node without CPUs has memory only: the
-/// thread stays where it is, and what Anax gives has the home of the CPU it runs on. Pages that were in memory before
+/// thread stays where it is, and what Anax gives has the home of the CPU it runs on, which has it again when it is freed
+/// and hands it out to whoever asks next: to keep such memory apart, ask with ``Placement/node(_:)``. Pages that were in memory before
 /// stay where they are. Threads that the body makes inherit both for good. The kernel does not tell of CPUs that are
 /// offline: those that were so at the beginning are none of the thread's afterwards, though they may have come back.
 ///
@@ -50,13 +51,13 @@ public func withNode<Result: ~Copyable>(
   guard let policy = Kernel.threadPolicy() else { return try body() }
   // Only nodes that the process may use now are named to the kernel. One of them that has no memory gives way to the
   // next nearest.
-  let allowed = Kernel.allowedNodes() ?? ~0
-  let set = topology.nearest(to: node).contains {
-    guard $0 < 64, allowed >> UInt64($0) & 1 == 1 else { return false }
-    if case .agreed = Kernel.setThreadPolicy(.init(.node, nodes: 1 << UInt64($0))) { return true }
-    return false
+  let allowed = Kernel.allowedNodes() ?? 0
+  var agreement = Kernel.Agreement.notThese
+  for other in topology.nearest(to: node) where other < 64 && allowed >> UInt64(other) & 1 == 1 {
+    agreement = Kernel.setThreadPolicy(.init(.node, nodes: 1 << UInt64(other)))
+    if agreement != .notThese { break }
   }
-  defer { if set { Kernel.restoreThreadPolicy(policy) } }
+  defer { if agreement == .agreed { Kernel.restoreThreadPolicy(policy) } }
   return try body()
 }
 
@@ -104,8 +105,8 @@ extension Memory {
   /// Off the diagonal are pages that a full node passed on, that a memory policy of the user's put elsewhere, or that
   /// another node's CPU touched first. Asks the kernel for each page. Any thread.
   ///
-  /// - Returns: A row for each home, with a column for each of the kernel's first 64 nodes up to the highest there is;
-  ///   empty where the kernel does not say.
+  /// - Returns: A row for each home, with a column for each node from 0 to the last that has a home or such pages, of
+  ///   the kernel's first 64; empty where the kernel does not say.
   public static func placement() -> [[Int]] {
     var rows: [[Int]] = []
     for home in 0..<nodes {

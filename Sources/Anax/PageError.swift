@@ -48,7 +48,7 @@ extension PageError: CustomStringConvertible {
     switch self {
     case .count(let count): "a run has 1...\(1 << 31) pages, not \(count)"
     case .alignment(let alignment): "a run's alignment is a power of two from 1 to \(1 << 31) pages, not \(alignment)"
-    case .node(let node, let nodes): "the machine has no node \(node) among 0..<\(nodes)"
+    case .node(let node, let nodes): "node \(node) has no home here, among 0..<\(nodes)"
     case .limitReached(let limit, let requestClass):
       "vm.heap.limit = \(limit) bytes refuses a \(requestClass) request for pages"
     case .outOfMemory: "the kernel has no memory or address space left for these pages"

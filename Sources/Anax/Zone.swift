@@ -40,6 +40,16 @@ public struct Zone<Item: ~Copyable>: Sendable {
     return ZoneBox(owning: item, in: self)
   }
 
+  /// Moves the value into an item whose memory is placed by wish, see ``RawZone/allocate(_:placement:zeroed:)``. When
+  /// this throws, the value is gone.
+  public func box(
+    _ value: consuming Item, _ requestClass: RequestClass = .normal, placement: Placement
+  ) throws(ZoneError) -> ZoneBox<Item> {
+    let item = try allocate(requestClass, placement: placement)
+    item.initialize(to: value)
+    return ZoneBox(owning: item, in: self)
+  }
+
   /// Ends the zone. See ``RawZone/destroy()``.
   public func destroy() throws(ZoneError) { try raw.destroy() }
 

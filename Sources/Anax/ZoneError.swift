@@ -44,7 +44,7 @@ extension ZoneError: CustomStringConvertible {
       0...\(UInt32.max) items: limit \(limit), systemReserve \(system), interruptReserve \(interrupt)
       """
     case .name(let count): "a zone's name has 1...39 bytes, not \(count)"
-    case .node(let node, let nodes): "the machine has no node \(node) among 0..<\(nodes)"
+    case .node(let node, let nodes): "node \(node) has no home here, among 0..<\(nodes)"
     case .tooManyZones: "there can be no more zones"
     case .noAddressSpace: "the kernel gave no address space for the heap"
     case .limitReached(let limit, let requestClass):

@@ -73,7 +73,7 @@ struct BenchCompareCommand: ParsableCommand {
       throw ValidationError("--subjects \(name): neither run has it; there are \(names)")
     }
     let comparison = ResultsComparison(before, after, subjects: wanted)
-    print(comparison.text, terminator: "")
+    try Output.write(comparison.text)
     if comparison.isEmpty {
       Complaint.say("nothing could be compared")
       throw ExitCode(3)
@@ -94,12 +94,14 @@ struct BenchReportCommand: ParsableCommand {
 
   func run() throws {
     let results = try Results.read(results)
+    let paths: [String]
     do throws(OutputError) {
-      for path in try results.write(to: output) { print(path) }
+      paths = try results.write(to: output)
     } catch {
       Complaint.say("\(error)")
       throw ExitCode(1)
     }
+    for path in paths { try Output.write(path + "\n") }
   }
 }
 

@@ -30,6 +30,22 @@ extension ParsableCommand {
   }
 }
 
+enum Output {
+  /// All of the text on standard output, or a complaint and the exit code 1: a full disk is no success.
+  static func write(_ text: String) throws(ExitCode) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      if count <= 0 {
+        Complaint.say("standard output: \(String(cString: strerror(errno)))")
+        throw ExitCode(1)
+      }
+      rest = rest.dropFirst(count)
+    }
+  }
+}
+
 enum Complaint {
   /// One line on standard error.
   static func say(_ text: String) {

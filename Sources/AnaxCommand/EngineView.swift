@@ -8,7 +8,7 @@ import Machine
 import Topology
 
 struct EngineView: Hashable {
-  /// How many regions there are: nodes beyond them share these by the remainder.
+  /// How many regions there are.
   var homes: Int
   /// Those with a home of their own.
   var nodes: NodeSet
@@ -28,6 +28,13 @@ struct EngineView: Hashable {
         }))
   }
 
+  /// The home that the node's CPUs use, as the engine chooses it; nil: it has none.
+  func home(ofNode node: Int) -> Int? {
+    if node < homes, nodes.contains(node) { return node }
+    let mask = nodes.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
+    return mask == 0 ? nil : Processors.turn(UInt64(node), of: mask)
+  }
+
   /// A sentence for each thing that the topology has otherwise.
   func differences(from topology: Topology) -> [String] {
     var differences: [String] = []
@@ -42,7 +49,7 @@ struct EngineView: Hashable {
     // By the two homes, for one sentence for all CPUs alike.
     var cpus: [[Int?]: CPUSet] = [:]
     for node in topology.nodes {
-      for cpu in node.cpus where cpu < Int(ANAX_CPUS_MAX) && homeOfCPU[cpu] != node.id % homes {
+      for cpu in node.cpus where cpu < Int(ANAX_CPUS_MAX) && homeOfCPU[cpu] != home(ofNode: node.id) {
         cpus[[homeOfCPU[cpu], node.id], default: []].insert(cpu)
       }
     }

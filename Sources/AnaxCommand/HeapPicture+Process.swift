@@ -83,8 +83,12 @@ extension HeapPicture {
     }
     var areas = tables + regions
     var other: Pages = [:]
-    for (address, counts) in memory.pages where !counts.isEmpty {
-      let mapping = memory.mapping(at: address)?.addresses ?? address..<address + 1
+    let addresses = memory.pages.keys.sorted()
+    for (index, address) in addresses.enumerated() {
+      guard let counts = memory.pages[address], !counts.isEmpty else { continue }
+      // A mapping may have been cut since it was listed: no page is counted with two of its pieces.
+      let next = index + 1 < addresses.count ? addresses[index + 1] : .max
+      let mapping = address..<min(next, memory.mapping(at: address)?.addresses.upperBound ?? address + 1)
       let mine = areas.indices.filter { areas[$0].addresses.overlaps(mapping) }
       guard let first = mine.first else {
         other = other + counts

@@ -17,6 +17,7 @@ struct HeapPicture: Hashable {
 
   /// By home. A process that has the library preloaded and linked has two of each.
   var regions: [Region]
+  var warnings: [String] = []
   /// Of another process.
   var surroundings: Surroundings?
 
@@ -30,12 +31,14 @@ struct HeapPicture: Hashable {
 
   static func current() -> HeapPicture {
     let placement = Memory.placement()
+    let isTold = !placement.isEmpty || Memory.regions.isEmpty
     return HeapPicture(
       regions: Memory.regions.enumerated().map { home, addresses in
         let row = home < placement.count ? placement[home] : []
         let pages = row.enumerated().filter { $0.element > 0 }.map { ($0.offset, $0.element) }
         return Region(home: home, addresses: addresses, pages: Dictionary(uniqueKeysWithValues: pages))
-      })
+      },
+      warnings: isTold ? [] : ["the kernel does not tell where pages lie: it has no nodes, or a sandbox denies it"])
   }
 
   func regions(home: Int) -> [Region] { regions.filter { $0.home == home } }

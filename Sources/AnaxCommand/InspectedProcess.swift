@@ -8,6 +8,8 @@ import Topology
 /// Why a process could not be shown.
 enum ProcessError: Error, Equatable, CustomStringConvertible {
   case none(Int32)
+  /// The number is a thread's, of this process.
+  case thread(Int32, of: Int)
   case ended(Int32)
   case forbidden(Int32, path: String)
   /// No memory of Anax's in it.
@@ -18,11 +20,14 @@ enum ProcessError: Error, Equatable, CustomStringConvertible {
   var description: String {
     switch self {
     case .none(let id): "there is no process \(id)"
+    case .thread(let id, let process): "\(id) is a thread of process \(process)"
     case .ended(let id): "process \(id) has ended"
     case .forbidden(let id, let path):
-      "process \(id) may not be read: \(path) is open to its own user and to root, where no sandbox denies it"
+      "process \(id) may not be read: \(path) is open to its own user and to root, where neither the process nor a "
+        + "sandbox denies that"
     case .noHeap(let id, let name):
-      "process \(id) (\(name)) has no heap of Anax's: it runs without the library, or has not asked for memory yet"
+      "process \(id) (\(name)) has no heap of Anax's: it runs without the library, or has not asked for memory yet; or "
+        + "the kernel has no transparent huge pages, by whose flags the heap is known"
     case .unreadable(let error): "\(error)"
     }
   }
@@ -30,7 +35,7 @@ enum ProcessError: Error, Equatable, CustomStringConvertible {
   /// The command's.
   var exitCode: Int32 {
     switch self {
-    case .none, .ended: 2
+    case .none, .thread, .ended: 2
     case .forbidden: 3
     case .noHeap: 4
     case .unreadable: 1
@@ -69,6 +74,7 @@ struct InspectedProcess {
       default: throw .unreadable(error)
       }
     }
+    if let process = Int(Self.value("Tgid", in: status)), process != Int(id) { throw .thread(id, of: process) }
     name = Self.value("Name", in: status).unicodeScalars.map { $0.escaped(asASCII: true) }.joined()
     var cpus = CPUSet()
     var nodes = NodeSet()
@@ -93,8 +99,8 @@ struct InspectedProcess {
     allowedNodes = nodes.isEmpty ? nil : nodes
   }
 
-  /// Its mappings, and its pages by mapping and node. The kernel walks its page tables twice for that: a process of some
-  /// gigabytes waits for some milliseconds where it maps memory meanwhile.
+  /// Its mappings, and its pages by mapping and node. The kernel walks its page tables twice for that, some tens of
+  /// milliseconds for each GiB of small pages: so long a process waits that maps memory meanwhile.
   func memory(pageSize: Int) throws(ProcessError) -> ProcessMemory {
     let mappings = ProcessMemory.mappings(try text("smaps") ?? "")
     // A thread of the kernel's has none.

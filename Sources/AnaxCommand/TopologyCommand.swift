@@ -14,7 +14,8 @@ struct TopologyCommand: ParsableCommand {
     discussion: """
       With --process it shows the machine with the CPUs, nodes and limits of that process, and how many of its pages lie on which \
       node: those of each of Anax's regions, of the engine's tables, and all others. The kernel walks the process's page tables for \
-      that; nothing in it is stopped. Ends then with 2 when there is no such process or it has ended, with 3 when it may not be read, \
+      that, some tens of milliseconds a GiB, while which a thread of it waits that maps memory. The heap is taken to be of this \
+      release and to have as many homes as one that starts now. Ends then with 2 when there is no such process or it has ended, with 3 when it may not be read, \
       with 4 when it has no heap of Anax's, with 1 when what is read makes no sense.
       """)
 
@@ -49,9 +50,9 @@ struct TopologyCommand: ParsableCommand {
         engine: .current())
     }
     switch format {
-    case .text: print(report.text + "\n" + report.drawing.text, terminator: "")
-    case .json: print(report.json.text())
-    case .svg: print(report.drawing.svg, terminator: "")
+    case .text: try Output.write(report.text + "\n" + report.drawing.text)
+    case .json: try Output.write(report.json.text() + "\n")
+    case .svg: try Output.write(report.drawing.svg)
     }
   }
 }
@@ -77,6 +78,7 @@ extension TopologyReport {
 
   var drawing: TopologyDrawing {
     TopologyDrawing(
-      topology: topology, heap: heap, process: process.map { "\($0.id) (\($0.name))" }, warnings: warnings)
+      topology: topology, heap: heap, pageSize: limits.pageSize, engine: engine,
+      process: process.map { "\($0.id) (\($0.name))" }, warnings: warnings)
   }
 }

@@ -10,6 +10,9 @@ import Topology
 struct TopologyDrawing {
   let topology: Topology
   let heap: HeapPicture
+  var pageSize = 4096
+  /// Which homes nodes use that have none of their own.
+  var engine: EngineView?
   /// Of another process: its number and name.
   var process: String?
   /// Drawn in the SVG alone.
@@ -19,15 +22,19 @@ struct TopologyDrawing {
 
   var text: String {
     var lines: [String] = []
-    for node in topology.nodes {
+    for node in boxes {
       let title = title(node)
-      var rows = [node.cpus.isEmpty ? "no CPU" : "CPUs \(node.cpus)"]
-      if let memory = node.memory { rows.append("memory \(TopologyReport.bytes(memory))") }
+      var rows: [String] = []
+      if isNode(node) {
+        rows.append(node.cpus.isEmpty ? "no CPU" : "CPUs \(node.cpus)")
+        if let memory = node.memory { rows.append("memory \(TopologyReport.bytes(memory))") }
+        if let home = homeLabel(node) { rows.append(home) }
+      }
       for region in heap.regions(home: node.id) {
         let addresses = region.addresses
         rows.append(
           "region \(TopologyReport.bytes(UInt64(addresses.count))) from 0x\(String(addresses.lowerBound, radix: 16))")
-        rows += region.pages.rows.map { "pages  \($0.count) on node \($0.node)" }
+        rows += region.pages.rows.map { "pages \(count($0.count)) on node \($0.node)" }
       }
       let width = max(28, rows.map(\.count).max() ?? 0)
       lines.append("+- \(title) " + String(repeating: "-", count: width - title.count - 1) + "+")
@@ -45,14 +52,36 @@ struct TopologyDrawing {
   private var surroundings: [String] {
     guard let around = heap.surroundings else { return [] }
     return [("tables", around.tables), ("other memory", around.other)].map { label, pages in
-      let parts = pages.rows.map { "\($0.count) on node \($0.node)" }
+      let parts = pages.rows.map { "\(count($0.count)) on node \($0.node)" }
       return "pages of \(label): " + (parts.isEmpty ? "none" : parts.joined(separator: ", "))
-    }
+    } + (heaps > 1 ? ["\(heaps) heaps: the library is in the process more than once"] : [])
   }
 
-  private func title(_ node: Topology.Node) -> String {
-    "node \(node.id)" + (topology.allowedNodes.contains(node.id) ? "" : ", not allowed")
+  private var heaps: Int { Dictionary(grouping: heap.regions, by: \.home).values.map(\.count).max() ?? 0 }
+
+  /// The nodes, then the homes of Anax's that no node has now.
+  private var boxes: [Topology.Node] {
+    let homes = Set(heap.regions.map(\.home)).subtracting(topology.nodes.map(\.id)).filter { home in
+      // Numbers between nodes have a home each, whose pages are none.
+      heap.regions(home: home).contains { !$0.pages.isEmpty }
+    }
+    return topology.nodes + homes.sorted().map { .init(id: $0, cpus: [], memory: nil, distances: []) }
   }
+
+  private func isNode(_ box: Topology.Node) -> Bool { topology.nodes.contains { $0.id == box.id } }
+
+  private func title(_ box: Topology.Node) -> String {
+    if !isNode(box) { return "home \(box.id), of no node" }
+    return "node \(box.id)" + (topology.allowedNodes.contains(box.id) ? "" : ", not allowed")
+  }
+
+  /// nil: the node has a home of its own, or no CPU.
+  private func homeLabel(_ node: Topology.Node) -> String? {
+    guard let home = engine?.home(ofNode: node.id), home != node.id, !node.cpus.isEmpty else { return nil }
+    return "uses home \(home)"
+  }
+
+  private func count(_ pages: Int) -> String { "\(pages) (\(TopologyReport.bytes(UInt64(pages * pageSize))))" }
 
   private func row(_ label: String, _ cells: [String]) -> String {
     label + String(repeating: " ", count: max(1, 12 - label.count))
@@ -79,9 +108,10 @@ struct TopologyDrawing {
 
   /// What stands at the bottom of a node's box.
   private func regionLabels(_ node: Topology.Node) -> [String] {
-    heap.regions(home: node.id).map(\.addresses).map {
+    let regions = heap.regions(home: node.id).map(\.addresses).map {
       "region \(TopologyReport.bytes(UInt64($0.count))), 0x\(String($0.lowerBound, radix: 16))"
     }
+    return isNode(node) ? regions + (homeLabel(node).map { [$0] } ?? []) : regions
   }
 
   /// Of all regions of the node's home.
@@ -90,19 +120,20 @@ struct TopologyDrawing {
   }
 
   private func memoryLabel(_ node: Topology.Node) -> String {
-    node.memory.map { "memory \(TopologyReport.bytes($0))" } ?? "memory unknown"
+    if !isNode(node) { return "" }
+    return node.memory.map { "memory \(TopologyReport.bytes($0))" } ?? "memory unknown"
   }
 
   /// A line for each node that pages of this one's region lie on; none without pages.
   private func pageLabels(_ node: Topology.Node) -> [String] {
     let pages = pages(node)
     if pages.isEmpty { return [] }
-    return ["pages: \(pages[node.id] ?? 0) here"]
-      + pages.rows.filter { $0.node != node.id }.map { "pages: \($0.count) on node \($0.node)" }
+    return ["pages: \(count(pages[node.id] ?? 0)) here"]
+      + pages.rows.filter { $0.node != node.id }.map { "pages: \(count($0.count)) on node \($0.node)" }
   }
 
   private var box: Int {
-    let labels = topology.nodes.flatMap { node in
+    let labels = boxes.flatMap { node in
       [title(node), memoryLabel(node)] + regionLabels(node) + pageLabels(node)
     }
     return max(Self.leastBox, 20 + (labels.map { Self.width(of: $0) }.max() ?? 0))
@@ -130,12 +161,13 @@ struct TopologyDrawing {
 
   /// Well-formed XML.
   var svg: String {
-    let most = topology.nodes.map { ($0.cpus.count + 5) / 6 }.max() ?? 0
-    let lines = topology.nodes.map { pageLabels($0).count + max(0, regionLabels($0).count - 1) }.max() ?? 0
+    let boxes = boxes
+    let most = boxes.map { ($0.cpus.count + 5) / 6 }.max() ?? 0
+    let lines = boxes.map { pageLabels($0).count + max(0, regionLabels($0).count - 1) }.max() ?? 0
     let height = 100 + max(1, most) * 28 + max(1, lines) * Self.line
     let box = box
-    let columns = min(4, topology.nodes.count)
-    let rows = (topology.nodes.count + columns - 1) / columns
+    let columns = min(4, boxes.count)
+    let rows = (boxes.count + columns - 1) / columns
     let matrix = topology.nodes.count > 1 ? 50 + (topology.nodes.count + 1) * Self.cell : 0
     let remarks = remarks
     let longest = remarks.map { Self.width(of: $0.text) }.max() ?? 0
@@ -144,7 +176,7 @@ struct TopologyDrawing {
     let bottom = rows * (height + Self.gap) + Self.gap
     let end = bottom + matrix + (remarks.isEmpty ? 0 : remarks.count * 20 + Self.gap)
     var parts: [String] = []
-    for (index, node) in topology.nodes.enumerated() {
+    for (index, node) in boxes.enumerated() {
       let x = Self.gap + index % columns * (box + Self.gap)
       let y = Self.gap + index / columns * (height + Self.gap)
       parts += draw(node, x: x, y: y, width: box, height: height, low: y + 60 + max(1, most) * 28)
@@ -174,7 +206,7 @@ struct TopologyDrawing {
       parts.append(rect(topology.allowed.contains(cpu) ? "cpu" : "idle", left, top, 28, 22))
       parts.append(label("middle", left + 14, top + 16, "\(cpu)"))
     }
-    if node.cpus.isEmpty { parts.append(label("", x + 10, y + 66, "no CPU")) }
+    if node.cpus.isEmpty, isNode(node) { parts.append(label("", x + 10, y + 66, "no CPU")) }
     let regions = regionLabels(node)
     if let region = regions.first { parts.append(label("", x + 10, low, region)) }
     let pages = pages(node)

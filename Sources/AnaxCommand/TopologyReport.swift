@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The topology as text for people and as JSON for programs. Owns both forms; what is in one is in the other.
+// The topology as text for people and as JSON for programs. Owns both forms; what is in one is in the other, where the
+// drawing is counted with the text.
 import Anax
 import Topology
 
@@ -16,7 +17,7 @@ struct TopologyReport {
   var process: InspectedProcess?
 
   var warnings: [String] {
-    topology.warnings + (engine?.differences(from: topology) ?? []) + limits.warnings
+    topology.warnings + (engine?.differences(from: topology) ?? []) + limits.warnings + heap.warnings
   }
 
   // MARK: Text
@@ -51,7 +52,9 @@ struct TopologyReport {
     line("commit limit", limits.commitLimit.map(Self.bytes) ?? "unknown")
     if let rung { line("rung", "\(rung.letter): \(rung.reason)") }
     if let support {
-      line("rseq area", support.areaBytes == 0 ? "none" : "\(support.areaBytes) bytes")
+      line(
+        "rseq area", support.areaBytes == 0 ? "none" : "\(support.areaBytes) bytes, \(support.featureBytes) of features"
+      )
       line("rseq features", "node_id \(Self.word(support.hasNodeID)), mm_cid \(Self.word(support.hasConcurrencyID))")
       line("membarrier rseq", Self.word(support.canStopSections))
     }
@@ -94,6 +97,9 @@ struct TopologyReport {
       "caches": .array(topology.caches.map(json)),
       "regions": .array(heap.regions.map(json)),
       "colors": .integer(Int64(topology.colors(pageSize: limits.pageSize))),
+      "coloring_way_bytes": .optional(topology.coloringCache(pageSize: limits.pageSize)?.waySize) {
+        .integer(Int64($0))
+      },
       "limits": .object([
         "page_bytes": .integer(Int64(limits.pageSize)),
         "address_bits": .integer(Int64(limits.addressBits)),

@@ -16,12 +16,12 @@ struct TunablesCommand: ParsableCommand {
 
   @OptionGroup var output: FormatOption
 
-  func run() {
+  func run() throws {
     Tunable.start()
     switch output.format {
-    case .json: print(JSON.array(Tunable.all.map(json)).text())
+    case .json: try Output.write(JSON.array(Tunable.all.map(json)).text() + "\n")
     case .text:
-      for tunable in Tunable.all { print(text(tunable)) }
+      try Output.write(Tunable.all.map { text($0) + "\n" }.joined())
     }
   }
 

@@ -137,8 +137,8 @@ struct TuneCommand: ParsableCommand {
     let page = try write(Page(report).html, "anax-tuning.html")
     let profile = try write(report.profile, profileName(isWhole: report.record.outcome != .unfinished))
     switch format.format {
-    case .json: print(report.json.text())
-    case .text: print(report.text + "page                \(page)\nprofile             \(profile)")
+    case .json: try Output.write(report.json.text() + "\n")
+    case .text: try Output.write(report.text + "page                \(page)\nprofile             \(profile)\n")
     }
     if let failure = report.record.failure { Complaint.say(failure) }
     if report.record.isInterrupted { throw ExitCode(130) }

@@ -71,8 +71,7 @@ package enum PageCensus {
     var elsewhere: UInt64 = 0
     var index = 0
     while index < 64 {
-      // Nodes beyond those with a home share homes by the remainder.
-      if index % Int(anax_state().pointee.node_count) == node {
+      if Processors.home(ofNode: index) == node {
         here &+= pages[index]
       } else {
         elsewhere &+= pages[index]

@@ -31,6 +31,7 @@ package enum PagePlacement {
       }
     case .interleaved:
       let nodes = UsableNodes.now()
+      if nodes == 0 { return false }
       if case .agreed = Kernel.prefer(.interleaved, nodes: nodes, address, bytes: bytes, moving: moving) { return true }
       return false
     }

@@ -15,12 +15,21 @@ private enum Refused {
   /// Answers to these, in turn; 0 when there are no more.
   nonisolated(unsafe) static var policies: [Int] = []
   nonisolated(unsafe) static var affinities = 0
+  /// The nodes that the process may use, where this is played.
+  nonisolated(unsafe) static var nodes: UInt64?
 
   static func listen() {
     anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
       if number == anax_sys_set_mempolicy {
         Refused.modes.append(a)
         return Refused.policies.isEmpty ? 0 : Refused.policies.removeFirst()
+      }
+      // MPOL_F_MEMS_ALLOWED
+      if number == anax_sys_get_mempolicy, e == 4, let nodes = Refused.nodes,
+        let mask = UnsafeMutablePointer<UInt64>(bitPattern: b)
+      {
+        mask.pointee = nodes
+        return 0
       }
       if number == anax_sys_sched_setaffinity { Refused.affinities += 1 }
       if let answer = Refused.answers[Int(number)] { return answer }
@@ -56,11 +65,35 @@ extension AnaxTests {
     @Test func aPolicyThatIsRefusedIsNotTakenBack() async {
       await #expect(processExitsWith: .success) {
         Refused.policies = [-Int(EPERM)]
+        // Another node is there, and is not asked for.
+        Refused.nodes = 3
         Refused.listen()
         let seven = try withNode(0, of: Refused.machine(cpus: [])) { 7 }
         #expect(seven == 7)
         // MPOL_PREFERRED was tried once.
         #expect(Refused.modes == [1])
+      }
+    }
+
+    /// One that has no memory, or was taken from the cpuset since.
+    @Test func aNodeThatGivesNothingGivesWay() async {
+      await #expect(processExitsWith: .success) {
+        Refused.policies = [-Int(EINVAL)]
+        Refused.nodes = 3
+        Refused.listen()
+        try withNode(0, of: Refused.machine(cpus: [])) { #expect(Refused.modes == [1, 1]) }
+        // MPOL_DEFAULT
+        #expect(Refused.modes == [1, 1, 0])
+      }
+    }
+
+    /// The thread's policy is told, and the nodes that it may use are not.
+    @Test func whereTheNodesAreNotToldNoneIsNamed() async {
+      await #expect(processExitsWith: .success) {
+        Refused.nodes = 0
+        Refused.listen()
+        try withNode(0, of: Refused.machine(cpus: [])) {}
+        #expect(Refused.modes.isEmpty)
       }
     }
 

@@ -29,6 +29,22 @@ extension AnaxTests {
       try zone.destroy()
     }
 
+    @Test func aBoxMayBePlaced() throws {
+      let zone = try Zone<Counted>("placed")
+      let before = Counted.ended.load(ordering: .relaxed)
+      for placement in [Placement.node(0), .interleaved, .local] {
+        let box = try zone.box(Counted(value: 3), placement: placement)
+        #expect(box.value.value == 3 && zone.statistics?.used == 1)
+      }
+      #expect(Counted.ended.load(ordering: .relaxed) == before + 3)
+      #expect(throws: ZoneError.node(-1, nodes: Memory.nodes)) {
+        _ = try zone.box(Counted(value: 4), placement: .node(-1))
+      }
+      // The value that was to be boxed is gone, and no item is out.
+      #expect(Counted.ended.load(ordering: .relaxed) == before + 4 && zone.statistics?.used == 0)
+      try zone.destroy()
+    }
+
     @Test func takeGivesTheValueOutAndReturnsTheItem() throws {
       let zone = try Zone<Counted>("taken")
       let before = Counted.ended.load(ordering: .relaxed)

@@ -104,6 +104,24 @@ private enum Asked {
     }
   }
 
+  /// Each costs mappings, of which a process has a number.
+  @Test func beyondSoManyAWishIsNone() async {
+    await #expect(processExitsWith: .success) {
+      #expect(TwoNodes.start())
+      Asked.listen()
+      anax_state().pointee.own_mappings = 16383
+      let last = try Asked.run(3, .node(1))
+      #expect(Asked.calls.count == 1 && anax_state().pointee.own_mappings == 16384)
+      let beyond = try Asked.run(3, .node(1))
+      #expect(Asked.calls.count == 1 && anax_state().pointee.own_mappings == 16384)
+      #expect(Region.node(ofPage: beyond.page) == 1)
+      try PageRequest.release(page: beyond.page)
+      #expect(Asked.remapped.isEmpty && anax_state().pointee.own_mappings == 16384)
+      try PageRequest.release(page: last.page)
+      #expect(Asked.remapped == [last.address] && anax_state().pointee.own_mappings == 16383)
+    }
+  }
+
   @Test func withoutAWishTheKernelIsNotAsked() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())

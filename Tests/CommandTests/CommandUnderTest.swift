@@ -4,7 +4,10 @@
 import Foundation
 
 enum CommandUnderTest {
-  static func run(_ arguments: [String], interruptAfter seconds: Double? = nil) throws -> (
+  /// `file`: where its output goes, which is "" then.
+  static func run(
+    _ arguments: [String], into file: FileHandle? = nil, interruptAfter seconds: Double? = nil
+  ) throws -> (
     code: Int32, output: String, errors: String
   ) {
     let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
@@ -15,13 +18,14 @@ enum CommandUnderTest {
     process.arguments = arguments
     let output = Pipe()
     let errors = Pipe()
-    (process.standardOutput, process.standardError) = (output, errors)
+    process.standardOutput = file.map { $0 as Any } ?? output
+    process.standardError = errors
     try process.run()
     if let seconds {
       Thread.sleep(forTimeInterval: seconds)
       process.interrupt()
     }
-    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let text = file == nil ? output.fileHandleForReading.readDataToEndOfFile() : Data()
     let words = errors.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: text, as: UTF8.self), String(decoding: words, as: UTF8.self))

@@ -42,8 +42,9 @@ import Topology
   @Test func theTextShowsNodesRegionsPagesAndDistances() {
     let text = Self.drawing.text
     for line in [
-      "+- node 0 ", "| CPUs 0-8 ", "| memory 1.5 GiB ", "| region 256 MiB from 0x10000000 ", "| pages  120 on node 0 ",
-      "| pages  7 on node 2 ", "| no CPU ", "+- node 1, not allowed ", "distance to     0    1    2\n",
+      "+- node 0 ", "| CPUs 0-8 ", "| memory 1.5 GiB ", "| region 256 MiB from 0x10000000 ",
+      "| pages 120 (480 KiB) on node 0 ",
+      "| pages 7 (28 KiB) on node 2 ", "| no CPU ", "+- node 1, not allowed ", "distance to     0    1    2\n",
       "from 0         10   21   41\n",
       "from 1         31   10   51\n",
     ] {
@@ -54,11 +55,14 @@ import Topology
   @Test func anotherProcessHasLinesForItsOtherMemory() {
     let lines = Self.other.text.split(separator: "\n")
     #expect(
-      lines.suffix(2) == [
-        "pages of tables: 15 on node 0", "pages of other memory: 300 on node 0, 4 on node 2",
+      lines.suffix(3) == [
+        "pages of tables: 15 (60 KiB) on node 0",
+        "pages of other memory: 300 (1.2 MiB) on node 0, 4 (16 KiB) on node 2",
+        "2 heaps: the library is in the process more than once",
       ])
     #expect(
-      lines.filter { $0.hasPrefix("| region ") }.count == 4 && lines.contains { $0.hasPrefix("| pages  5 on node 0 ") })
+      lines.filter { $0.hasPrefix("| region ") }.count == 4
+        && lines.contains { $0.hasPrefix("| pages 5 (20 KiB) on node 0 ") })
     let svg = Self.other.svg
     let parser = XMLParser(data: Data(svg.utf8))
     let counter = Counter()
@@ -67,8 +71,10 @@ import Topology
     let texts = Set(counter.elements.compactMap { $0.attributes["text"]?.trimmed }.map(String.init))
     #expect(
       texts.isSuperset(of: [
-        "process 4711 (a<b>&c)", "pages of tables: 15 on node 0", "pages of other memory: 300 on node 0, 4 on node 2",
-        "pages: 125 here", "pages: 1 on node 1", "region 256 MiB, 0x10000000", "region 512 MiB, 0x50000000",
+        "process 4711 (a<b>&c)", "pages of tables: 15 (60 KiB) on node 0",
+        "pages of other memory: 300 (1.2 MiB) on node 0, 4 (16 KiB) on node 2",
+        "2 heaps: the library is in the process more than once", "pages: 125 (500 KiB) here",
+        "pages: 1 (4 KiB) on node 1", "region 256 MiB, 0x10000000", "region 512 MiB, 0x50000000",
       ]), "\(texts)")
     #expect(!Self.drawing.text.contains("other memory") && !Self.drawing.svg.contains("process"))
   }
@@ -88,7 +94,8 @@ import Topology
     #expect(counter.classes["node"] == 3 && counter.classes["cpu"] == 10 && counter.classes["idle"] == 1)
     #expect(counter.classes["here"] == 2 && counter.classes["away"] == 1)
     for text in [
-      "pages: 120 here<", "pages: 7 on node 2<", "node 1, not allowed", ">51<", "no CPU", "L2 unified: 1 MiB, 8 ways",
+      "pages: 120 (480 KiB) here<", "pages: 7 (28 KiB) on node 2<", "node 1, not allowed", ">51<", "no CPU",
+      "L2 unified: 1 MiB, 8 ways",
     ] {
       #expect(svg.contains(text))
     }
@@ -157,6 +164,34 @@ import Topology
     let view = try #require(Self.places(of: "svg", in: drawing.svg).first?["viewBox"]).split(separator: " ")
     #expect(try Self.number(String(view[3])) > #require(heights.last) && Self.number(String(view[2])) >= 96 * 7)
     #expect(Self.drawing.svg.contains("class=\"warning\"") == false)
+  }
+
+  /// Node 1 went, or never had a number here: its home's pages are drawn all the same. Node 20 has no home of its own.
+  @Test func homesWithoutANodeAndNodesWithoutAHome() throws {
+    let drawing = TopologyDrawing(
+      topology: Topology(
+        nodes: [
+          .init(id: 0, cpus: [0], memory: nil, distances: [10, 20]),
+          .init(id: 20, cpus: [1], memory: nil, distances: [20, 10]),
+        ], possible: [0, 1], online: [0, 1], allowed: [0, 1], allowedNodes: [0, 20], caches: [], warnings: []),
+      heap: HeapPicture(regions: [
+        .init(home: 0, addresses: 0x1000_0000..<0x2000_0000, pages: [0: 4]),
+        .init(home: 1, addresses: 0x2000_0000..<0x3000_0000, pages: [0: 2, 20: 9]),
+        .init(home: 2, addresses: 0x3000_0000..<0x4000_0000),
+      ]), engine: EngineView(homes: 16, nodes: [0], homeOfCPU: [0: 0, 1: 0]))
+    let text = drawing.text
+    for line in [
+      "+- home 1, of no node ", "| region 256 MiB from 0x20000000 ", "| pages 9 (36 KiB) on node 20 ", "| uses home 0 ",
+    ] {
+      #expect(text.contains(line), "\(line) in\n\(text)")
+    }
+    #expect(!text.contains("home 2") && text.components(separatedBy: "uses home").count == 2)
+    let svg = drawing.svg
+    #expect(
+      svg.contains(">home 1, of no node<") && svg.contains(">uses home 0<")
+        && svg.contains(">pages: 9 (36 KiB) on node 20<"))
+    #expect(Self.places(of: "rect", in: svg).count { $0["class"] == "node" } == 3)
+    #expect(!svg.contains("no CPU") && !text.contains("no CPU"))
   }
 
   @Test func oneNodeHasNoDistances() {

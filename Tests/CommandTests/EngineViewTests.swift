@@ -55,9 +55,9 @@ private enum PlayedNodes {
     // A home more, for the number that no node has.
     let sparse = EngineView(homes: 3, nodes: [0, 2], homeOfCPU: [0: 0, 1: 2])
     #expect(sparse.differences(from: Self.topology([(0, [0]), (2, [1])])) == [])
-    // Nodes beyond those with homes share them.
-    let many = EngineView(homes: 16, nodes: [0], homeOfCPU: [0: 0, 1: 4])
-    #expect(many.differences(from: Self.topology([(0, [0]), (20, [1])])) == [])
+    // Nodes beyond those with homes use the homes that there are, in turns.
+    let many = EngineView(homes: 16, nodes: [0, 3], homeOfCPU: [0: 0, 1: 3, 2: 0, 3: 3])
+    #expect(many.differences(from: Self.topology([(0, [0]), (3, [1]), (40, [2]), (41, [3])])) == [])
   }
 
   @Test func whatDiffersNamesBoth() {

@@ -96,14 +96,13 @@ private func touch(_ start: UnsafeMutableRawPointer, pages: Int) {
       let run = try PageRun(count: 3001)
       touch(run.bytes.baseAddress!, pages: 3001)
       let shown = try Shown(getpid())
-      let node = try #require(shown.pages.keys.first)
       let text = try CommandUnderTest.run(["topology", "--process", "\(getpid())"])
       let svg = try CommandUnderTest.run(["topology", "--process", "\(getpid())", "--format", "svg"])
       #expect(text.code == 0 && text.output.hasPrefix("process           \(getpid()) (\(shown.name))\nCPUs "))
-      #expect(shown.pages.count > 1 || text.output.contains("| pages  \(shown.all) on node \(node) "))
+      #expect(shown.pages.count > 1 || text.output.contains("| pages \(shown.all) ("))
       #expect(!text.output.contains("rung "))
       #expect(svg.code == 0 && svg.output.contains(">process \(getpid()) (\(shown.name))<"))
-      #expect(shown.pages.count > 1 || svg.output.contains(">pages: \(shown.all) here<"))
+      #expect(shown.pages.count > 1 || svg.output.contains(">pages: \(shown.all) ("))
       for output in [text.output, svg.output] {
         #expect(output.contains("pages of tables: ") && output.contains("pages of other memory: "))
       }
@@ -238,8 +237,24 @@ private func touch(_ start: UnsafeMutableRawPointer, pages: Int) {
     #expect(
       refusal == (
         4,
-        "anax: process \(id) (sleep) has no heap of Anax's: it runs without the library, or has not asked for memory yet\n"
+        "anax: process \(id) (sleep) has no heap of Anax's: it runs without the library, or has not asked for memory yet; "
+          + "or the kernel has no transparent huge pages, by whose flags the heap is known\n"
       ))
+  }
+
+  /// Threads have numbers too, and files under them.
+  @Test func aThreadIsNoProcess() throws {
+    let threads = try FileTree().names(in: "proc/self/task").compactMap { Int32($0) }
+    let thread = try #require(threads.first { $0 != getpid() }, "the tests run on one thread")
+    #expect(try Self.refusal(thread) == (2, "anax: \(thread) is a thread of process \(getpid())\n"))
+  }
+
+  /// What is not written is told: no success on a full disk.
+  @Test(arguments: [["topology"], ["topology", "--format", "json"], ["tunables"]])
+  func aFullDisk(arguments: [String]) throws {
+    let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
+    let result = try CommandUnderTest.run(arguments, into: full)
+    #expect(result.code == 1 && result.errors == "anax: standard output: No space left on device\n")
   }
 
   @Test(.enabled(if: FileTree().line("proc/2/comm") == "kthreadd", "the kernel's threads are not to be seen"))

@@ -199,6 +199,24 @@ private func smaps(_ mappings: [(start: UInt, size: UInt, permissions: String, f
     #expect(untold.regions.map(\.pages) == [[:], [0: 100, 1: 30]] && untold.surroundings == .init())
   }
 
+  /// The mapping over both regions was cut into three after it was listed: each page is asked for once.
+  @Test func aMappingThatIsCutMeanwhile() throws {
+    let mappings = ProcessMemory.mappings(
+      smaps([(1000, 2, "rw-p", "nr nh"), (1002, 1, "rw-p", "nr nh wf"), (1003, 35, "rw-p", "nr nh")]))
+    let memory = ProcessMemory(
+      mappings: mappings, pages: [1003 << 20: [0: 100], 1022 << 20: [0: 5], 1024 << 20: [0: 7]])
+    var asked: [UInt] = []
+    let told = try #require(
+      HeapPicture(memory, homes: 2, pageSize: 4096) { pages in
+        asked += pages
+        return pages.map { _ in 0 }
+      })
+    #expect(asked.count == Set(asked).count && asked.count == 19 << 8)
+    // The first piece lies in tables and the first region.
+    #expect(told.surroundings == .init(tables: [0: 3 << 8]))
+    #expect(told.regions.map(\.pages) == [[0: 16 << 8], [0: 12]])
+  }
+
   @Test func withoutAHeapThereIsNoPicture() {
     let mappings = ProcessMemory.mappings(smaps([(100, 1, "rw-p", "ac")]))
     #expect(HeapPicture(ProcessMemory(mappings: mappings, pages: [:]), homes: 1, pageSize: 4096) { _ in nil } == nil)

@@ -11,7 +11,7 @@
 enum {
   /// CPU ids at or above this use no CPU cache (they take the path of a thread without a restartable-sequence area).
   ANAX_CPUS_MAX = 4096,
-  /// Nodes with a home of their own; nodes beyond share homes by the remainder.
+  /// Nodes with a home of their own; nodes beyond use those of others, in turns.
   ANAX_NODES_MAX = 16,
   /// Zone ids, 0 means "not a slab". Ids with bit 7 set are never zones: in a CPU block that word is the spare list of id & ~128.
   ANAX_ZONES_MAX = 4096,
