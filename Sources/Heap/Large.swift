@@ -25,7 +25,7 @@ package enum Large {
     let node = CPUBlocks.node(ofCPU: cpu)
     if overLimit(Pages.count(bytes: size)) { return nil }
     if alignment > pageBytes { return allocateAligned(size, alignment, node: node, cpu: cpu, zero: &zero) }
-    let lines = alignment <= 64 && Tunable.pageColor.value != 0 ? nextSkew() : 0
+    let lines = alignment <= 64 && Tunable.pageColor.value != 0 ? nextSkew(cpu) : 0
     let count = Pages.count(bytes: max(size, 1) &+ lines &* 64)
     if count <= RunCache.longest, let ready = count == 1 ? PageCache.take() : RunCache.take(count) {
       zero = ready.zero
@@ -58,9 +58,9 @@ package enum Large {
 
   /// 0...63 lines, different from block to block.
   @_noLocks @_noAllocation
-  static func nextSkew() -> UInt64 {
-    // Two threads may take the same number: a skew, not an identity.
-    let word = AtomicWord(anax_state_skew(anax_state()))
+  static func nextSkew(_ cpu: Int) -> UInt64 {
+    // Two threads may take the same number: a skew, not an identity. A word of the CPU, so that threads share no line.
+    let word = AtomicWord(anax_large_block_table() + cpu &* 8)
     let next = word.loadRelaxed()
     word.storeRelaxed(next &+ 1)
     return (next &* 0x9E37_79B9_7F4A_7C15) &>> 58

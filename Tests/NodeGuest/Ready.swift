@@ -1,48 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages that lie ready on CPUs: whichever CPU frees them, each is handed out on its own node alone, where the
-// kernel put it.
+// Single pages and short runs that lie ready on CPUs: whichever CPU frees them, each is handed out on its own node alone,
+// where the kernel put it.
 
 import Anax
 import CAnax
 import Glibc
 
-/// Single pages, each with its owner.
-private final class SinglePages {
-  private let pages: UnsafeMutablePointer<PageRun>
+/// Runs of so many pages each, with their owners.
+private final class Runs {
+  private let runs: UnsafeMutablePointer<PageRun>
+  private let pages: Int
   private(set) var count = 0
 
-  init(capacity: Int) { pages = .allocate(capacity: capacity) }
+  init(capacity: Int, pages: Int) {
+    runs = .allocate(capacity: capacity)
+    self.pages = pages
+  }
 
   func take(_ wanted: Int) throws {
     for _ in 0..<wanted {
-      (pages + count).initialize(to: try PageRun(count: 1))
+      (runs + count).initialize(to: try PageRun(count: pages))
       count += 1
     }
   }
 
   func give() {
-    pages.deinitialize(count: count)
+    runs.deinitialize(count: count)
     count = 0
   }
 
-  var addresses: [UnsafeMutableRawPointer] { (0..<count).map { pages[$0].address } }
+  /// Where each run begins.
+  var starts: Set<UnsafeRawPointer> { Set((0..<count).map { UnsafeRawPointer(runs[$0].address) }) }
+  var addresses: [UnsafeMutableRawPointer] {
+    (0..<count).flatMap { run in (0..<pages).map { runs[run].address + $0 * PageRun.pageBytes } }
+  }
 
   deinit {
     give()
-    pages.deallocate()
+    runs.deallocate()
   }
 }
 
-/// Takes and touches pages on this node's CPU; where they are, which are judged.
-private func taken(_ pages: SinglePages, _ count: Int, on node: Int, _ step: String) throws -> Set<UnsafeRawPointer> {
-  try pages.take(count)
-  for page in pages.addresses {
+/// Takes and touches runs on this node's CPU; where they begin. Each of their pages is judged.
+private func taken(_ runs: Runs, _ count: Int, on node: Int, _ step: String) throws -> Set<UnsafeRawPointer> {
+  try runs.take(count)
+  for page in runs.addresses {
     page.storeBytes(of: node, as: Int.self)
     require(Memory.home(of: page) == node, "\(step): home \(Memory.home(of: page) ?? -1) of a page on node \(node)")
     require(
       Judge.node(of: page) == Judge.expected(node), "\(step): a page on node \(node) lies on \(Judge.node(of: page))")
   }
-  return Set(pages.addresses.map { UnsafeRawPointer($0) })
+  return runs.starts
 }
 
 func onNode<Result: ~Copyable>(_ node: Int, _ body: () throws -> Result) throws -> Result {
@@ -53,30 +61,30 @@ func onNode<Result: ~Copyable>(_ node: Int, _ body: () throws -> Result) throws 
   }
 }
 
-/// More pages than a CPU keeps, from each node to each other: freed there, they are not handed out there, and come back
-/// to theirs.
-func ready() throws {
+/// More than a CPU keeps, from each node to each other: freed there, they are not handed out there, and come back to
+/// theirs.
+func ready(pages: Int) throws {
   let many = 40
-  let here = SinglePages(capacity: many)
-  let there = SinglePages(capacity: many)
+  let here = Runs(capacity: many, pages: pages)
+  let there = Runs(capacity: many, pages: pages)
   let nodes = Judge.nodes.filter { !Judge.cpus(ofNode: $0).isEmpty }
   require(nodes.count > 1, "one node alone has CPUs")
   for node in nodes {
     for other in nodes where other != node {
-      let step = "from \(node) by way of \(other)"
+      let step = "runs of \(pages) from \(node) by way of \(other)"
       let first = try onNode(node) { try taken(here, many, on: node, step) }
       try onNode(other) {
         here.give()
         let foreign = try taken(there, many, on: other, step)
-        require(foreign.isDisjoint(with: first), "\(step): a page of node \(node) was handed out on \(other)")
+        require(foreign.isDisjoint(with: first), "\(step): one of node \(node) was handed out on \(other)")
         there.give()
         // What its own CPU freed, it has again.
         let again = try taken(there, 4, on: other, step)
-        require(again.isSubset(of: foreign), "\(step): fresh pages while freed ones lie ready")
+        require(again.isSubset(of: foreign), "\(step): fresh ones while freed ones lie ready")
         there.give()
       }
       let again = try onNode(node) { try taken(here, many, on: node, step) }
-      require(!again.isDisjoint(with: first), "\(step): none of the pages came back to node \(node)")
+      require(!again.isDisjoint(with: first), "\(step): none of them came back to node \(node)")
       try onNode(node) { here.give() }
     }
   }

@@ -186,7 +186,7 @@ try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
       try zones(limit: 100_000)
     case "census": try census()
     case "inspect": try inspect()
-    case "ready": try ready()
+    case "ready": for pages in [1, 4] { try ready(pages: pages) }
     case "moved": try moved()
     case "crowded": try crowded()
     case "color": if try !color() { continue }

@@ -162,8 +162,6 @@ struct anax_state {
   uint64_t nodes_with_memory;          // a bit for each of the first 64 that had memory then
   uint64_t cpu_count;                  // possible CPU ids, at most ANAX_CPUS_MAX
   uint64_t batch_limit;
-  uint64_t batch_top;
-  uint64_t batch_free[ANAX_NODES_MAX]; // tagged stacks of empty batches
   uint64_t blocks_base;                // CPU blocks, then their replacements
   uint64_t block_bytes;
   uint64_t block_count;                // CPU blocks: one a CPU id; on rung A one a CPU id and node
@@ -181,13 +179,16 @@ struct anax_state {
   uint64_t reclaims;
   uint64_t left_overs;                 // 1: some block is left over (see CPUBlocks)
   uint64_t helper;                     // futex word of the helper thread
-  uint64_t skew;                       // large blocks so far
-  uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
   uint64_t run_epoch;                  // of ready runs: one more at each tick
-  uint64_t page_objects;               // made so far: where the next one's colors begin
   uint64_t shards_used;                // 1: some thread came without an area
   uint64_t interleaved_over;           // a bit for each node that interleaved items have in turns; 0 before the first
   anax_fake_kernel _Nullable fake_kernel;
+  // Written by whoever comes, at any time: on lines that hold nothing which others read all the time.
+  uint64_t apart[8];
+  uint64_t batch_top;
+  uint64_t batch_free[ANAX_NODES_MAX]; // tagged stacks of empty batches
+  uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
+  uint64_t page_objects;               // made so far: where the next one's colors begin
 };
 
 extern struct anax_state anax_state_storage __attribute__((visibility("hidden")));
@@ -199,6 +200,8 @@ extern uint64_t anax_concurrency_allocate_blocks[ANAX_CPUS_MAX] __attribute__((v
 extern uint64_t anax_concurrency_release_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_cpu_nodes[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
+/// Large blocks so far that began on the CPU, each count on a line of its own.
+extern uint64_t anax_large_blocks[ANAX_CPUS_MAX * 8] __attribute__((visibility("hidden")));
 extern uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_size_classes[384] __attribute__((visibility("hidden")));
 /// Bytes a caller may use of an item, by zone: packed, and at a fixed place, since arrays ask at every growth.
@@ -210,6 +213,7 @@ ANAX_INLINE uint64_t *_Nonnull anax_release_table(void) { return anax_release_bl
 ANAX_INLINE uint64_t *_Nonnull anax_concurrency_allocate_table(void) { return anax_concurrency_allocate_blocks; }
 ANAX_INLINE uint64_t *_Nonnull anax_concurrency_release_table(void) { return anax_concurrency_release_blocks; }
 ANAX_INLINE uint8_t *_Nonnull anax_cpu_node_table(void) { return anax_cpu_nodes; }
+ANAX_INLINE uint64_t *_Nonnull anax_large_block_table(void) { return anax_large_blocks; }
 ANAX_INLINE uint8_t *_Nonnull anax_node_order_table(void) { return anax_node_order; }
 ANAX_INLINE uint8_t *_Nonnull anax_size_class_table(void) { return anax_size_classes; }
 ANAX_INLINE uint64_t *_Nonnull anax_empty(void) { return anax_empty_block; }
@@ -272,7 +276,6 @@ ANAX_FIELD(state, zone_top)
 ANAX_FIELD(state, helper)
 ANAX_FIELD(state, shards_used)
 ANAX_FIELD(state, interleaved_over)
-ANAX_FIELD(state, skew)
 ANAX_FIELD(state, own_mappings)
 ANAX_FIELD(state, page_objects)
 ANAX_FIELD(state, run_epoch)
