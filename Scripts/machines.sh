@@ -1,22 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Virtual machines of any shape: qemu without acceleration, with Debian's cloud kernels, which are downloaded as packages and
-# unpacked, never installed. Sourced, never run; the script sets `work`, the folder where all of it is kept, and sources lib.sh.
+# unpacked, never installed. Sourced, never run; the script sets `work`, the folder where all of it is kept, and `architecture`, where
+# its machines are not amd64's, and sources lib.sh.
 # `need_machines` sees to what is needed, or ends as skipped; `kernel_image` finds a kernel; `initramfs` builds what a machine
 # boots; `boot` boots a machine of a given shape and waits for its end.
 # shellcheck shell=bash
 
+architecture=${architecture:-amd64}
+case $architecture in
+  amd64)
+    # Debian 12's qemu emulates cmpxchg16b without a lock prefix wrongly, and kernels since 6.5 allocate with it: it is hidden from
+    # the kernel (feature 141), and not from programs, since Swift's runtime wants it.
+    emulator=(qemu-system-x86_64 -cpu qemu64)
+    emulator_package=qemu-system-x86
+    kernel_arguments='console=ttyS0 clearcpuid=141'
+    ;;
+  arm64)
+    # A processor that has pages of 16 KiB too.
+    emulator=(qemu-system-aarch64 -machine virt -cpu neoverse-n1)
+    emulator_package=qemu-system-arm
+    kernel_arguments=console=ttyAMA0
+    ;;
+esac
+# How the emulator runs: a thread for each CPU. A script may set another way.
+acceleration=(-accel tcg,thread=multi)
+
 need_machines() {
-  [[ $(uname -m) == x86_64 ]] || skip "the virtual machines are for x86_64"
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || skip "kernels are Debian packages, and apt-get is not here"
-  if ! command -v qemu-system-x86_64 >/dev/null; then
-    (need_packages qemu-system-x86) || skip "qemu-system-x86 cannot be had"
+  if ! command -v "${emulator[0]}" >/dev/null; then
+    (need_packages "$emulator_package") || skip "$emulator_package cannot be had"
   fi
   mkdir -p "$work"
   unpacked busybox-static || skip "the package busybox-static cannot be had"
   busybox=$work/busybox-static/bin/busybox
   [[ -x $busybox ]] || busybox=$work/busybox-static/usr/bin/busybox
-  unpacked numactl || skip "the package numactl cannot be had"
 }
 
 # unpacked PACKAGE [APT_OPTION…]: downloads the package once and unpacks it into $work/PACKAGE. Fails where it cannot be had.
@@ -64,14 +82,20 @@ package_lists() {
   return 1
 }
 
-# kernel_image NAME: sets `image`, the kernel to boot. Fails where there is none. One that was unpacked before needs no network.
+# kernel_image NAME [FLAVOR]: sets `image`, the kernel of the release or its backports to boot. Fails where there is none. One that was
+# unpacked before needs no network.
 kernel_image() {
-  local package images known=$work/kernel-$1 apt_options=()
+  local flavor=${2:-cloud-$architecture} suffix=${1/release/} package images known apt_options=()
+  known=$work/kernel-$1-$flavor
   package=$(cat "$known" 2>/dev/null || true)
   if [[ -z $package || ! -e $work/$package.done ]]; then
-    if [[ $1 == backports ]]; then package_lists backports amd64 -backports || return 1; fi
-    package=$(apt-cache ${apt_options[@]+"${apt_options[@]}"} depends linux-image-cloud-amd64 2>/dev/null |
-      sed -nE 's/.*Depends: (linux-image-[0-9].*-cloud-amd64)$/\1/p' | head -n 1)
+    suffix=${suffix:+-$suffix}
+    # The machine's own lists have its release, for its own architecture.
+    if [[ -n $suffix || $architecture != "$(dpkg --print-architecture)" ]]; then
+      package_lists "$1-$architecture" "$architecture" "$suffix" || return 1
+    fi
+    package=$(apt-cache ${apt_options[@]+"${apt_options[@]}"} depends "linux-image-$flavor" 2>/dev/null |
+      sed -nE "s/.*Depends: (linux-image-[0-9].*-$flavor)\$/\1/p" | head -n 1)
     [[ -n $package ]] || return 1
     unpacked "$package" ${apt_options[@]+"${apt_options[@]}"} || return 1
     echo "$package" >"$known"
@@ -81,14 +105,14 @@ kernel_image() {
   [[ -r $image ]]
 }
 
-# initramfs OUTPUT INIT [FILE…]: an initramfs that starts the script INIT as /init and has busybox, the files under /test, and
-# the libraries that they need.
+# initramfs OUTPUT INIT [FILE…]: an initramfs that starts INIT as /init and has the files under /test, the libraries that they need,
+# and busybox, if INIT is a script.
 initramfs() {
   local output=$1 init=$2 root file needed
   shift 2
   root=$(mktemp -d "$work/root.XXXXXX")
   mkdir -p "$root"/{bin,dev,proc,sys,tmp,test}
-  cp "$busybox" "$root/bin/busybox"
+  if [[ $(head -c 2 "$init") == '#!' ]]; then cp "$busybox" "$root/bin/busybox"; fi
   cp "$init" "$root/init"
   chmod 755 "$root/init"
   for file in "$@"; do
@@ -132,11 +156,9 @@ boot() {
       node=$((node + 1))
     done < <(tr ',' '\n' <<<"${shape#*/}")
   fi
-  # Debian 12's qemu emulates cmpxchg16b without a lock prefix wrongly, and kernels since 6.5 allocate with it: it is hidden from the
-  # kernel (feature 141), and not from programs, since Swift's runtime wants it.
-  timeout -k 10 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu qemu64 -nodefaults -display none -no-reboot \
+  timeout -k 10 "$seconds" "${emulator[@]}" "${acceleration[@]}" -nodefaults -display none -no-reboot \
     -m "$megabytes" -smp "$cpu" "${arguments[@]}" -serial stdio -kernel "$kernel" -initrd "$initramfs" \
-    -append "console=ttyS0 panic=-1 quiet clearcpuid=141 $*" </dev/null >"$log" 2>&1
+    -append "$kernel_arguments panic=-1 quiet $*" </dev/null >"$log" 2>&1
 }
 
 # crashed LOG: whether the machine's kernel itself failed. With a thread for each CPU this emulator now and then runs half of an

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every restartable section as a function of its own, for Scripts/check-aarch64 to look at. Not run.
+// Every restartable section as a function of its own, for Scripts/check-aarch64 to look at and Tests/Sections to interrupt.
 #include "CAnax.h"
 
 #define KEEP __attribute__((noinline, used, visibility("default")))
