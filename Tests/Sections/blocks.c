@@ -141,7 +141,7 @@ static void take_run(struct hands *hands, uint64_t part, uint64_t slot) {
 
 void do_something(struct hands *hands, uint64_t *random) {
   uint64_t choice = next(random), part = choice >> 8 & 1, slot = 1 + (choice >> 9) % ANAX_RUN_ROW_SLOTS, got, amount;
-  switch (choice % 16) {
+  switch (choice % 19) {
     case 0:
     case 1:
       if ((got = DO(pop, zone))) keep(&hands->items, item_number(got));
@@ -165,11 +165,13 @@ void do_something(struct hands *hands, uint64_t *random) {
     case 13: DO(stack_open, part ? stack : row); break;
     case 14: put_run(hands, slot); break;
     case 15: take_run(hands, part, slot); break;
+    case 16:
+    case 17: hands->opened += DO(stack_open, flag); break;
+    // A flag is opened by one, and closed by one.
+    case 18:
+      if (DO(take, part_start(part) + flag, 0, &got)) hands->opened -= got;
+      break;
   }
-}
-
-static void stop_sections(void) {
-  if (anax_system_call(anax_sys_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0, 0, 0) != 0) wrong();
 }
 
 // What lies in a part of a block whose sections are stopped.
@@ -197,7 +199,7 @@ void close_something(struct hands *hands, uint64_t *random) {
     case 0:
     case 1:
       anax_store_release(part + stack + 1, 1);
-      stop_sections();
+      if (!stop_sections()) wrong();
       empty_stack(hands, part);
       anax_store_release(part + stack, choice & 16 ? 0 : (part[stack] & ~0xffffull) | 1);
       anax_store_release(part + stack + 1, 0);
@@ -206,7 +208,7 @@ void close_something(struct hands *hands, uint64_t *random) {
       // One that is not open is nobody's to close.
       if (anax_load_acquire(part + row) != 1) return;
       anax_store_release(part + row, 2);
-      stop_sections();
+      if (!stop_sections()) wrong();
       empty_row(hands, part);
       anax_store_release(part + row, choice & 16 ? 0 : 1);
       break;
@@ -214,7 +216,7 @@ void close_something(struct hands *hands, uint64_t *random) {
       uint64_t allocate = rung->allocate_table[index], release = rung->release_table[index];
       anax_store_release(&rung->allocate_table[index], (uint64_t)anax_empty());
       anax_store_release(&rung->release_table[index], (uint64_t)anax_empty());
-      stop_sections();
+      if (!stop_sections()) wrong();
       for (int i = 0; i < nodes; i++) empty_lists(hands, blocks[index] + part_start(i));
       anax_store_release(&rung->allocate_table[index], allocate);
       anax_store_release(&rung->release_table[index], release);
@@ -232,8 +234,11 @@ static int lost(const struct kind *kind, bool quiet) {
 }
 
 bool settle(struct hands *hands, int count, bool quiet) {
-  uint64_t added = 0, sum = 0, given = 0;
-  for (int i = 0; i < count; i++) sum += hands[i].added;
+  uint64_t added = 0, sum = 0, given = 0, flags = 0, opened = 0;
+  for (int i = 0; i < count; i++) {
+    sum += hands[i].added;
+    opened += hands[i].opened;
+  }
   for (uint64_t i = 0; i < block_count; i++) {
     for (int node = 0; node < nodes; node++) {
       uint64_t *part = blocks[i] + part_start(node);
@@ -241,6 +246,7 @@ bool settle(struct hands *hands, int count, bool quiet) {
       empty_stack(hands, part);
       empty_row(hands, part);
       added += part[counter];
+      flags += part[flag];
     }
   }
   for (uint64_t i = 0; i < strips_most; i++) given += ledger.given[i];
@@ -248,8 +254,10 @@ bool settle(struct hands *hands, int count, bool quiet) {
   if (!quiet) {
     if (ledger.wrongs) printf("sections: failed: %s: %lu things were given twice\n", rung->name, ledger.wrongs);
     if (added != sum) printf("sections: failed: %s: %lu was added, and %lu is there\n", rung->name, sum, added);
+    if (opened != flags)
+      printf("sections: failed: %s: %ld flags must be open, and %lu are\n", rung->name, (long)opened, flags);
     if (given != ledger.strips)
       printf("sections: failed: %s: %lu items of strips were given, of %lu\n", rung->name, given, ledger.strips);
   }
-  return missing == 0 && ledger.wrongs == 0 && added == sum && given == ledger.strips;
+  return missing == 0 && ledger.wrongs == 0 && added == sum && opened == flags && given == ledger.strips;
 }

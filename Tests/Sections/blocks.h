@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The blocks that sections work on, one a CPU (and node, on the rung by concurrency), and where in them things lie; and what somebody
-// does who stops the sections of all CPUs to have a block to himself.
+// The blocks that sections work on, one a CPU (and node, on the rung by concurrency), and where in them things lie; and
+// what somebody does who stops the sections of all CPUs to have a block to himself.
 #pragma once
 #include "ledger.h"
 
@@ -8,6 +8,7 @@ enum {
   zone = 5,
   user_zone = ANAX_HEAP_ZONES + 5,
   strip = zone | ANAX_ZONE_STRIP,
+  flag = user_zone,
   counter = user_zone | ANAX_ZONE_REQUESTS,
   stack = ANAX_WORD_PAGE_STACK,
   row = ANAX_WORD_RUN_ROW,
@@ -28,7 +29,7 @@ extern uint64_t blocks[blocks_most][nodes * ANAX_ZONES_MAX];
 struct hands {
   struct hand items, entries, runs;
   uint64_t chain, chain_part;  // a list that was taken whole; 0: none
-  uint64_t added;
+  uint64_t added, opened;
   uint64_t done[verbs], undone[verbs];
 };
 
@@ -48,7 +49,8 @@ void prepare_hands(struct hands *hands);
 void do_something(struct hands *hands, uint64_t *random);
 /// What only who stops all sections may do, with one block's stack, row, or all of it.
 void close_something(struct hands *hands, uint64_t *random);
-/// Claims what lies in all blocks, when no thread runs. False where something was lost, is there twice, or does not add up.
+/// Claims what lies in all blocks, when no thread runs. False where something was lost, is there twice, or does not add
+/// up.
 bool settle(struct hands *hands, int count, bool quiet);
 
 static inline uint64_t next(uint64_t *random) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts every abort of a section, whatever caused it: its abort handler, which is one branch, goes by a few instructions that add one
-// and then go where it went. They leave registers and flags as they were.
+// Counts every abort of a section, whatever caused it: its abort handler, which is one branch, goes by a few
+// instructions that add one and then go where it went. They leave registers and flags as they were.
 #include "sections.h"
 
 enum { words = 12, to = 9, address = 10 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who has what: each thing has an owner or lies somewhere, and is claimed by who is given it. What is claimed and has an owner was given
-// twice; what has none at the end and lies nowhere was lost.
+// Who has what: each thing has an owner or lies somewhere, and is claimed by who is given it. What is claimed and has
+// an owner was given twice; what has none at the end and lies nowhere was lost.
 #pragma once
 #include "sections.h"
 
@@ -38,7 +38,8 @@ static inline void let_go(struct kind *kind, uint64_t thing) {
   __atomic_store_n(&kind->owned[thing], 0, __ATOMIC_RELEASE);
 }
 
-/// Things that a thread, or its signal handler, has; `count` may pass the end where things were given twice, and then no more are kept.
+/// Things that a thread, or its signal handler, has; `count` may pass the end where things were given twice, and then
+/// no more are kept.
 struct hand {
   struct kind *kind;
   uint64_t count;

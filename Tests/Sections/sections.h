@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The restartable sections under test, as the functions of Tests/CShims/sections.c, and what the kernel is told of each. Their code
-// and their descriptors can be written here, so that breakpoints can be set in them, and they can be broken on purpose.
+// The restartable sections under test, as the functions of Tests/CShims/sections.c, and what the kernel is told of
+// each. Their code and their descriptors can be written here, so that breakpoints can be set in them, and they can be
+// broken on purpose.
 #pragma once
 #include "CAnax.h"
 
@@ -50,8 +51,8 @@ struct rung {
 enum { rung_cache, rung_concurrency, rungs };
 extern struct rung all_rungs[rungs];
 
-/// Finds each section's descriptor, makes code writable, and tells the sections where the C library's area is. Ends the process where
-/// there is none.
+/// Finds each section's descriptor, makes code writable, and tells the sections where the C library's area is. Ends the
+/// process where there is none.
 void find_sections(void);
 /// Whether the kernel tells threads what the rung needs.
 bool rung_is_there(int rung);
@@ -71,19 +72,37 @@ static inline uint64_t section_end(const struct section *section) {
 /// Where a signal found the thread.
 static inline uint64_t interrupted_at(void *context) { return ((ucontext_t *)context)->uc_mcontext.pc; }
 
-/// The ways of breaking a section (breaks.c): the names, and one done to a section.
-extern const char *const break_names[];
-extern const int breaks;
-void break_section(struct section *section, int way);
+/// The ways of breaking a section (breaks.c).
+enum way {
+  way_short,      // the commit is outside of the range
+  way_late,       // so is the read of the CPU's id
+  way_long,       // the range has the commit behind it
+  way_unarmed,    // the kernel is not told
+  way_success,    // an abort reports that it was done
+  way_again,      // an abort begins again, of which the kernel is not told
+  way_signature,  // the kernel does not find its signature
+  way_uncommitted,
+  ways
+};
+extern const char *const break_names[ways];
+void break_section(struct section *section, enum way way);
 
 /// Has each abort of a rung's sections counted from now on (counters.c).
 extern uint64_t abort_counts[rungs][verbs];
 void count_aborts(int rung);
 
-/// Interrupts each instruction of a section (steps.c). Returns how many there are, or -1, with the reason printed unless `quiet`.
+/// Interrupts each instruction of a section (steps.c). Returns how many there are, or -1, with the reason printed
+/// unless `quiet`.
 int step_through(struct rung *rung, enum verb verb, bool quiet);
 
-/// Threads and a timer on all sections of a rung, for at least this long, and at most until each was aborted often enough, or that
-/// long (stress.c). What went wrong is printed unless `quiet`. Aborts are not judged where they are not counted.
+/// Stops the sections of all CPUs, which the process has said that it may, unless that is left out on purpose. False: it cannot.
+bool stop_sections(void);
+extern bool sections_are_stopped;
+/// Has each instruction of a section stopped by another CPU (stops.c). Returns as `step_through`.
+int stop_each(struct rung *rung, enum verb verb, bool quiet);
+
+/// Threads and a timer on all sections of a rung, for at least this long, and at most until each was aborted often
+/// enough, or that long (stress.c). What went wrong is printed unless `quiet`. Aborts are not judged where they are not
+/// counted.
 enum verdict { whole, lost_or_twice, not_aborted };
 enum verdict stress(int rung, double least, double most, bool quiet);

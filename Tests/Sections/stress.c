@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// All sections of a rung at once: threads that stay on a CPU, threads that the kernel moves, threads that move themselves, one that stops
-// all others, and a timer for each, whose handler uses the same words. At the end everything is counted.
+// All sections of a rung at once: threads that stay on a CPU, threads that the kernel moves, threads that move
+// themselves, one that stops all others, and a timer for each, whose handler uses the same words. At the end everything
+// is counted.
 #define _GNU_SOURCE
 #include "blocks.h"
 
@@ -83,11 +84,12 @@ static bool all_aborted(uint64_t least) {
 static void tell(int count, double took) {
   uint64_t all = 0;
   for (int verb = 0; verb < verbs; verb++) all += aborts[verb];
-  printf("sections: %s: %d threads, %.1f s, %lu signals, %lu aborts:", rung->name, count, took, signals, all);
+  printf("sections: %s: %d threads, %.1f s, %lu signals, %lu aborts (and what was done):", rung->name, count, took,
+         signals, all);
   for (int verb = 0; verb < verbs; verb++) {
     uint64_t done = 0;
     for (int i = 0; i < 2 * count; i++) done += hands[i].done[verb];
-    printf(" %s %lu/%lu", rung->sections[verb].name, aborts[verb], done);
+    printf(" %s %lu (%lu)", rung->sections[verb].name, aborts[verb], done);
   }
   printf("\n");
 }
@@ -110,7 +112,8 @@ enum verdict stress(int number, double least, double most, bool quiet) {
   }
   prepare_blocks(rung, (uint64_t)cpus[cpu_count - 1] + 1);
   for (int i = 0; i < cpu_count; i++)
-    for (int habit = stays; habit <= moved; habit++) threads[count++] = (struct thread){.habit = (enum habit)habit, .cpu = i};
+    for (int habit = stays; habit <= moved; habit++)
+      threads[count++] = (struct thread){.habit = (enum habit)habit, .cpu = i};
   threads[count++] = (struct thread){.habit = closes};
   for (int i = 0; i < 2 * count; i++) prepare_hands(&hands[i]);
   for (uint64_t i = 0; i < things_most; i++) {
