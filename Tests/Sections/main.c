@@ -123,16 +123,14 @@ static void broken_beside_threads(int rung) {
 // As the threads' area and the kernel tell it, going from CPU to CPU.
 static void describe(void) {
   struct utsname name;
-  cpu_set_t all, one;
+  cpu_set_t all;
   unsigned cpu, node, cpus = 0, wrong = 0;
   uint64_t seen_nodes = 0;
   uname(&name);
   sched_getaffinity(0, sizeof all, &all);
   for (int i = 0; i < CPU_SETSIZE; i++) {
     if (!CPU_ISSET(i, &all)) continue;
-    CPU_ZERO(&one);
-    CPU_SET(i, &one);
-    sched_setaffinity(0, sizeof one, &one);
+    if (!stay_on(i)) abort();
     getcpu(&cpu, &node);
     cpus++;
     seen_nodes |= 1ull << (node & 63);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "sections.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 
 // Bytes of a section's function, at most.
@@ -80,6 +82,13 @@ void find_sections(void) {
 }
 
 bool rung_is_there(int rung) { return rung == rung_cache || anax_rseq_live_bytes() >= 28; }
+
+bool stay_on(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0;
+}
 
 void write_code(uint64_t address, uint32_t instruction) {
   *(volatile uint32_t *)address = instruction;

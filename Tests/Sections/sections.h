@@ -57,6 +57,9 @@ void find_sections(void);
 /// Whether the kernel tells threads what the rung needs.
 bool rung_is_there(int rung);
 
+/// Keeps this thread on one CPU.
+bool stay_on(int cpu);
+
 /// Writes an instruction, which is what this CPU and others fetch next.
 void write_code(uint64_t address, uint32_t instruction);
 void write_jump(uint64_t from, uint64_t to);

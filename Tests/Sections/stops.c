@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One CPU stops another's section: at each of its instructions in turn a section is held, by a branch to itself written over it, and
-// has done nothing when the membarrier returns, nor does it any more once the instruction is back.
+// One CPU stops another's section: at each of its instructions in turn a section is held, by a branch to itself written
+// over it, and the membarrier of another CPU makes it give up, with nothing done.
 #define _GNU_SOURCE
 #include "scene.h"
 
@@ -17,13 +17,6 @@ static uint64_t result;
 
 static int now_in(void) { return __atomic_load_n(&phase, __ATOMIC_ACQUIRE); }
 static void go_to(int next) { __atomic_store_n(&phase, next, __ATOMIC_RELEASE); }
-
-static bool stay_on(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  return sched_setaffinity(0, sizeof set, &set) == 0;
-}
 
 static void *run(void *cpu) {
   if (!stay_on(*(int *)cpu)) abort();

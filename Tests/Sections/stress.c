@@ -49,13 +49,6 @@ static void on_timer(int number, siginfo_t *info, void *context) {
   do_something(current->handlers, &current->handler_random);
 }
 
-static void stay_on(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  sched_setaffinity(0, sizeof set, &set);
-}
-
 static void *run(void *argument) {
   struct thread *thread = current = argument;
   if (thread->habit == stays) stay_on(cpus[thread->cpu]);
