@@ -12,6 +12,8 @@
 static const uint32_t hold = 0x14000000;
 
 enum { idle, asked, begun, done, ended };
+// In more turns, on a busy machine, something else would abort a section that nobody stops.
+enum { turns = 10 };
 static int phase;
 static uint64_t result;
 
@@ -50,7 +52,7 @@ static int hold_at(uint64_t address, bool quiet) {
   if (now_in() == done) {
     verdict = 0;
   } else {
-    for (int i = 0; i < tries && now_in() != done; i++) {
+    for (int i = 0; i < turns && now_in() != done; i++) {
       if (!stop_sections()) return complain(quiet, address, "no membarrier");
       usleep(100);
     }
