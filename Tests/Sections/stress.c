@@ -13,7 +13,7 @@
 
 enum {
   threads_most = 3 * cpus_most + 1,
-  enough = 8,  // aborts of each section
+  enough = 3,  // aborts of each section
   pause_nanoseconds = 700000,
 };
 
