@@ -26,10 +26,11 @@ extension Topology {
 /// What the body allocates, from whatever allocator, is placed by where the thread runs and by its memory policy: this
 /// sets both, and both are as before when the body ends. A thread that is pinned to some of the node's CPUs stays on
 /// these; one that is pinned to none of them has all that the process may use. A node without CPUs has memory only: the
-/// thread stays where it is, and what Anax gives has the home of the CPU it runs on, which has it again when it is freed
-/// and hands it out to whoever asks next: to keep such memory apart, ask with ``Placement/node(_:)``. Pages that were in memory before
-/// stay where they are. Threads that the body makes inherit both for good. The kernel does not tell of CPUs that are
-/// offline: those that were so at the beginning are none of the thread's afterwards, though they may have come back.
+/// thread stays where it is, and what Anax gives has the home of the CPU it runs on, which has it again when it is
+/// freed and hands it out to whoever asks next: to keep such memory apart, ask with ``Placement/node(_:)``. Pages that
+/// were in memory before stay where they are. Threads that the body makes inherit both for good. The kernel does not
+/// tell of CPUs that are offline: those that were so at the beginning are none of the thread's afterwards, though they
+/// may have come back.
 ///
 /// Where a sandbox denies memory policies, the body runs on the node's CPUs without one. Where the kernel refuses the
 /// old policy, since its nodes are not the process's any more, the thread has the default one afterwards.

@@ -62,8 +62,8 @@ private func placed() -> [Int: Int] {
   return pages
 }
 
-/// Pages in memory of this process's tables, which begin with the claimed bits and end where the heap begins, asked page
-/// by page.
+/// Pages in memory of this process's tables, which begin with the claimed bits and end where the heap begins, asked
+/// page by page.
 private func tablePages() -> Int {
   let start = UInt(bitPattern: anax_state().pointee.claimed)
   let pages = Array(stride(from: start, to: UInt(anax_state().pointee.heap_base), by: PageRun.pageBytes))

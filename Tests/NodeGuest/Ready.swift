@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages and short runs that lie ready on CPUs: whichever CPU frees them, each is handed out on its own node alone,
-// where the kernel put it.
+// Single pages and short runs that lie ready on CPUs: whichever CPU frees them, each is handed out on its own node
+// alone, where the kernel put it.
 
 import Anax
 import CAnax
