@@ -70,9 +70,18 @@ let tests: [Target] = [
 let engineModules: [Target.Dependency] = ["CAnax", "Machine", "LockFree", "PerCPU", "Pages", "Zones", "Heap"]
 
 let engineTests: [Target] =
-  [.testTarget(name: "ModelTests", swiftSettings: swiftSettings)]
-  + ["LockFreeTests", "PerCPUTests", "PagesTests", "ZonesTests", "HeapTests", "ChaosTests"].map {
+  [
+    .testTarget(name: "ModelTests", swiftSettings: swiftSettings),
+    // What tests that interrupt their threads share.
+    .target(
+      name: "WorkerSignals", dependencies: ["CAnax", "LockFree", "Machine"], path: "Tests/WorkerSignals",
+      swiftSettings: swiftSettings),
+  ]
+  + ["LockFreeTests", "ZonesTests", "HeapTests"].map {
     .testTarget(name: $0, dependencies: engineModules, swiftSettings: swiftSettings)
+  }
+  + ["PerCPUTests", "PagesTests", "ChaosTests"].map {
+    .testTarget(name: $0, dependencies: engineModules + ["WorkerSignals"], swiftSettings: swiftSettings)
   }
   + [
     .testTarget(

@@ -2,9 +2,10 @@
 // Random operations on many threads, with a checker in lock step. Every block is filled with a pattern made from its
 // address, size and turn, and checked whenever somebody comes by; a shadow bitmap of the heap, one bit for 16 bytes,
 // finds blocks that overlap; zones with a limit may never have more items out than that. Blocks lie in shared slots, so
-// they change hands. While the workers work, others force them from CPU to CPU, tick and purge, fork (the child checks
-// and uses what it inherited), and a timer's signal handler allocates. Pages and short runs from the page layer are
-// blocks too, so that some lie ready on CPUs. What is found ends the process with one line and status 86.
+// they change hands. While the workers work, others force them from CPU to CPU, interrupt them by a signal whose
+// handler allocates, tick and purge, and fork (the child checks and uses what it inherited). Pages and short runs from
+// the page layer are blocks too, so that some lie ready on CPUs. What is found ends the process with one line and
+// status 86.
 //
 // A slot is 0 (empty), 1 (somebody is at it) or a block's address; its other columns belong to who made it 1.
 
@@ -45,7 +46,6 @@ final class Chaos: @unchecked Sendable {
   let kinds = Chaos.column()
   let usables = Chaos.column()
   let counters = Chaos.column()
-  let threadIDs = Chaos.column()
   let shadow: UnsafeMutablePointer<UInt64>
   var stop: AtomicWord { AtomicWord(counters + 10) }
   var operations: AtomicWord { AtomicWord(counters + 11) }

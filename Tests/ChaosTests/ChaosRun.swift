@@ -4,6 +4,7 @@
 import CAnax
 import Foundation
 import LockFree
+import WorkerSignals
 
 @testable import Heap
 @testable import Pages
@@ -20,31 +21,29 @@ extension Chaos {
   }
 
   func work(_ number: Int) {
-    AtomicWord(threadIDs + number).storeRelease(UInt64(anax_system_call(Int(SYS_gettid), 0, 0, 0, 0, 0, 0)))
+    WorkerSignals.join()
     var dice = Dice(state: plan.seed &+ UInt64(number) &* 0x1000_0001)
     var done: UInt64 = 0
     while stop.loadRelaxed() == 0 {
       step(&dice)
       done &+= 1
     }
-    AtomicWord(threadIDs + number).storeRelease(0)
+    WorkerSignals.leave()
     operations.add(done)
   }
 
-  /// Every few milliseconds each worker must go on on some CPU that it may not be on.
-  func migrate() {
+  /// Every few milliseconds each worker must go on on some CPU that it may not be on, and is interrupted there.
+  func disturb() {
     var dice = Dice(state: plan.seed ^ 0x55)
     let cpus = UInt64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     while stop.loadRelaxed() == 0 {
-      for worker in 0..<plan.threads {
-        let thread = AtomicWord(threadIDs + worker).loadAcquire()
-        if thread == 0 { continue }
+      WorkerSignals.interruptNext { thread, _ in
         var set: UInt64 = 1 << dice.roll(min(cpus, 64))
         _ = withUnsafeMutablePointer(to: &set) {
-          anax_system_call(Int(SYS_sched_setaffinity), Int(thread), 8, Int(bitPattern: $0), 0, 0, 0)
+          anax_system_call(Int(SYS_sched_setaffinity), thread, 8, Int(bitPattern: $0), 0, 0, 0)
         }
       }
-      usleep(2000)
+      usleep(300)
     }
   }
 
@@ -105,27 +104,16 @@ extension Chaos {
     AtomicWord(counters + 14).storeRelease(number)
   }
 
-  /// ITIMER_REAL is 0. The handler allocates, whatever it interrupted.
-  func startSignals() {
-    signal(SIGALRM) { _ in
-      let error = errno
+  /// The handler allocates, whatever it interrupted.
+  func prepareSignals() {
+    WorkerSignals.prepare { _ in
       let size = Int(anax_ticks() & 511)
       if let block = Heap.allocate(size + 8) {
         block.storeBytes(of: 0x5a5a_5a5a_5a5a_5a5a, as: UInt64.self)
         Heap.free(block)
       }
       if let run = Chaos.takePages(1 + anax_ticks() & 3) { try? PageRequest.release(page: run.page) }
-      errno = error
     }
-    var timer = itimerval()
-    timer.it_interval.tv_usec = 1500
-    timer.it_value.tv_usec = 1500
-    _ = setitimer(0, &timer, nil)
-  }
-
-  func stopSignals() {
-    var timer = itimerval()
-    _ = setitimer(0, &timer, nil)
   }
 
   func plant() {
@@ -143,16 +131,15 @@ extension Chaos {
     plant()
     // Once through everything here, so that a child finds all of the runtime's caches filled.
     inChild(0)
-    startSignals()
+    prepareSignals()
     for worker in 0..<plan.threads { begin { self.work(worker) } }
-    begin { self.migrate() }
+    begin { self.disturb() }
     begin { self.tidy() }
     if plan.forks { begin { self.forkNowAndThen() } }
     let end = Date().addingTimeInterval(plan.seconds)
     while Date() < end { usleep(20_000) }
     stop.storeRelease(1)
     while running.loadAcquire() > 0 { usleep(5000) }
-    stopSignals()
     finish()
   }
 
@@ -179,10 +166,12 @@ extension Chaos {
       let left = AtomicWord(anax_zone_claimed(anax_state().pointee.zones! + zone)).loadRelaxed()
       if left != 0 { fail("a zone counts items that are free", 0, left) }
     }
-    // Work was done, or the test says nothing.
+    // Work was done and interrupted, or the test says nothing.
     if operations.loadRelaxed() < 1000 { fail("hardly anything was done", 0, operations.loadRelaxed()) }
-    withVaList([operations.loadRelaxed(), counters[14], plan.seed]) {
-      _ = vdprintf(2, "chaos: %lu operations, %lu forks, seed %lu\n", $0)
+    if WorkerSignals.count < 100 { fail("hardly a worker was interrupted", 0, WorkerSignals.count) }
+    if WorkerSignals.strays > 0 { fail("a signal went astray", 0, WorkerSignals.strays) }
+    withVaList([operations.loadRelaxed(), counters[14], WorkerSignals.count, plan.seed]) {
+      _ = vdprintf(2, "chaos: %lu operations, %lu forks, %lu signals, seed %lu\n", $0)
     }
   }
 

@@ -214,38 +214,28 @@ import Testing
       Live.start()
       nonisolated(unsafe) let wrong = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
       wrong.initialize(to: 0)
-      // A signal handler takes and gives pages too, whatever it interrupts.
-      Ready.interrupt { _ in if let run = try? Ready.page() { try? PageRequest.release(page: run.page) } }
-      DispatchQueue.concurrentPerform(iterations: 6) { thread in
+      Ready.besideDrains { _ in
+        if let run = Ready.quickRun(1) { try? PageRequest.release(page: run.page) }
+      } _: { thread in
         var held: [PageRun] = []
-        var random = UInt64(thread + 1) &* 0x9e37_79b9_7f4a_7c15
-        for turn in 0..<40_000 as Range<UInt64> {
-          random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-          if thread < 2, turn % 400 == 0 {
-            if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }
-          }
-          if turn % 64 == 0 { Ready.stay(on: Int(random >> 50) % Int(anax_state().pointee.cpu_count)) }
+        func turn(_ random: UInt64) {
           if held.count < 48, random >> 40 & 1 == 0 || held.isEmpty {
-            guard let run = try? Ready.page() else { continue }
+            guard let run = try? Ready.page() else { return }
             let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(run.address))!
             if run.zero, word.pointee != 0 { AtomicWord(wrong).add(1) }
-            word.pointee = UInt64(thread + 1) << 32 | run.page
+            word.pointee = thread << 32 | run.page
             held.append(run)
           } else {
             let run = held.remove(at: Int(random >> 33) % held.count)
             let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(run.address))!
-            if word.pointee != UInt64(thread + 1) << 32 | run.page { AtomicWord(wrong).add(1) }
+            if word.pointee != thread << 32 | run.page { AtomicWord(wrong).add(1) }
             word.pointee = 1
             if (try? PageRequest.release(page: run.page)) == nil { AtomicWord(wrong).add(1) }
           }
         }
-        for run in held { try? PageRequest.release(page: run.page) }
+        return (turn, { for run in held { try? PageRequest.release(page: run.page) } })
       }
-      Ready.stopInterrupting()
       #expect(wrong.pointee == 0)
-      _ = Ticks.purge()
-      Ready.checkNothingIsOut()
-      #expect(Live.dirty == 0)
     }
   }
 }

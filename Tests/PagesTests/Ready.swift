@@ -8,6 +8,7 @@ import LockFree
 import Machine
 import PerCPU
 import Testing
+import WorkerSignals
 
 @testable import Pages
 
@@ -102,17 +103,32 @@ enum Ready {
     checkNothingIsOut()
   }
 
-  /// A signal handler runs every millisecond, whatever it interrupts.
-  static func interrupt(with handler: @escaping @convention(c) (Int32) -> Void) {
-    signal(SIGALRM, handler)
-    setAlarm(every: timeval(tv_sec: 0, tv_usec: 1000))
-  }
-
-  static func stopInterrupting() { setAlarm(every: timeval()) }
-
-  private static func setAlarm(every period: timeval) {
-    var alarms = itimerval(it_interval: period, it_value: period)
-    setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &alarms, nil)
+  /// Six threads at it, of which two drain and purge now and then, all go from CPU to CPU, and each is interrupted by a
+  /// signal whose handler runs too. What a thread does in one turn gets random bits. Nothing may be out after it.
+  static func besideDrains(
+    _ handler: @escaping @convention(c) (Int32) -> Void,
+    _ thread: @escaping @Sendable (_ number: UInt64) -> (turn: (_ random: UInt64) -> Void, end: () -> Void)
+  ) {
+    WorkerSignals.prepare(handler)
+    WorkerSignals.run(workers: 6) { worker in
+      let (turn, end) = thread(UInt64(worker + 1))
+      var random = UInt64(worker + 1) &* 0x9e37_79b9_7f4a_7c15
+      var turns = 0
+      while turns < 40_000 || WorkerSignals.count < 1000 {
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        if worker < 2, turns % 400 == 0 {
+          if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }
+        }
+        if turns % 64 == 0 { stay(on: Int(random >> 50) % Int(anax_state().pointee.cpu_count)) }
+        turn(random)
+        turns += 1
+      }
+      end()
+    }
+    #expect(WorkerSignals.count >= 1000 && WorkerSignals.strays == 0)
+    _ = Ticks.purge()
+    checkNothingIsOut()
+    #expect(Live.dirty == 0)
   }
 
   /// What must hold when all is given back and drained.

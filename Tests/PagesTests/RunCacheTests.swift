@@ -21,6 +21,11 @@ extension Ready {
       count: count, alignment: alignment, placement: placement, zeroed: zeroed, requestClass)
   }
 
+  /// For signal handlers: nothing is thrown that needs memory.
+  static func quickRun(_ count: UInt64) -> PageRun? {
+    try? PageRequest.allocate(count: count, alignment: 1, placement: .local, zeroed: false, .normal)
+  }
+
   static func runs(_ number: Int, _ count: UInt64) throws -> [PageRun] { try (0..<number).map { _ in try run(count) } }
 
   /// The CPU has its row from now on, and a run of two pages on it.
@@ -265,49 +270,36 @@ extension Ready {
       Live.start()
       nonisolated(unsafe) let wrong = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
       wrong.initialize(to: 0)
-      // A signal handler takes and gives runs too, whatever it interrupts.
-      Ready.interrupt { _ in
-        for count in [2, 5] as [UInt64] {
-          if let run = try? Ready.run(count) { try? PageRequest.release(page: run.page) }
-        }
-      }
-      DispatchQueue.concurrentPerform(iterations: 6) { thread in
+      Ready.besideDrains { _ in
+        if let run = Ready.quickRun(2) { try? PageRequest.release(page: run.page) }
+        if let run = Ready.quickRun(5) { try? PageRequest.release(page: run.page) }
+      } _: { thread in
         var held: [(run: PageRun, count: UInt64)] = []
-        var random = UInt64(thread + 1) &* 0x9e37_79b9_7f4a_7c15
         func words(_ run: PageRun, _ count: UInt64) -> [UnsafeMutablePointer<UInt64>] {
           (0..<count).map { UnsafeMutablePointer(bitPattern: UInt(run.address + $0 * Live.pageBytes))! }
         }
-        for turn in 0..<40_000 as Range<UInt64> {
-          random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-          if thread < 2, turn % 400 == 0 {
-            if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }
-          }
-          if turn % 64 == 0 { Ready.stay(on: Int(random >> 50) % Int(anax_state().pointee.cpu_count)) }
+        func turn(_ random: UInt64) {
           if held.count < 16, random >> 40 & 1 == 0 || held.isEmpty {
             // A few lengths often, all of them sometimes.
             let count = random >> 30 & 7 == 0 ? random >> 20 % 64 + 1 : [1, 2, 3, 9][Int(random >> 24 & 3)]
-            guard let run = try? Ready.run(count) else { continue }
+            guard let run = try? Ready.run(count) else { return }
             for word in words(run, count) {
               if run.zero, word.pointee != 0 { AtomicWord(wrong).add(1) }
-              word.pointee = UInt64(thread + 1) << 32 | run.page
+              word.pointee = thread << 32 | run.page
             }
             held.append((run, count))
           } else {
             let (run, count) = held.remove(at: Int(random >> 33) % held.count)
             for word in words(run, count) {
-              if word.pointee != UInt64(thread + 1) << 32 | run.page { AtomicWord(wrong).add(1) }
+              if word.pointee != thread << 32 | run.page { AtomicWord(wrong).add(1) }
               word.pointee = 1
             }
             if (try? PageRequest.release(page: run.page)) == nil { AtomicWord(wrong).add(1) }
           }
         }
-        for (run, _) in held { try? PageRequest.release(page: run.page) }
+        return (turn, { for (run, _) in held { try? PageRequest.release(page: run.page) } })
       }
-      Ready.stopInterrupting()
       #expect(wrong.pointee == 0)
-      _ = Ticks.purge()
-      Ready.checkNothingIsOut()
-      #expect(Live.dirty == 0)
     }
   }
 }

@@ -9,6 +9,7 @@ import Heap
 import LockFree
 import Machine
 import Testing
+import WorkerSignals
 
 @testable import PerCPU
 
@@ -20,6 +21,7 @@ private let stack: UInt64 = 0xe05
 private let row: UInt64 = 0xe45
 private let room: UInt64 = 40
 private let itemCount = 2000
+private let threads = 6
 private let stashCount = 1 << 18
 
 /// What threads and the signal handler share. Set up before any of them starts.
@@ -27,25 +29,20 @@ private enum Arena {
   nonisolated(unsafe) static let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 64)
   /// Two words an item: its link, and 1 while somebody holds it.
   nonisolated(unsafe) static let items = UnsafeMutablePointer<UInt64>.allocate(capacity: itemCount * 2)
-  nonisolated(unsafe) static let threads = UnsafeMutablePointer<Int>.allocate(capacity: 64)
 
   nonisolated(unsafe) static let stashWords = UnsafeMutablePointer<UInt64>.allocate(capacity: stashCount)
 
-  /// 1: there were signals enough, or there was time enough.
-  static var enough: AtomicWord { AtomicWord(words + 60) }
+  static let start = Date()
+  static var areSignalsEnough: Bool { WorkerSignals.count >= 5000 || Date().timeIntervalSince(start) > 3 }
   static var stashed: AtomicWord { AtomicWord(words + 48) }
   static var nextShare: AtomicWord { AtomicWord(words + 56) }
   static var counted: AtomicWord { AtomicWord(words) }
   static var aborted: AtomicWord { AtomicWord(words + 8) }
   static var doubled: AtomicWord { AtomicWord(words + 16) }
-  static var signals: AtomicWord { AtomicWord(words + 24) }
-  static var finished: AtomicWord { AtomicWord(words + 32) }
-  static var started: AtomicWord { AtomicWord(words + 40) }
 
   static func prepare() {
     words.initialize(repeating: 0, count: 64)
     items.initialize(repeating: 0, count: itemCount * 2)
-    threads.initialize(repeating: 0, count: 64)
     stashWords.initialize(repeating: 0, count: stashCount)
   }
 
@@ -178,47 +175,18 @@ private func setAffinity(_ thread: Int, _ cpu: Int) {
   }
 }
 
-/// Runs the body on `count` threads under signals and forced migration until every thread's body has returned.
+/// Runs the body on six threads under signals and forced migration until every thread's body has returned.
 private func underFire(
-  threads count: Int, _ handler: @convention(c) (Int32) -> Void, _ body: @escaping @Sendable () -> Void
+  _ handler: @escaping @convention(c) (Int32) -> Void, _ body: @escaping @Sendable () -> Void
 ) {
   let cpus = Int(anax_state().pointee.cpu_count)
-  var action = sigaction()
-  action.__sigaction_handler.sa_handler = handler
-  action.sa_flags = Int32(SA_RESTART)
-  sigaction(SIGALRM, &action, nil)
-  for index in 0..<count {
-    let thread = Thread {
-      // The test library may have it blocked.
-      var alarm = sigset_t()
-      sigemptyset(&alarm)
-      sigaddset(&alarm, SIGALRM)
-      pthread_sigmask(SIG_UNBLOCK, &alarm, nil)
-      Arena.threads[index] = Kernel.call(anax_sys_gettid)
-      Arena.started.add(1)
-      while Arena.started.loadAcquire() < UInt64(count) { sched_yield() }
-      body()
-      Arena.threads[index] = 0
-      Arena.finished.add(1)
-    }
-    thread.start()
+  WorkerSignals.prepare(handler)
+  WorkerSignals.run(workers: threads, pause: 50, burst: 64) { thread, turn in
+    setAffinity(thread, turn % cpus)
+  } _: { _ in
+    body()
   }
-  while Arena.started.loadAcquire() < UInt64(count) { usleep(100) }
-  let process = Kernel.call(anax_sys_getpid)
-  let start = Date()
-  var turn = 0
-  while Arena.finished.loadAcquire() < UInt64(count) {
-    let target = Arena.threads[turn % count]
-    if target != 0 {
-      setAffinity(target, turn / count % cpus)
-      _ = Kernel.call(anax_sys_tgkill, process, target, Int(SIGALRM))
-    }
-    turn += 1
-    if turn % 64 == 0 {
-      usleep(50)
-      if Arena.signals.loadAcquire() > 20_000 || Date().timeIntervalSince(start) > 3 { Arena.enough.storeRelease(1) }
-    }
-  }
+  #expect(WorkerSignals.count > 500 && WorkerSignals.strays == 0)
 }
 
 private func blockWords() -> [UnsafeMutablePointer<UInt64>] {
@@ -240,33 +208,31 @@ private func start(_ letter: String) -> Bool {
 }
 
 private func countersAreExact() {
-  underFire(threads: 6) { _ in
-    Arena.signals.add(1)
+  underFire { _ in
     _ = Arena.count()
   } _: {
     var done = 0
-    while done < 400_000 || Arena.enough.loadAcquire() == 0 { if Arena.count() { done += 1 } }
+    while done < 400_000 || !Arena.areSignalsEnough { if Arena.count() { done += 1 } }
   }
   let sum = blockWords().reduce(UInt64(0)) { $0 &+ $1.pointee }
   #expect(sum == Arena.counted.loadAcquire())
   #expect(sum >= 2_400_000)
-  #expect(Arena.signals.loadAcquire() > 500)
   // Aborts are what is tested: without one the run has shown nothing.
   #expect(Arena.aborted.loadAcquire() > 0)
 }
 
-/// A sixth of the items and random numbers, until it was often enough and the signals say so; then all are stashed.
+/// Its share of the items and random numbers, until it was often enough and the signals say so; then all are stashed.
 private func turns(_ body: (inout [UnsafeMutableRawPointer], _ random: UInt64) -> Void) {
   var held: [UnsafeMutableRawPointer] = []
-  let first = Int(Arena.nextShare.add(1)) * (itemCount / 6)
-  for index in first..<first + itemCount / 6 {
+  let first = Int(Arena.nextShare.add(1)) * (itemCount / threads)
+  for index in first..<first + itemCount / threads {
     let item = UnsafeMutableRawPointer(Arena.items + index * 2)
     Arena.mark(item, held: 1)
     held.append(item)
   }
   var random = UInt64(first + 1) &* 0x9e37_79b9_7f4a_7c15
   var turns = 0
-  while turns < 400_000 || Arena.enough.loadAcquire() == 0 {
+  while turns < 400_000 || !Arena.areSignalsEnough {
     turns += 1
     random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     body(&held, random)
@@ -275,9 +241,7 @@ private func turns(_ body: (inout [UnsafeMutableRawPointer], _ random: UInt64) -
 }
 
 private func itemsAreKept() {
-  let threads = 6
-  underFire(threads: threads) { _ in
-    Arena.signals.add(1)
+  underFire { _ in
     guard let item = Arena.pop() else { return }
     if !Arena.push(item) { Arena.stash(item) }
   } _: {
@@ -319,15 +283,13 @@ private func itemsAreKept() {
   }
   #expect(Arena.stashed.loadAcquire() <= UInt64(stashCount))
   #expect(Arena.doubled.loadAcquire() == 0, "an item had two holders")
-  let given = itemCount / 6 * 6
+  let given = itemCount / threads * 6
   #expect(seen.prefix(given).allSatisfy { $0 == 1 }, "an item is lost or doubled")
-  #expect(Arena.signals.loadAcquire() > 500)
   #expect(Arena.aborted.loadAcquire() > 0)
 }
 
 private func entriesAreKept() {
-  underFire(threads: 6) { _ in
-    Arena.signals.add(1)
+  underFire { _ in
     guard let item = Arena.popEntry() else { return }
     if !Arena.pushEntry(item) { Arena.stash(item) }
   } _: {
@@ -356,14 +318,12 @@ private func entriesAreKept() {
   #expect(pushes == Arena.counted.loadAcquire() && pushes > 100_000)
   #expect(Arena.stashed.loadAcquire() <= UInt64(stashCount))
   #expect(Arena.doubled.loadAcquire() == 0, "an entry had two holders")
-  #expect(seen.prefix(itemCount / 6 * 6).allSatisfy { $0 == 1 }, "an entry is lost or doubled")
-  #expect(Arena.signals.loadAcquire() > 500)
+  #expect(seen.prefix(itemCount / threads * 6).allSatisfy { $0 == 1 }, "an entry is lost or doubled")
 }
 
 private func slotsAreKept() {
-  underFire(threads: 6) { _ in
-    Arena.signals.add(1)
-    guard let item = Arena.takeEntry(1 + Arena.signals.loadRelaxed() % 16) else { return }
+  underFire { _ in
+    guard let item = Arena.takeEntry(1 + WorkerSignals.count % 16) else { return }
     if let item = Arena.putEntry(item, 1) { Arena.stash(item) }
   } _: {
     turns { held, random in
@@ -390,8 +350,7 @@ private func slotsAreKept() {
   #expect(Arena.counted.loadAcquire() > 100_000)
   #expect(Arena.stashed.loadAcquire() <= UInt64(stashCount))
   #expect(Arena.doubled.loadAcquire() == 0, "an entry had two holders")
-  #expect(seen.prefix(itemCount / 6 * 6).allSatisfy { $0 == 1 }, "an entry is lost or doubled")
-  #expect(Arena.signals.loadAcquire() > 500)
+  #expect(seen.prefix(itemCount / threads * 6).allSatisfy { $0 == 1 }, "an entry is lost or doubled")
 }
 
 @Suite(.serialized) struct SectionFaultTests {
