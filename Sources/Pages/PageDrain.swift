@@ -70,7 +70,9 @@ package enum PageDrain {
     cpu = 0
     while cpu < count {
       let ours = closed[cpu / 16] &>> UInt64(cpu & 15 &* 4) & 15
-      if ours != 0 {
+      // In the child of a fork from a handler that interrupted this the locks are free: another may have opened what was
+      // closed here, and the next who drains opens what is closed still.
+      if ours != 0, CPUBlocks.hasStacks(cpu) {
         forBoth(cpu) { which, stack, row in
           if ours &>> which & 1 == 1 {
             if stopped { stack.empty(into: &batch) }

@@ -10,16 +10,18 @@
 // | stack | pushes + 1, place + 1, behind the entry | a section of the CPU | plain store, the section's last; it has read `closed` as 0 before |
 // | stack | place - 1 | a section of the CPU, which then has the entry | the same |
 // | stack | 0 → 1 | a section of the CPU: opened for the first time, empty | the same |
-// | stack | place - 1 | who has it from outside, before the page goes on | release: who reads it by acquire sees the CPU's lock taken |
+// | stack | place - 1 | who has it from outside, before the page goes on | CAS, acquire and release: who reads it by acquire sees the CPU's lock taken |
 // | closed | 0, 1 → 1 | who has the CPU's lock | release, then the membarrier: sections that read 0 have ended or are aborted |
 // | closed | 1 → 0 | the same, when the pages it took are free in the bitmaps | release; sections read it before the stack (aarch64: by an address that depends on it) |
-// | drained | + 1 | who has it from outside, behind place - 1 | release: who reads it by acquire sees that place, or a later one |
+// | drained | + 1 | who has it from outside, behind place - 1 | CAS, acquire and release: who reads it by acquire sees that place, or a later one |
 // | seen | any | a tick: the stack as it is | relaxed; a hint |
 // A stack is only ever opened in the own node's part of its CPU, so that no pages lie where nobody pops. Where the
 // membarrier is refused, the stack is opened again and nothing was touched. A thread stopped with a stack closed keeps
 // its pages and lets the CPU go on without it; in the child of a fork the lock is free, and the next who drains opens
-// it. Pages taken on a CPU are pushes less what lies there and what was drained: so a hit counts itself. Model:
-// Tests/ModelTests/PageStackModelTests.
+// it. A drain that goes on in the child of a handler's fork, where the handler may have drained too, takes each entry
+// by CAS and leaves the CPUs whose lock it has no more. (But where such a handler starts threads before it returns, one
+// of these may pop what the drain takes of the one CPU that it is at.) Pages taken on a CPU are pushes less what lies
+// there and what was drained: so a hit counts itself. Model: Tests/ModelTests/PageStackModelTests.
 //
 // | bits of an entry | mean |
 // |---|---|
@@ -107,12 +109,14 @@ struct PageStack {
   @inline(never) @_noLocks @_noAllocation
   func empty(into batch: inout PageBatch) {
     while true {
-      // Read each time: in the child of a fork from a signal handler another may have drained meanwhile, below this.
-      let now = stack.loadRelaxed()
+      var now = stack.loadRelaxed()
       if PageStack.depth(now) == 0 { break }
       let entry = word(Int(ANAX_WORD_PAGE_STACK_ENTRIES) + Int(PageStack.depth(now)) - 1).loadRelaxed()
-      stack.storeRelease(now &- 1)
-      drained.storeRelease(drained.loadRelaxed() &+ 1)
+      // In the child of a fork from a signal handler another may have drained meanwhile, below this.
+      let less = now &- 1
+      if !stack.compareExchange(&now, less) { continue }
+      var count = drained.loadRelaxed()
+      while !drained.compareExchange(&count, count &+ 1) {}
       let page = PageCache.page(entry)
       Run.at(page: page).storeRelaxed(0)
       batch.add(page, zero: PageCache.isZero(entry))

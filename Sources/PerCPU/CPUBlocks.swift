@@ -281,8 +281,17 @@ package enum CPUBlocks {
     return lock.loadRelaxed() == 0 && lock.compareExchange(&free, anax_thread_word())
   }
 
+  /// Whether this thread has that lock still: not in the child of a fork from a signal handler that interrupted it.
   @_noLocks @_noAllocation
-  package static func unlockStacks(_ cpu: Int) { stacksLock(cpu).storeRelease(0) }
+  package static func hasStacks(_ cpu: Int) -> Bool { stacksLock(cpu).loadAcquire() & ~1 == anax_thread_word() }
+
+  /// Nothing where it has not: it may be another's by now.
+  @_noLocks @_noAllocation
+  package static func unlockStacks(_ cpu: Int) {
+    let lock = stacksLock(cpu)
+    var word = lock.loadRelaxed()
+    while word & ~1 == anax_thread_word(), !lock.compareExchange(&word, 0) {}
+  }
 
   @_noLocks @_noAllocation
   package static func areStacksLocked(_ cpu: Int) -> Bool { stacksLock(cpu).loadAcquire() != 0 }
