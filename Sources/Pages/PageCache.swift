@@ -3,8 +3,8 @@
 // word that CPUs share. Only pages of the CPU's own node, only for requests for one page that belongs to no object and
 // has no wish for a node, and only where other CPUs' pages can be taken back by a membarrier: where the kernel refuses
 // it, from the start or later, no page is laid ready any more, and on rung D and for threads without an area pages come
-// from the bitmaps and go there. What lies ready when the kernel begins to refuse stays until its CPU takes a page,
-// gives one back, or ticks.
+// from the bitmaps and go there. What lies ready when the kernel begins to refuse stays until its CPU takes it as
+// single pages, gives a page or a short run back, or ticks.
 //
 // At most `vm.page.cache` on a stack, and none beyond an eighth of `vm.page.keep_floor` divided by the CPU blocks
 // (rounded up to a power of two; on rung A there is one for each node and concurrency id). That is a CPU's bound but
@@ -99,7 +99,7 @@ package enum PageCache {
   static func give(_ page: UInt64) -> Bool {
     let room = room
     if room == 0 {
-      if sectionsWork { _ = leave() }
+      if sectionsWork { PageDrain.leave() }
       return false
     }
     let word = Run.at(page: page)

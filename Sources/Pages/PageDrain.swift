@@ -8,8 +8,8 @@
 // handler does not wait for the thread that it interrupts, and for one that was waited for in vain nobody does again
 // until it unlocks.
 //
-// Where the kernel refuses the membarrier no other CPU's pages can be had: each CPU's go out by its own hits, or by a
-// drain or a page given back there.
+// Where the kernel refuses the membarrier no other CPU's pages can be had: each CPU's go back by a drain there, or when
+// a page or a short run is given back there; single pages are served there until then.
 
 import CAnax
 import LockFree
@@ -35,7 +35,7 @@ package enum PageDrain {
     let state = anax_state()
     var outcome = Outcome()
     if state.pointee.membarrier == 0 {
-      outcome.pages = PageCache.leave() &+ RunCache.leave()
+      outcome.pages = leave()
       leaveOver()
       return outcome
     }
@@ -92,6 +92,10 @@ package enum PageDrain {
     outcome.pages = batch.count
     return outcome
   }
+
+  /// Where nothing is kept any more: what lies ready on this CPU goes to the bitmaps. How many pages.
+  @inline(never) @_noLocks @_noAllocation @discardableResult
+  static func leave() -> UInt64 { PageCache.leave() &+ RunCache.leave() }
 
   /// Empties stack and row in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is
   /// at the CPU's stacks: what it leaves there goes back by a tick.

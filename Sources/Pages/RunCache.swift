@@ -85,7 +85,7 @@ package enum RunCache {
     let room = room
     let slots = slots(count, room)
     if slots == 0 {
-      if room == 0, PageCache.sectionsWork { _ = leave() }
+      if room == 0, PageCache.sectionsWork { PageDrain.leave() }
       return false
     }
     guard let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }

@@ -85,6 +85,25 @@ import Zones
     }
   }
 
+  /// Whichever of the two a CPU gives back when nothing is kept any more, both go.
+  @Test func aPageGivenBackTakesTheRunsWithItAndTheOtherWayRound() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      for count in [1, 5, 64] as [UInt64] {
+        let last = try Ready.run(count)
+        try Ready.give(try Ready.runs(2, 15) + Ready.pages(10))
+        #expect(Ready.count >= 38)
+        anax_state().pointee.membarrier = 0
+        try PageRequest.release(page: last.page)
+        #expect(Ready.count == 0, "\(count) pages were given back")
+        #expect(Live.claimed == 0)
+        Live.checkCounts()
+        anax_state().pointee.membarrier = 1
+      }
+    }
+  }
+
   /// Runs on a block that nobody uses, when the kernel begins to refuse: a slow path of that CPU takes them.
   @Test func runsOfAnUnusedBlockAreLeftOver() async {
     await #expect(processExitsWith: .success) {
