@@ -100,10 +100,11 @@ package enum RunCache {
     return false
   }
 
-  /// The row of this thread's CPU, and the node: a hint. nil: it has no block.
+  /// The row of this thread's CPU, and the node: a hint. nil: it has no block, or the row is closed: then no slot is
+  /// tried.
   @inline(__always) @_noLocks @_noAllocation
   private static func rowHere() -> (row: RunRow, node: Int)? {
-    guard let here = CPUBlocks.partHere(), !RunRow(part: here.words).isNone else { return open() }
+    guard let here = CPUBlocks.partHere(), RunRow(part: here.words).isOpen else { return open() }
     return (RunRow(part: here.words), here.node)
   }
 
@@ -113,12 +114,12 @@ package enum RunCache {
     guard let cpu = CPUBlocks.current() else { return nil }
     CPUBlocks.open(cpu)
     _ = CPUBlocks.open(row: UInt64(ANAX_WORD_RUN_ROW))
-    guard let here = CPUBlocks.partHere() else { return nil }
+    guard let here = CPUBlocks.partHere(), RunRow(part: here.words).isOpen else { return nil }
     return (RunRow(part: here.words), here.node)
   }
 
   /// Puts a run into the last of the slots that is free, else into one that holds a run of another length. False: there
-  /// is none, or the row is closed, or the section was aborted.
+  /// is none, or the row is closed by now, or the section was aborted.
   @inline(__always) @_noLocks @_noAllocation
   private static func put(_ entry: UInt64, _ row: RunRow, _ index: UInt64, _ slots: UInt64) -> Bool {
     var slot = slots

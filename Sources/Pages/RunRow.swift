@@ -82,6 +82,9 @@ struct RunRow {
 
   var isNone: Bool { @_noLocks @_noAllocation get { row.loadRelaxed() == 0 } }
 
+  /// Whether the CPU's sections can use it: it is there, and not closed. A hint.
+  var isOpen: Bool { @inline(__always) @_noLocks @_noAllocation get { row.loadRelaxed() == 1 } }
+
   /// Whether somebody has it from outside, or was stopped when he had.
   var isClosed: Bool { @_noLocks @_noAllocation get { row.loadAcquire() == 2 } }
 

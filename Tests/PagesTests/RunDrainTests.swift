@@ -144,6 +144,25 @@ import Zones
     }
   }
 
+  /// No slot is tried, nor one in eight counted.
+  @Test func aClosedRowIsLeftAlone() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(40, 2))
+      let row = RunRow(part: try #require(CPUBlocks.partHere()).words)
+      let other = try Ready.runs(9, 5)
+      row.close()
+      let turns = row.turns.loadRelaxed()
+      let before = Ready.count
+      try Ready.give(other)
+      #expect(row.turns.loadRelaxed() == turns && Ready.count == before)
+      row.open()
+      try Ready.give(try Ready.runs(9, 5))
+      #expect(row.turns.loadRelaxed() > turns)
+    }
+  }
+
   /// The parent was draining when it forked: in the child nobody is.
   @Test func aChildDrainsWhatItsParentWasDraining() async {
     await #expect(processExitsWith: .success) {
