@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages on their way back to the bitmaps together: those that are neighbours there go in one operation on the
-// word, and the node is told once. A value of one thread, whose pages they are until they are free; it needs `end`.
-// Memory orders: PageBitmap.
+// Single pages and short runs on their way back to the bitmaps together: what is neighbour there goes in one operation
+// on the word, and the node is told once. A value of one thread, whose pages they are until they are free; it needs
+// `end`. Memory orders: PageBitmap.
 
 import CAnax
 import LockFree

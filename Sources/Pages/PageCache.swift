@@ -177,7 +177,7 @@ package enum PageCache {
   @inline(never) @_noLocks @_noAllocation
   static func open(_ cpu: Int) -> Int? {
     CPUBlocks.open(cpu)
-    _ = CPUBlocks.open(stack: UInt64(ANAX_WORD_PAGE_STACK))
+    _ = CPUBlocks.open(stackOrRow: UInt64(ANAX_WORD_PAGE_STACK))
     guard let here = CPUBlocks.partHere(), PageStack(part: here.words).isOpen else { return nil }
     return here.node
   }

@@ -21,10 +21,10 @@
 //
 // | where the run is | claimed | run word | goes to | by |
 // |---|---|---|---|---|
-// | in hand | 1 | 0 | slot | who frees: the word cached, then a section of its CPU |
-// | slot | 1 | cached | in hand | who takes it, by a section of its CPU; whose run takes its slot; who has the row from outside |
-// | in hand | 1 | cached | the user's, live | who asked |
-// | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; a drain; whose run took its slot |
+// | in hand | 1 | 0 | slot | who frees (give): the word cached, then a section of its CPU |
+// | slot | 1 | cached | in hand | by a section of its CPU: who takes it (take), whose run takes its slot (displace), who keeps none any more (leave); who has the row from outside (PageDrain) |
+// | in hand | 1 | cached | the user's, live | who asked (take) |
+// | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; displace; leave; a drain |
 // A thread stopped with a run in hand keeps it, and one that takes them from outside those in its batch and what it
 // leaves on the rows that it has closed.
 
@@ -113,7 +113,7 @@ package enum RunCache {
   private static func open() -> (row: RunRow, node: Int)? {
     guard let cpu = CPUBlocks.current() else { return nil }
     CPUBlocks.open(cpu)
-    _ = CPUBlocks.open(row: UInt64(ANAX_WORD_RUN_ROW))
+    _ = CPUBlocks.open(stackOrRow: UInt64(ANAX_WORD_RUN_ROW))
     guard let here = CPUBlocks.partHere(), RunRow(part: here.words).isOpen else { return nil }
     return (RunRow(part: here.words), here.node)
   }

@@ -2,8 +2,8 @@
 // CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the
 // reclaimer.
 // The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the
-// sections; those of its stack of ready pages also by who has closed it and stopped the sections, which needs a lock
-// word of its own (PageStack).
+// sections; those of its stack of ready pages and of its row of ready runs also by who has closed them and stopped the
+// sections, which needs a lock word of its own (PageStack, RunRow).
 //
 // A block has an index: on rung B the CPU id; on rung A node id * cpu_limit + concurrency id, which two threads of this
 // process never have at the same time, and which is dense where few threads run. Below, a rung A reader may say "(node,
@@ -111,9 +111,10 @@ package enum CPUBlocks {
   package static func add(_ word: UInt64, _ amount: UInt64) -> Bool {
     byConcurrency ? anax_concurrency_add(word, amount) : anax_cache_add(word, amount)
   }
+  /// Stacks and rows begin alike: with a word that is 0 where there is none, and 1 where an empty one is.
   @_noLocks @_noAllocation
-  package static func open(stack: UInt64) -> Bool {
-    byConcurrency ? anax_concurrency_stack_open(stack) : anax_cache_stack_open(stack)
+  package static func open(stackOrRow word: UInt64) -> Bool {
+    byConcurrency ? anax_concurrency_stack_open(word) : anax_cache_stack_open(word)
   }
   @inlinable @_noLocks @_noAllocation
   package static func pop(stack: UInt64) -> UInt64 {
@@ -123,8 +124,6 @@ package enum CPUBlocks {
   package static func push(stack: UInt64, _ entry: UInt64, room: UInt64) -> Bool {
     byConcurrency ? anax_concurrency_stack_push(stack, entry, room) : anax_cache_stack_push(stack, entry, room)
   }
-  @_noLocks @_noAllocation
-  package static func open(row: UInt64) -> Bool { open(stack: row) }
   @inlinable @_noLocks @_noAllocation
   package static func replace(row: UInt64, slot: UInt64, _ old: UInt64, with entry: UInt64) -> Bool {
     byConcurrency ? anax_concurrency_replace(row, slot, old, entry) : anax_cache_replace(row, slot, old, entry)
@@ -268,12 +267,11 @@ package enum CPUBlocks {
   // | stacks' lock word | means |
   // |---|---|
   // | 0 | free; so it is in the child of a fork |
-  // | a thread's word | that thread is at the stacks of both of the CPU's blocks |
+  // | a thread's word | that thread is at the stacks and rows of both of the CPU's blocks |
   // | the same, bit 0 set | another has waited for it in vain: nobody waits for it any more |
 
-  /// Keeps the stacks of ready pages in both of the CPU's blocks from others who take them from outside, until
-  /// `unlockStacks`. False:
-  /// another is at them.
+  /// Keeps the stacks of ready pages and the rows of ready runs in both of the CPU's blocks from others who take them
+  /// from outside, until `unlockStacks`. False: another is at them.
   @_noLocks @_noAllocation
   package static func lockStacks(_ cpu: Int) -> Bool {
     var free: UInt64 = 0
@@ -312,6 +310,11 @@ package enum CPUBlocks {
     var word = lock.loadRelaxed()
     if word != 0 { _ = lock.compareExchange(&word, word | 1) }
   }
+
+  /// Whether a zone's CPUs may have strips (Strip.serve tells whether they do): zones of the heap. Where user zones would
+  /// have their strips' words are others'.
+  @inline(__always) @_noLocks @_noAllocation
+  package static func hasStrip(zone: Int) -> Bool { zone <= ANAX_HEAP_ZONES }
 
   /// Marks the block that is not in use as left over, so that a slow path on that CPU drains it: its sections have been
   /// stopped.

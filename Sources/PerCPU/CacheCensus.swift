@@ -14,7 +14,7 @@ package enum CacheCensus {
     var cpu = 0
     while cpu < Int(anax_state().pointee.block_count) {
       items &+= count(block: cpu, list, room) &+ count(block: cpu, list | ANAX_ZONE_SPARE, room)
-      if isOpen(cpu), zone <= ANAX_HEAP_ZONES {
+      if isOpen(cpu), CPUBlocks.hasStrip(zone: zone) {
         let strip = list | ANAX_ZONE_STRIP
         items &+= count(strip: word(cpu, 0, strip)) &+ count(strip: word(cpu, 1, strip))
       }
@@ -35,7 +35,7 @@ package enum CacheCensus {
       var node = 0
       while node < Int(anax_state().pointee.node_count) {
         let list = node * ANAX_ZONES_MAX + zone
-        // User zones have no strips.
+        // Asked of user zones, which have no strips.
         if isOpen(cpu) {
           words |= word(cpu, 0, list) | word(cpu, 1, list)
           words |= word(cpu, 0, list | ANAX_ZONE_SPARE) | word(cpu, 1, list | ANAX_ZONE_SPARE)

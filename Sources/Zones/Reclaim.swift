@@ -64,8 +64,7 @@ package enum Reclaim {
         if zone & ANAX_ZONE_RESERVED_BITS == 0 {
           drain(block + node * ANAX_ZONES_MAX + zone, zone, node)
           drain(block + node * ANAX_ZONES_MAX + (zone | ANAX_ZONE_SPARE), zone, node)
-          // User zones have no strips: some of these words are others'.
-          if zone <= ANAX_HEAP_ZONES {
+          if CPUBlocks.hasStrip(zone: zone) {
             drain(strip: block + node * ANAX_ZONES_MAX + (zone | ANAX_ZONE_STRIP), zone, node)
           }
         }

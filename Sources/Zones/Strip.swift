@@ -51,7 +51,7 @@ struct Strip {
     }
   }
 
-  /// Whether a zone's CPUs have strips.
+  /// Whether a zone's CPUs have strips: one of the heap's (CPUBlocks.hasStrip), whose generation is 0.
   @inline(__always) @_noLocks @_noAllocation
   static func serve(_ zone: UnsafeMutablePointer<anax_zone>) -> Bool {
     zone.pointee.generation == 0 && zone.pointee.limit == 0 && (zone.pointee.group_shift > 1)

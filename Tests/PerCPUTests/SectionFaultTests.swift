@@ -309,7 +309,7 @@ private func entriesAreKept() {
         if !Arena.pushEntry(item) {
           held.append(item)
           CPUBlocks.open(CPUBlocks.current() ?? 0)
-          _ = CPUBlocks.open(stack: stack)
+          _ = CPUBlocks.open(stackOrRow: stack)
         }
       } else if let item = Arena.popEntry() {
         held.append(item)
@@ -344,7 +344,7 @@ private func slotsAreKept() {
         held.append(other)
         if other == item {
           CPUBlocks.open(CPUBlocks.current() ?? 0)
-          _ = CPUBlocks.open(row: row)
+          _ = CPUBlocks.open(stackOrRow: row)
         }
       } else if let item = Arena.takeEntry(slot) {
         held.append(item)

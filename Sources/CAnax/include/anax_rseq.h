@@ -18,6 +18,9 @@
 // A stack is words in a row: (pushes so far << 16) | place, then one that closes it where it is not 0, then the entries, which are
 // not looked into. The place is that of the next entry, counted from 1: 1 is an empty stack, and 0 no stack.
 //
+// A row is a word that is 0 where there is none, 1 where it is open and else closed, then slots: a word each, 0 or an entry, which
+// is not looked into. A section puts something else in place of what its caller has seen in a slot, if that is there still.
+//
 // A CPU id at or above cpu_limit (as unsigned: also the -1 and -2 of a thread without an area) gives up at once. A section must
 // not be entered before the engine has set rseq_offset: the fast limits (fast_size, fast_pages) are 0 until then.
 #pragma once
