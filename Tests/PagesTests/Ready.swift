@@ -114,7 +114,8 @@ enum Ready {
       let (turn, end) = thread(UInt64(worker + 1))
       var random = UInt64(worker + 1) &* 0x9e37_79b9_7f4a_7c15
       var turns = 0
-      while turns < 40_000 || WorkerSignals.count < 1000 {
+      // Where signals do not come the test is to fail, not to go on for ever.
+      while turns < 40_000 || (WorkerSignals.count < 1000 && turns < 400_000) {
         random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         if worker < 2, turns % 400 == 0 {
           if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }
