@@ -36,7 +36,7 @@ import PerCPU
 @usableFromInline
 package enum RunCache {
   /// Pages of the longest run that is kept.
-  package static var longest: UInt64 { @_noLocks @_noAllocation get { 64 } }
+  package static var longest: UInt64 { @_noLocks @_noAllocation get { UInt64(ANAX_RUN_LONGEST) } }
 
   /// Pages that the longest run may have now; those of one length may come to half as many on a CPU. 0: none is kept.
   static var room: UInt64 {

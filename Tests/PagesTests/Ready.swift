@@ -136,12 +136,24 @@ enum Ready {
   static func checkNothingIsOut() {
     #expect(count == 0 && Live.claimed == 0)
     Live.checkCounts()
+    let first = Live.node.pointee.first_page
+    let top = first + AtomicWord(anax_node_top(Live.node)).loadAcquire() * Region.pagesPerChunk
+    #expect((first..<top).allSatisfy { Run.at(page: $0).loadRelaxed() == 0 }, "a free page has a run's word")
+  }
+
+  /// The state as the helper leaves it when it sleeps; whoever wakes it takes that back.
+  static func expectWakesTheHelper(_ body: () throws -> Void) rethrows {
+    let helper = AtomicWord(anax_state_helper(anax_state()))
+    helper.claim(bits: 2)
+    try body()
+    #expect(helper.loadRelaxed() & 2 == 0)
   }
 }
 
 /// Words for a drain that another thread watches.
 enum Drains {
   nonisolated(unsafe) static var isNested = false
+  nonisolated(unsafe) static var given: [UInt64] = []
   nonisolated(unsafe) static let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 32)
   /// Odd: the next drain waits in its membarrier for the other thread to ask.
   static var turn: AtomicWord { AtomicWord(words) }
@@ -150,4 +162,14 @@ enum Drains {
   static var served: AtomicWord { AtomicWord(words + 24) }
 
   static func prepare() { words.initialize(repeating: 0, count: 32) }
+
+  /// What this thread has locked is another's after it; `turn` is 1 then.
+  static func passLocksOn() {
+    for cpu in 0..<Int(anax_state().pointee.block_count) where CPUBlocks.hasStacks(cpu) {
+      CPUBlocks.unlockStacks(cpu)
+      turn.storeRelease(0)
+      Thread { turn.storeRelease(CPUBlocks.lockStacks(cpu) ? 1 : 2) }.start()
+      while turn.loadAcquire() == 0 { usleep(100) }
+    }
+  }
 }

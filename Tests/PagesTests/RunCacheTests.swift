@@ -63,9 +63,13 @@ extension Ready {
         Ready.checkNothingIsOut()
         #expect(Live.dirty == 0)
       }
-      // One page more goes the other way.
-      try Ready.give([try Ready.run(65)])
-      Ready.checkNothingIsOut()
+      // Longer ones go the other way, also where there would be room: an entry has eight bits for a length.
+      try Tunable.pageCache.set(64)
+      #expect(RunCache.room == 256 && RunCache.longest < 256)
+      for count in [65, 128, 255, 256] as [UInt64] {
+        try Ready.give([try Ready.run(count)])
+        Ready.checkNothingIsOut()
+      }
     }
   }
 
@@ -110,9 +114,16 @@ extension Ready {
           try fill((2...64).map { ($0 * 37 + turn * 11) % 63 + 2 })
           #expect(Ready.count <= 2 * room)
         }
-        // The longest of each slot.
-        try fill([64, 32, 16, 8, 4])
-        #expect(Ready.count <= 2 * room)
+        // In each slot the longest that it may hold: that is what the bound is made for.
+        _ = Ticks.purge()
+        var filled: UInt64 = 0
+        for count in [64, 32, 16, 8, 4, 2] as [UInt64] {
+          let slots = RunCache.slots(count, room)
+          try Ready.give(try Ready.runs(Int(max(slots, filled) - filled), count))
+          filled = max(slots, filled)
+        }
+        #expect(Ready.count <= 2 * room && Ready.count >= room)
+        if room == 64 { #expect(Ready.count == 64 + 16 + 2 * 8 + 4 * 4 + 8 * 2) }
         _ = Ticks.purge()
         Ready.checkNothingIsOut()
       }
@@ -158,6 +169,54 @@ extension Ready {
         #expect(runs.contains { $0.page == ready.page } && Live.claimed == counted, "\(count) pages are ready")
         try PageRequest.release(page: ready.page)
         Live.checkCounts()
+      }
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  /// Not more often: where lengths come at random nothing is gained by it.
+  @Test func oneRunInEightTakesAnothersSlot() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.runs(40, 2) + Ready.runs(20, 16))
+      let row = RunRow(part: try #require(CPUBlocks.partHere()).words)
+      func lying(_ count: UInt64) -> Int {
+        (1...RunRow.slots).count { RunRow.count(row.slot($0).loadRelaxed()) == count }
+      }
+      #expect(lying(2) + lying(16) == 16 && RunCache.slots(5, RunCache.room) == 4)
+      var others = try Ready.runs(32, 5)
+      // Once more where that section was aborted.
+      while lying(5) == 0, !others.isEmpty {
+        try Ready.give(Array(others.prefix(8)))
+        others.removeFirst(8)
+        #expect(lying(5) <= 1)
+      }
+      #expect(lying(5) == 1)
+      try Ready.give(others)
+      _ = Ticks.purge()
+      Ready.checkNothingIsOut()
+    }
+  }
+
+  /// The epoch in an entry is eight bits of one that goes on counting.
+  @Test func theEpochOfAnEntryIsNoPartOfItsPage() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      _ = Ticks.purge()
+      AtomicWord(anax_state_run_epoch(anax_state())).storeRelaxed(255)
+      for _ in 0..<3 {
+        Ticks.tick()
+        // Pages of both parities.
+        let runs = try Ready.runs(4, 5)
+        #expect(Set(runs.map { $0.page & 1 }).count == 2)
+        try Ready.give(runs)
+        #expect(Ready.count == 20)
+        let again = try Ready.runs(4, 5)
+        #expect(Set(again.map(\.page)) == Set(runs.map(\.page)))
+        try Ready.give(again)
       }
       _ = Ticks.purge()
       Ready.checkNothingIsOut()
@@ -259,6 +318,9 @@ extension Ready {
         try PageRequest.release(page: run.page)
         #expect(PageCounters.dirty(node: 0) * Live.pageBytes <= floor)
       }
+      let blocks = anax_state().pointee.block_count
+      let room = 64 * blocks / UInt64(Int(blocks).nextPowerOfTwo)
+      #expect(Purge.floor == floor - (16 + 2 * room) * blocks * Live.pageBytes, "16 pages, and twice the room of runs")
       #expect(Ready.count == 32 && PageCounters.dirty(node: 0) * Live.pageBytes >= floor / 2)
     }
   }

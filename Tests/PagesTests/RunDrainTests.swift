@@ -97,10 +97,59 @@ import Zones
         anax_state().pointee.membarrier = 0
         try PageRequest.release(page: last.page)
         #expect(Ready.count == 0, "\(count) pages were given back")
-        #expect(Live.claimed == 0)
-        Live.checkCounts()
+        Ready.checkNothingIsOut()
         anax_state().pointee.membarrier = 1
       }
+    }
+  }
+
+  /// What lies ready is free and dirty: somebody must look after it.
+  @Test func aRunOrPageThatIsLaidReadyWakesTheHelper() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.pages(10))
+      for count in [1, 5] as [UInt64] {
+        let run = try Ready.run(count)
+        let before = Ready.count
+        try Ready.expectWakesTheHelper { try PageRequest.release(page: run.page) }
+        #expect(Ready.count == before + count, "\(count) pages")
+      }
+    }
+  }
+
+  /// The words of the row would be strips of user zones, if these had strips.
+  @Test func aPurgeTakesNoRowForAStrip() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      let zones = try (0..<20).map { _ in
+        try "user".withCString {
+          try ZoneRegistry.create(
+            name: UnsafeRawPointer($0).assumingMemoryBound(to: UInt8.self), nameCount: 4, size: 96, alignment: 16,
+            limit: 0, systemReserve: 0, interruptReserve: 0)
+        }
+      }
+      let words = zones.map { Int($0.id) | Int(ANAX_ZONE_STRIP) }
+      let row = Int(ANAX_WORD_RUN_ROW)
+      #expect(words.contains(row) && words.contains(row + Int(ANAX_RUN_ROW_SLOTS)))
+      try Ready.startRow()
+      let claimed = Live.claimed
+      try Ready.give(try Ready.runs(40, 2))
+      #expect(Ready.count >= 32)
+      for zone in zones { #expect(CacheCensus.items(node: 0, zone: zone.id, room: 64) == 0) }
+      // The block in use has its row still when the pages are out: both blocks of the CPU come by.
+      for _ in 0..<2 {
+        Reclaim.everything()
+        let row = RunRow(part: try #require(CPUBlocks.partHere()).words)
+        if !row.isNone { #expect(row.isOpen) }
+        try Ready.give(try Ready.runs(40, 2))
+        #expect(Ready.count >= 32)
+        let rows = [0, 1].map { RunRow(cpu: 0, which: $0) }
+        #expect(rows.allSatisfy { $0.isNone || $0.isOpen })
+      }
+      _ = Ticks.purge()
+      #expect(Ready.count == 0 && Live.claimed <= claimed)
+      Live.checkCounts()
     }
   }
 

@@ -39,6 +39,8 @@ enum {
   /// and how many runs have found none.
   ANAX_WORD_RUN_ROW = 336,
   ANAX_RUN_ROW_SLOTS = 16,
+  /// Pages of the longest run that lies ready.
+  ANAX_RUN_LONGEST = 64,
   ANAX_WORD_RUN_ROW_TURNS = 353,
   /// Words of one node's part of a CPU block.
   ANAX_CPU_BLOCK_BYTES = ANAX_ZONES_MAX * 8,
