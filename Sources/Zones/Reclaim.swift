@@ -76,19 +76,22 @@ package enum Reclaim {
 
   @_noLocks @_noAllocation
   static func drain(_ word: UnsafeMutablePointer<UInt64>, _ zone: Int, _ node: Int) {
-    let list = word.pointee
-    if list == 0 { return }
-    word.pointee = 0
+    if word.pointee == 0 { return }
+    let list = taken(word)
     if list &>> 16 != 0 { Home(zone: zone, node: node).releaseToSlabs(list: list) }
   }
 
   @_noLocks @_noAllocation
   static func drain(strip word: UnsafeMutablePointer<UInt64>, _ zone: Int, _ node: Int) {
-    let strip = word.pointee
-    if strip == 0 { return }
-    word.pointee = 0
-    Home(zone: zone, node: node).releaseToSlabs(strip: strip)
+    if word.pointee == 0 { return }
+    let strip = taken(word)
+    if strip != 0 { Home(zone: zone, node: node).releaseToSlabs(strip: strip) }
   }
+
+  /// At once: where a handler forks here, its child may bring the block into use again and take items from it before it
+  /// returns to this.
+  @inline(__always) @_noLocks @_noAllocation
+  private static func taken(_ word: UnsafeMutablePointer<UInt64>) -> UInt64 { AtomicWord(word).exchange(0) }
 
   @_noLocks @_noAllocation
   static func shards() {

@@ -163,4 +163,32 @@ private enum Fork {
       #expect(blocks.contains { CPUBlocks.areStacksLocked($0) && !CPUBlocks.hasStacks($0) })
     }
   }
+
+  /// The block that a reclaim is at comes into use again in the child, which takes an item from it.
+  @Test func aChildOfAHandlerGetsNoItemTwice() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      for block in (0..<40).map({ _ in Heap.allocate(96) }) { Heap.free(block) }
+      let list = try #require(CPUBlocks.partHere()).words + SizeClasses.number(forSize: 96)
+      #expect(list.pointee >> 16 != 0)
+      nonisolated(unsafe) var child: Int32 = -1
+      nonisolated(unsafe) var taken: UnsafeMutableRawPointer?
+      let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
+      FirstWrite.watch(list) {
+        child = fork()
+        if child != 0 { return }
+        Reclaim.everything()
+        taken = Heap.allocate(96)
+      }
+      Reclaim.everything()
+      if child == 0 {
+        if taken == nil { _exit(2) }
+        for _ in 0..<5000 where Heap.allocate(96) == taken { _exit(1) }
+        _exit(0)
+      }
+      var status: Int32 = -1
+      #expect(child > 0 && waitpid(child, &status, 0) == child)
+      #expect(status == 0, "the child says \(status >> 8), signal \(status & 127)")
+    }
+  }
 }
