@@ -13,7 +13,7 @@
 // share out (Purge.floor), on each node that of all nodes' CPUs; a cap in percent counts what lies ready as in use.
 //
 // A page that lies ready is claimed in the bitmap and counted so in its node's words; for vm.heap.limit and in the
-// statistics it is free. Its run word is Run.cached: whoever frees it again is told so. Nothing is written to the page:
+// statistics it is free. Its run word is Run.ready: whoever frees it again is told so. Nothing is written to the page:
 // the stack holds numbers.
 // Memory orders and the stack's words: PageStack. Pages are taken back from outside at a purge, by a tick when their
 // stack is as it was at the tick before, and before a request is refused (PageDrain).
@@ -21,9 +21,9 @@
 // | where the page is | claimed | run word | goes to | by |
 // |---|---|---|---|---|
 // | bitmap | 0 | 0 | in hand | refill: some of one word of the bitmap at once |
-// | in hand | 1 | 0 | stack | the same, for what it does not give out; who frees: the word cached, then a push |
-// | stack | 1 | cached | in hand | who pops it, by a section of its CPU; who has the stack from outside |
-// | in hand | 1 | 0, cached | the user's, live | who asked |
+// | in hand | 1 | 0 | stack | the same, for what it does not give out; who frees: the word ready, then a push |
+// | stack | 1 | ready | in hand | who pops it, by a section of its CPU; who has the stack from outside |
+// | in hand | 1 | 0, ready | the user's, live | who asked |
 // | in hand | 1 | 0 | bitmap | overflow, a drain, and whatever could not be pushed |
 // A thread stopped with pages in hand keeps them: 9 at most, and one that takes them from outside those of one word of
 // the bitmap, and what it leaves on the stacks that it has closed.
@@ -60,7 +60,7 @@ package enum PageCache {
   }
 
   /// Pages that go from the bitmaps to a CPU, or back, at once.
-  static var batch: UInt64 { @_noLocks @_noAllocation get { 8 } }
+  static var portion: UInt64 { @_noLocks @_noAllocation get { 8 } }
 
   /// Index of the stack of a node's pages in a CPU block.
   @inline(__always) @_noLocks @_noAllocation
@@ -103,7 +103,7 @@ package enum PageCache {
       return false
     }
     let word = Run.at(page: page)
-    word.storeRelaxed(Run.cached)
+    word.storeRelaxed(Run.ready)
     if CPUBlocks.push(stack: stack(Region.node(ofPage: page)), entry(page, zero: false), room: room)
       || overflow(page, room)
     {
@@ -123,8 +123,8 @@ package enum PageCache {
 
   /// Pages of this CPU to the bitmaps. How many.
   @inline(never) @_noLocks @_noAllocation
-  static func popped(_ age: PageBatch.Age, most: UInt64) -> UInt64 {
-    var back = PageBatch(age)
+  static func popped(_ age: PageReturn.Age, most: UInt64) -> UInt64 {
+    var back = PageReturn(age)
     while back.count < most {
       let last = CPUBlocks.pop(stack: UInt64(ANAX_WORD_PAGE_STACK))
       if last == 0 { break }
@@ -149,7 +149,8 @@ package enum PageCache {
     guard let cpu = CPUBlocks.current(), let node = open(cpu) else { return nil }
     let entry = Pages.node(node)
     var bits: UInt64 = 0
-    guard let first = PageSearch.claimSeveral(node: entry, most: min(batch, room &+ 1), cpu: UInt64(cpu), &bits) else {
+    guard let first = PageSearch.claimSeveral(node: entry, most: min(portion, room &+ 1), cpu: UInt64(cpu), &bits)
+    else {
       return nil
     }
     let word = first / 64
@@ -165,7 +166,7 @@ package enum PageCache {
     PageCounters.given(0 &- UInt64(kept.nonzeroBitCount))
     PageCounters.taken(1)
     if kept != rest {
-      var back = PageBatch(.unchanged)
+      var back = PageReturn(.unchanged)
       back.add(word: word, rest & ~kept, zero: rest & ~kept & ~dirty)
       back.end()
     }
@@ -189,7 +190,7 @@ package enum PageCache {
     while left != 0 {
       let bit = 63 &- UInt64(left.leadingZeroBitCount)
       let page = word &* 64 &+ bit
-      Run.at(page: page).storeRelaxed(Run.cached)
+      Run.at(page: page).storeRelaxed(Run.ready)
       if !CPUBlocks.push(stack: stack(Region.node(ofPage: page)), entry(page, zero: zero), room: room) {
         Run.at(page: page).storeRelaxed(0)
         break
@@ -207,7 +208,7 @@ package enum PageCache {
     guard let cpu = CPUBlocks.current(), open(cpu) == node else { return false }
     let entry = entry(page, zero: false)
     if CPUBlocks.push(stack: stack(node), entry, room: room) { return true }
-    _ = popped(.fresh, most: min(batch, (room &+ 1) / 2))
+    _ = popped(.fresh, most: min(portion, (room &+ 1) / 2))
     return CPUBlocks.push(stack: stack(node), entry, room: room)
   }
 }

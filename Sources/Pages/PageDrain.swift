@@ -66,7 +66,7 @@ package enum PageDrain {
     }
     let stopped = Ladder.stopSections()
     if !stopped { state.pointee.membarrier = 0 }
-    var batch = PageBatch(idle ? .old : .fresh)
+    var back = PageReturn(idle ? .old : .fresh)
     cpu = 0
     while cpu < count {
       let ours = closed[cpu / 16] &>> UInt64(cpu & 15 &* 4) & 15
@@ -75,11 +75,11 @@ package enum PageDrain {
       if ours != 0, CPUBlocks.hasStacks(cpu) {
         forBoth(cpu) { which, stack, row in
           if ours &>> which & 1 == 1 {
-            if stopped { stack.empty(into: &batch) }
+            if stopped { stack.empty(into: &back) }
             stack.open()
           }
           if ours &>> (which &+ 2) & 1 == 1 {
-            if stopped { row.empty(into: &batch, idle: idle) }
+            if stopped { row.empty(into: &back, idle: idle) }
             row.open()
           }
         }
@@ -87,9 +87,9 @@ package enum PageDrain {
       }
       cpu += 1
     }
-    batch.end()
+    back.end()
     if idle { RunRow.age() }
-    outcome.pages = batch.count
+    outcome.pages = back.count
     return outcome
   }
 
@@ -108,13 +108,13 @@ package enum PageDrain {
     // So that others see that something is being taken, until it is free.
     stack.close()
     row.close()
-    var batch = PageBatch(.fresh)
-    stack.empty(into: &batch)
-    row.empty(into: &batch, idle: false)
+    var back = PageReturn(.fresh)
+    stack.empty(into: &back)
+    row.empty(into: &back, idle: false)
     stack.open()
     row.open()
     CPUBlocks.unlockStacks(cpu)
-    batch.end()
+    back.end()
   }
 
   /// The pages on blocks that are not in use, of which nobody will come by: the next slow path on their CPU takes them

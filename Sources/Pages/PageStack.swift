@@ -107,7 +107,7 @@ struct PageStack {
 
   /// For who has the stack from outside: its pages are free in the bitmaps.
   @inline(never) @_noLocks @_noAllocation
-  func empty(into batch: inout PageBatch) {
+  func empty(into back: inout PageReturn) {
     while true {
       var now = stack.loadRelaxed()
       if PageStack.depth(now) == 0 { break }
@@ -119,8 +119,8 @@ struct PageStack {
       while !drained.compareExchange(&count, count &+ 1) {}
       let page = PageCache.page(entry)
       Run.at(page: page).storeRelaxed(0)
-      batch.add(page, zero: PageCache.isZero(entry))
+      back.add(page, zero: PageCache.isZero(entry))
     }
-    batch.free()
+    back.free()
   }
 }

@@ -46,7 +46,7 @@ package struct Run {
   package static var live: UInt64 { @_noLocks @_noAllocation get { 1 &<< 38 } }
   package static var freed: UInt64 { @_noLocks @_noAllocation get { 1 &<< 39 } }
   /// The word of a page that lies ready on a CPU.
-  package static var cached: UInt64 { @_noLocks @_noAllocation get { freed } }
+  package static var ready: UInt64 { @_noLocks @_noAllocation get { freed } }
   /// With `live`: the mark of a discard, and of the last unlocking.
   package static var discarding: UInt64 { @_noLocks @_noAllocation get { freed } }
   package static var oneWiring: UInt64 { @_noLocks @_noAllocation get { 1 &<< 40 } }

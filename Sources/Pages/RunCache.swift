@@ -15,17 +15,17 @@
 //
 // A run is laid ready by who gives it back, never claimed for that: so it counts as dirty. Its pages are claimed in the
 // bitmap and counted so in their node's words; for vm.heap.limit and in the statistics they are free. Its run word is
-// Run.cached, those of its other pages are 0.
+// Run.ready, those of its other pages are 0.
 // Memory orders and the row's words: RunRow. Runs are taken back from outside at a purge, by a tick when they have lain
 // there since before the last one, and before a request is refused (PageDrain).
 //
 // | where the run is | claimed | run word | goes to | by |
 // |---|---|---|---|---|
-// | in hand | 1 | 0 | slot | who frees (give): the word cached, then a section of its CPU |
-// | slot | 1 | cached | in hand | by a section of its CPU: who takes it (take), whose run takes its slot (displace), who keeps none any more (leave); who has the row from outside (PageDrain) |
-// | in hand | 1 | cached | the user's, live | who asked (take) |
+// | in hand | 1 | 0 | slot | who frees (give): the word ready, then a section of its CPU |
+// | slot | 1 | ready | in hand | by a section of its CPU: who takes it (take), whose run takes its slot (displace), who keeps none any more (leave); who has the row from outside (PageDrain) |
+// | in hand | 1 | ready | the user's, live | who asked (take) |
 // | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; displace; leave; a drain |
-// A thread stopped with a run in hand keeps it, and one that takes them from outside those in its batch and what it
+// A thread stopped with a run in hand keeps it, and one that takes them from outside those it is giving back and what it
 // leaves on the rows that it has closed.
 
 import CAnax
@@ -90,7 +90,7 @@ package enum RunCache {
     }
     guard let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }
     let word = Run.at(page: page)
-    word.storeRelaxed(Run.cached)
+    word.storeRelaxed(Run.ready)
     if put(RunRow.entry(page, count), here.row, row(here.node), slots) {
       _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_GIVEN), count)
       HelperCall.noteDirty()
@@ -158,17 +158,17 @@ package enum RunCache {
   static func leave() -> UInt64 {
     guard let here = CPUBlocks.partHere() else { return 0 }
     let row = RunRow(part: here.words)
-    var batch = PageBatch(.old)
+    var back = PageReturn(.old)
     var slot = row.isNone ? 0 : RunRow.slots
     while slot > 0 {
       let entry = row.slot(slot).loadRelaxed()
       if entry != 0, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {
         Run.at(page: RunRow.page(entry)).storeRelaxed(0)
-        batch.add(run: RunRow.page(entry), count: RunRow.count(entry))
+        back.add(run: RunRow.page(entry), count: RunRow.count(entry))
       }
       slot &-= 1
     }
-    batch.end()
-    return batch.count
+    back.end()
+    return back.count
   }
 }

@@ -114,17 +114,17 @@ struct RunRow {
 
   /// For who has the row from outside: its runs are free in the bitmaps. `idle` as above.
   @inline(never) @_noLocks @_noAllocation
-  func empty(into batch: inout PageBatch, idle: Bool) {
+  func empty(into back: inout PageReturn, idle: Bool) {
     var index = RunRow.slots
     while index > 0 {
       var entry = slot(index).loadRelaxed()
       // In the child of a fork from a signal handler another may be at it too, below this.
       if RunRow.isWanted(entry, idle: idle), slot(index).compareExchange(&entry, 0) {
         Run.at(page: RunRow.page(entry)).storeRelaxed(0)
-        batch.add(run: RunRow.page(entry), count: RunRow.count(entry))
+        back.add(run: RunRow.page(entry), count: RunRow.count(entry))
       }
       index &-= 1
     }
-    batch.free()
+    back.free()
   }
 }

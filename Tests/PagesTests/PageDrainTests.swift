@@ -170,17 +170,17 @@ import Zones
       Live.start()
       let run = Live.allocate(64, aligned: true)
       Pages.release(page: run.page, count: 64)
-      for (age, recent) in [(PageBatch.Age.unchanged, 0xf0), (.fresh, 0xff), (.old, 0)] as [(PageBatch.Age, UInt64)] {
+      for (age, recent) in [(PageReturn.Age.unchanged, 0xf0), (.fresh, 0xff), (.old, 0)] as [(PageReturn.Age, UInt64)] {
         let word = run.page / 64
         PageBitmap.recentWord(word).storeRelaxed(0xf0)
         #expect(PageBitmap.claim(page: run.page, count: 8))
         AtomicWord(anax_node_claimed_pages(Live.node)).add(8)
         AtomicWord(anax_node_dirty_pages(Live.node)).subtract(8)
-        var batch = PageBatch(age)
-        batch.add(word: word, 0xff, zero: 0)
-        batch.end()
+        var back = PageReturn(age)
+        back.add(word: word, 0xff, zero: 0)
+        back.end()
         #expect(PageBitmap.recentWord(word).loadRelaxed() & 0xff == recent)
-        #expect(batch.count == 8)
+        #expect(back.count == 8)
       }
       Live.checkCounts()
     }

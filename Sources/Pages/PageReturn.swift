@@ -6,7 +6,7 @@
 import CAnax
 import LockFree
 
-struct PageBatch {
+struct PageReturn {
   /// What a sweep is to know of pages that have come back (PageBitmap's `recent`).
   enum Age {
     /// They count as freed now.
