@@ -25,8 +25,8 @@
 // | slot | 1 | ready | in hand | by a section of its CPU: who takes it (take), whose run takes its slot (displace), who keeps none any more (leave); who has the row from outside (PageDrain) |
 // | in hand | 1 | ready | the user's, live | who asked (take) |
 // | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; displace; leave; a drain |
-// A thread stopped with a run in hand keeps it, and one that takes them from outside those it is giving back and what it
-// leaves on the rows that it has closed.
+// A thread stopped with a run in hand keeps it, and one that takes them from outside those it is giving back and what
+// it leaves on the rows that it has closed.
 
 import CAnax
 import LockFree
