@@ -11,7 +11,8 @@ public enum NodeError: Error, Hashable, Sendable {
   case unusableCPUs([Int])
   /// No CPU was asked for.
   case noCPUs
-  /// The kernel refused, in a sandbox for instance; EINVAL for a node or CPU whose number is higher than is asked for.
+  /// The kernel refused, in a sandbox for instance; EINVAL for a node whose number is 64 or
+  /// higher.
   case refused(errno: Int)
 }
 

@@ -31,9 +31,9 @@ public struct PageRun: ~Copyable {
   ///   - count: Pages, 1 or more.
   ///   - alignment: The run starts at a multiple of so many pages; a power of two.
   ///   - placement: Which node's memory to prefer. Unless it is ``Placement/local``, and where there are several nodes,
-  ///     the kernel is asked which nodes the process may use, and to take the run's memory so: two system calls; and the
-  ///     memory goes back to the kernel at once when the run ends. It is asked for 16384 runs at a time; beyond, the
-  ///     run is as a local one. A node that has no room in its region passes the request to the next nearest.
+  ///     the kernel is asked which nodes the process may use, and to take the run's memory so: two system calls; and
+  ///     the memory goes back to the kernel at once when the run ends. It is asked for 16384 runs at a time; beyond,
+  ///     the run is as a local one. A node that has no room in its region passes the request to the next nearest.
   ///   - zeroed: Every byte is zero. Costs nothing for pages that are known to be, as fresh ones are.
   ///   - requestClass: How deep the request may dip into `vm.heap.limit`.
   /// - Throws: ``PageError/count(_:)``, ``PageError/alignment(_:)``, ``PageError/node(_:nodes:)``,

@@ -83,6 +83,7 @@ extension HeapPicture {
     }
     var areas = tables + regions
     var other: Pages = [:]
+    var warnings: [String] = []
     let addresses = memory.pages.keys.sorted()
     for (index, address) in addresses.enumerated() {
       guard let counts = memory.pages[address], !counts.isEmpty else { continue }
@@ -103,12 +104,14 @@ extension HeapPicture {
         for (index, part) in zip(mine, parts) { areas[index].pages = areas[index].pages + part }
       } else {
         areas[mine.last!].pages = areas[mine.last!].pages + counts
+        warnings = ["the kernel does not tell page by page where they lie: some may be drawn with another home"]
       }
     }
     tables = Array(areas[..<tables.count])
     regions = Array(areas[tables.count...])
     self.init(
       regions: regions.sorted { ($0.home, $0.addresses.lowerBound) < ($1.home, $1.addresses.lowerBound) },
+      warnings: warnings,
       surroundings: Surroundings(tables: tables.reduce([:]) { $0 + $1.pages }, other: other))
   }
 

@@ -9,7 +9,7 @@ import Topology
 enum ProcessError: Error, Equatable, CustomStringConvertible {
   case none(Int32)
   /// The number is a thread's, of this process.
-  case thread(Int32, of: Int)
+  case thread(Int32, of: Int32)
   case ended(Int32)
   case forbidden(Int32, path: String)
   /// No memory of Anax's in it.
@@ -74,7 +74,7 @@ struct InspectedProcess {
       default: throw .unreadable(error)
       }
     }
-    if let process = Int(Self.value("Tgid", in: status)), process != Int(id) { throw .thread(id, of: process) }
+    if let process = Int32(Self.value("Tgid", in: status)), process != id { throw .thread(id, of: process) }
     name = Self.value("Name", in: status).unicodeScalars.map { $0.escaped(asASCII: true) }.joined()
     var cpus = CPUSet()
     var nodes = NodeSet()

@@ -14,9 +14,11 @@ struct TopologyCommand: ParsableCommand {
     discussion: """
       With --process it shows the machine with the CPUs, nodes and limits of that process, and how many of its pages lie on which \
       node: those of each of Anax's regions, of the engine's tables, and all others. The kernel walks the process's page tables for \
-      that, some tens of milliseconds a GiB, while which a thread of it waits that maps memory. The heap is taken to be of this \
-      release and to have as many homes as one that starts now. Ends then with 2 when there is no such process or it has ended, with 3 when it may not be read, \
-      with 4 when it has no heap of Anax's, with 1 when what is read makes no sense.
+      that, some tens of milliseconds a GiB; a thread of it that maps memory waits so long. The heap is taken to be of this \
+      release and to have as many homes as one that starts now. Ends then with 2 when there is no such process, it has ended, or the \
+      number is a thread's, with 3 when it may not be read, \
+      with 4 when it has no heap of Anax's, with 1 when what is read makes no sense. \
+      With 1 it ends also when the standard output takes no more.
       """)
 
   @Option(help: "How to print.")

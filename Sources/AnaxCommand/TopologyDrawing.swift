@@ -128,6 +128,7 @@ struct TopologyDrawing {
   private func pageLabels(_ node: Topology.Node) -> [String] {
     let pages = pages(node)
     if pages.isEmpty { return [] }
+    if !isNode(node) { return pages.rows.map { "pages: \(count($0.count)) on node \($0.node)" } }
     return ["pages: \(count(pages[node.id] ?? 0)) here"]
       + pages.rows.filter { $0.node != node.id }.map { "pages: \(count($0.count)) on node \($0.node)" }
   }

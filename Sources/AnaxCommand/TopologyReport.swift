@@ -153,6 +153,7 @@ struct TopologyReport {
       "cpus": .string(node.cpus.description),
       "memory_bytes": .optional(node.memory, Self.integer),
       "allowed": .boolean(topology.allowedNodes.contains(node.id)),
+      "home": .optional(engine?.home(ofNode: node.id)) { .integer(Int64($0)) },
       "distances": .array(node.distances.map { .integer(Int64($0)) }),
     ])
   }

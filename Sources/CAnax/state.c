@@ -3,18 +3,19 @@
 #include "CAnax.h"
 
 _Alignas(64) struct anax_state anax_state_storage;
-uint64_t anax_allocate_blocks[ANAX_CPUS_MAX];
+_Alignas(64) uint64_t anax_allocate_blocks[ANAX_CPUS_MAX];
 uint64_t anax_release_blocks[ANAX_CPUS_MAX];
 uint64_t anax_concurrency_allocate_blocks[ANAX_CPUS_MAX];
 uint64_t anax_concurrency_release_blocks[ANAX_CPUS_MAX];
 uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX];
 uint8_t anax_cpu_nodes[ANAX_CPUS_MAX];
-_Alignas(64) uint64_t anax_large_blocks[ANAX_CPUS_MAX * 8];
+_Alignas(64) uint64_t anax_large_turns[ANAX_CPUS_MAX * 8];
 uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX];
 uint8_t anax_size_classes[384];
 uint32_t anax_usable_bytes[ANAX_ZONES_MAX];
 
 _Static_assert(offsetof(struct anax_state, batch_top) % 64 == 0, "what all write begins a line");
+_Static_assert(sizeof(struct anax_state) % 64 == 0, "and ends one");
 _Static_assert(ANAX_WORD_PAGE_STACK_ENTRIES + ANAX_PAGE_STACK_MOST <= (ANAX_HEAP_ZONES | ANAX_ZONE_REQUESTS) + 1,
                "the words of ready pages are none of a user zone's");
 _Static_assert(ANAX_WORD_PAGE_STACK_CLOSED == ANAX_WORD_PAGE_STACK + 1 &&

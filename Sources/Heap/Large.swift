@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blocks beyond the size classes: runs of pages. A block starts at a line of its first page that differs from block to
-// block (unless an alignment was asked for), and the odd page this takes makes successive blocks start at different
-// page numbers modulo powers of two: first words spread over cache sets and over TLB sets.
+// block of a CPU, and from CPU to CPU (unless an alignment was asked for), and the odd page this takes makes successive
+// blocks start at different page numbers modulo powers of two: first words spread over cache sets and over TLB sets.
 
 import CAnax
 import LockFree
@@ -60,10 +60,11 @@ package enum Large {
   @_noLocks @_noAllocation
   static func nextSkew(_ cpu: Int) -> UInt64 {
     // Two threads may take the same number: a skew, not an identity. A word of the CPU, so that threads share no line.
-    let word = AtomicWord(anax_large_block_table() + cpu &* 8)
+    let word = AtomicWord(anax_large_turn_table() + cpu &* 8)
     let next = word.loadRelaxed()
     word.storeRelaxed(next &+ 1)
-    return (next &* 0x9E37_79B9_7F4A_7C15) &>> 58
+    // Each CPU begins elsewhere.
+    return (next &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(cpu) &* 0xD1B5_4A32_D192_ED03) &>> 58
   }
 
   /// Whether vm.heap.limit refuses so many pages more.

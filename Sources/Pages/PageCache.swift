@@ -25,8 +25,8 @@
 // | stack | 1 | ready | in hand | who pops it, by a section of its CPU; who has the stack from outside |
 // | in hand | 1 | 0, ready | the user's, live | who asked |
 // | in hand | 1 | 0 | bitmap | overflow, a drain, and whatever could not be pushed |
-// A thread stopped with pages in hand keeps them: 9 at most, and one that takes them from outside those of one word of
-// the bitmap, and what it leaves on the stacks that it has closed.
+// A thread stopped with pages in hand keeps them: 9 at most, and one that takes them from outside, or because the CPU
+// is to keep none any more, those of one word of the bitmap, and what it leaves on the stacks that it has closed.
 
 import CAnax
 import LockFree

@@ -9,7 +9,8 @@
 // until it unlocks.
 //
 // Where the kernel refuses the membarrier no other CPU's pages can be had: each CPU's go back by a drain there, or when
-// a page or a short run is given back there; single pages are served there until then.
+// a page or a short run is given back there; single pages are served there until then. What is closed then, by a thread
+// that is stopped or that the parent of a fork has, stays closed with its pages.
 
 import CAnax
 import LockFree
@@ -70,8 +71,8 @@ package enum PageDrain {
     cpu = 0
     while cpu < count {
       let ours = closed[cpu / 16] &>> UInt64(cpu & 15 &* 4) & 15
-      // In the child of a fork from a handler that interrupted this the locks are free: another may have opened what was
-      // closed here, and the next who drains opens what is closed still.
+      // In the child of a fork from a handler that interrupted this the locks are free: another may have opened what
+      // was closed here, and the next who drains opens what is closed still.
       if ours != 0, CPUBlocks.hasStacks(cpu) {
         forBoth(cpu) { which, stack, row in
           if ours &>> which & 1 == 1 {
@@ -97,8 +98,8 @@ package enum PageDrain {
   @inline(never) @_noLocks @_noAllocation @discardableResult
   static func leave() -> UInt64 { PageCache.leave() &+ RunCache.leave() }
 
-  /// Empties stack and row in a CPU's block that was swapped out and whose sections are stopped. Nothing where another is
-  /// at the CPU's stacks: what it leaves there goes back by a tick.
+  /// Empties stack and row in a CPU's block that was swapped out and whose sections are stopped. Nothing where another
+  /// is at the CPU's stacks: what it leaves there goes back by a tick.
   @inline(never) @_noLocks @_noAllocation
   package static func block(_ block: UnsafeMutablePointer<UInt64>, cpu: Int) {
     let part = block + CPUBlocks.ownNode(cpu) * ANAX_ZONES_MAX
@@ -109,11 +110,14 @@ package enum PageDrain {
     stack.close()
     row.close()
     var back = PageReturn(.fresh)
-    stack.empty(into: &back)
-    row.empty(into: &back, idle: false)
-    stack.open()
-    row.open()
-    CPUBlocks.unlockStacks(cpu)
+    // As in `everything`: not in the child of a fork from a handler, where another may be at them by now.
+    if CPUBlocks.hasStacks(cpu) {
+      stack.empty(into: &back)
+      row.empty(into: &back, idle: false)
+      stack.open()
+      row.open()
+      CPUBlocks.unlockStacks(cpu)
+    }
     back.end()
   }
 

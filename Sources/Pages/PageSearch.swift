@@ -123,8 +123,8 @@ package enum PageSearch {
       longest = min(count &* 2 &- 2, 512)
     case .run(let count):
       var attempts = 0
-      // The words in the `runs` table of runs that CPUs hold ready are then on lines of their own. What begins before the
-      // CPU's own word of the bitmap ends in it at the latest: it is shorter.
+      // The words in the `runs` table of runs that CPUs hold ready are then on lines of their own. What begins before
+      // the CPU's own word of the bitmap ends in it at the latest: it is shorter.
       let own = word &+ PageQueue.word(cpu: cpu)
       while let page = PageBitmap.findRun(from: own, to: word &+ 8, count: count)
         ?? (own > word ? PageBitmap.findRun(from: word, to: own &+ 1, count: count) : nil)

@@ -5,8 +5,8 @@
 // what no node has in its bitmaps is looked for among the pages that lie ready on CPUs.
 //
 // Where no memory is left a request may be refused while another thread has free pages in hand that no lock tells of:
-// those that it puts on its CPU's stack (7), or takes from it because it was full (8), or a run that has lost its slot
-// to another (64), within some hundred instructions.
+// those that it puts on its CPU's stack (7), or takes from it because it was full (8) or is to keep none any more
+// (64), or a run that has lost its slot to another (64), within some hundred instructions.
 
 import CAnax
 import LockFree

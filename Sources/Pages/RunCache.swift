@@ -68,6 +68,7 @@ package enum RunCache {
     var slot = slots(count, room)
     guard slot > 0, let here = CPUBlocks.partHere() else { return nil }
     let row = RunRow(part: here.words)
+    if !row.isOpen { return nil }
     while slot > 0 {
       let entry = row.slot(slot).loadRelaxed()
       if RunRow.count(entry) == count, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {
@@ -85,7 +86,7 @@ package enum RunCache {
     let room = room
     let slots = slots(count, room)
     if slots == 0 {
-      if room == 0, PageCache.sectionsWork { PageDrain.leave() }
+      if room == 0, PageCache.sectionsWork { _ = PageCache.room == 0 ? PageDrain.leave() : leave() }
       return false
     }
     guard let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }
@@ -159,7 +160,7 @@ package enum RunCache {
     guard let here = CPUBlocks.partHere() else { return 0 }
     let row = RunRow(part: here.words)
     var back = PageReturn(.old)
-    var slot = row.isNone ? 0 : RunRow.slots
+    var slot = row.isOpen ? RunRow.slots : 0
     while slot > 0 {
       let entry = row.slot(slot).loadRelaxed()
       if entry != 0, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {

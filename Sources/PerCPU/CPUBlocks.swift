@@ -3,7 +3,8 @@
 // reclaimer.
 // The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the
 // sections; those of its stack of ready pages and of its row of ready runs also by who has closed them and stopped the
-// sections, which needs a lock word of its own (PageStack, RunRow).
+// sections, which needs a lock word of its own (PageStack, RunRow). In the child of a fork from a handler that has
+// interrupted such a one, the block may be in use again when the handler returns: what is taken is taken atomically.
 //
 // A block has an index: on rung B the CPU id; on rung A node id * cpu_limit + concurrency id, which two threads of this
 // process never have at the same time, and which is dense where few threads run. Below, a rung A reader may say "(node,
@@ -311,8 +312,8 @@ package enum CPUBlocks {
     if word != 0 { _ = lock.compareExchange(&word, word | 1) }
   }
 
-  /// Whether a zone's CPUs may have strips (Strip.serve tells whether they do): zones of the heap. Where user zones would
-  /// have their strips' words are others'.
+  /// Whether a zone's CPUs may have strips (Strip.serve tells whether they do): zones of the heap. Words in which user
+  /// zones would have theirs are others'.
   @inline(__always) @_noLocks @_noAllocation
   package static func hasStrip(zone: Int) -> Bool { zone <= ANAX_HEAP_ZONES }
 

@@ -89,7 +89,8 @@ package enum Reclaim {
   }
 
   /// At once: where a handler forks here, its child may bring the block into use again and take items from it before it
-  /// returns to this.
+  /// returns to this. (Where the handler starts threads before it returns, one of these may have read the list in a
+  /// section that ends behind the exchange: such an item is given out twice.)
   @inline(__always) @_noLocks @_noAllocation
   private static func taken(_ word: UnsafeMutablePointer<UInt64>) -> UInt64 { AtomicWord(word).exchange(0) }
 

@@ -9,7 +9,7 @@
 // |---|---|---|
 // | n items → n - 1 | a section of the CPU, which then has the item | plain store, the section's last |
 // | any → another strip, or none | a section of the CPU, which then has the old one (exchanged, since another thread of the CPU may have put one) | the same |
-// | any → 0 | who swapped the block out, after the membarrier | plain: the block is its alone |
+// | any → 0 | who swapped the block out, after the membarrier | exchange: in the child of a handler's fork the block may be in use again |
 // The slots were claimed in the slab's bitmap before the word shows them, and are released there after it does not.
 //
 // | bits of the word | mean |

@@ -15,19 +15,23 @@ private enum Refused {
   /// Answers to these, in turn; 0 when there are no more.
   nonisolated(unsafe) static var policies: [Int] = []
   nonisolated(unsafe) static var affinities = 0
-  /// The nodes that the process may use, where this is played.
+  /// Which nodes the process may use, where this is played: a mask, or 0 where the kernel refuses to tell.
   nonisolated(unsafe) static var nodes: UInt64?
+  /// The masks of these policies.
+  nonisolated(unsafe) static var masks: [UInt64] = []
 
   static func listen() {
     anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
       if number == anax_sys_set_mempolicy {
         Refused.modes.append(a)
+        Refused.masks.append(UnsafePointer<UInt64>(bitPattern: b)?.pointee ?? 0)
         return Refused.policies.isEmpty ? 0 : Refused.policies.removeFirst()
       }
       // MPOL_F_MEMS_ALLOWED
       if number == anax_sys_get_mempolicy, e == 4, let nodes = Refused.nodes,
         let mask = UnsafeMutablePointer<UInt64>(bitPattern: b)
       {
+        if nodes == 0 { return -Int(EPERM) }
         mask.pointee = nodes
         return 0
       }
@@ -81,7 +85,7 @@ extension AnaxTests {
         Refused.policies = [-Int(EINVAL)]
         Refused.nodes = 3
         Refused.listen()
-        try withNode(0, of: Refused.machine(cpus: [])) { #expect(Refused.modes == [1, 1]) }
+        try withNode(0, of: Refused.machine(cpus: [])) { #expect(Refused.modes == [1, 1] && Refused.masks == [1, 2]) }
         // MPOL_DEFAULT
         #expect(Refused.modes == [1, 1, 0])
       }

@@ -109,8 +109,8 @@ private func touch(_ start: UnsafeMutableRawPointer, pages: Int) {
     }
   }
 
-  /// Blocks of all sizes, with huge pages, moved, with wishes for a node, freed and given back: the heap is found all the
-  /// same, and its mappings do not become more and more.
+  /// Blocks of all sizes, with huge pages, moved, with wishes for a node, freed and given back: the heap is found all
+  /// the same, and its mappings do not become more and more.
   @Test func aProcessUnderLoad() async {
     await #expect(processExitsWith: .exitCode(0)) {
       func mappings() throws -> Int { try FileTree().text("proc/self/maps").split(separator: "\n").count }

@@ -197,6 +197,7 @@ private func smaps(_ mappings: [(start: UInt, size: UInt, permissions: String, f
     // Where the kernel does not tell, nothing is lost.
     let untold = try #require(HeapPicture(memory, homes: 2, pageSize: 4096) { _ in nil })
     #expect(untold.regions.map(\.pages) == [[:], [0: 100, 1: 30]] && untold.surroundings == .init())
+    #expect(told.warnings.isEmpty && untold.warnings.count == 1)
   }
 
   /// The mapping over both regions was cut into three after it was listed: each page is asked for once.

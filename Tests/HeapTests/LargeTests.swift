@@ -10,6 +10,17 @@ import Testing
 @testable import Heap
 
 @Suite struct LargeTests {
+  /// Of a CPU's blocks, and of the first blocks of CPUs: they begin at different lines.
+  @Test func skewsDiffer() async {
+    await #expect(processExitsWith: .success) {
+      let rows = (0..<64).map { cpu in (0..<64).map { _ in Large.nextSkew(cpu) } }
+      #expect(rows.joined().allSatisfy { $0 < 64 })
+      #expect(rows.allSatisfy { Set($0).count > 32 && Set($0.prefix(8)).count > 6 })
+      // 64 lines for 64 CPUs: that no two were alike would be chance.
+      #expect((0..<64).allSatisfy { turn in Set(rows.map { $0[turn] }).count > 32 })
+    }
+  }
+
   @Test func everySizeHasItsBytesAndItsAlignment() async {
     await #expect(processExitsWith: .success) {
       for shift in 4...22 {

@@ -31,12 +31,17 @@ private struct HeldMemory: ~Copyable {
   deinit { munmap(bytes.baseAddress, bytes.count) }
 }
 
-/// For each node that has memory: a run, single pages, an object's page and items, all wished there while it is full.
+/// Pages of the node's home that are said to lie on other nodes.
+private func toldElsewhere(_ node: Int) -> Int {
+  Memory.placement()[node].enumerated().filter { $0.offset != node }.map(\.element).reduce(0, +)
+}
+
+/// For each node that has memory: a run, single pages, an object's pages and items, all wished there while it is full.
 func crowded() throws {
   let mebibyte = 1 << 20
   for node in Judge.usable where Judge.expected(node) == node {
     Memory.purge()
-    let before = Memory.placement()[node].enumerated().filter { $0.offset != node }.map(\.element).reduce(0, +)
+    let before = toldElsewhere(node)
     let held = HeldMemory(ofNode: node)
     let free = Judge.free(node: node)
     let next = Judge.next(to: node)
@@ -51,16 +56,21 @@ func crowded() throws {
       let foreign = all - spread[node, default: 0]
       require(foreign >= all * least / 100, "node \(node) was not full: \(what) lie on \(spread)")
       require(
-        spread[next, default: 0] >= foreign * 95 / 100, "\(what) wished on the full node \(node) lie on \(spread)")
+        spread[next, default: 0] * 100 >= foreign * 95, "\(what) wished on the full node \(node) lie on \(spread)")
       elsewhere += foreign
     }
     let run = try PageRun(count: count, placement: .node(node))
     run.bytes.initializeMemory(as: UInt8.self, repeating: 1)
     require(Memory.home(of: run.address) == node, "the home of a run of a full node is another")
     judge(Judge.spread(run.bytes), least: 33, "\(count) pages")
-    let page = try PageRun(count: 1, placement: .node(node))
-    page.bytes.initializeMemory(as: UInt8.self, repeating: 1)
-    judge(Judge.spread(page.bytes), least: 0, "a page")
+    let object = PageObject()
+    let singles = Runs(capacity: 256, pages: 1)
+    for index in 0..<128 {
+      singles.add(try PageRun(count: 1, placement: .node(node)))
+      singles.add(try object.page(at: index, placement: .node(node)))
+    }
+    for page in singles.addresses { page.storeBytes(of: 1, as: Int.self) }
+    judge(singles.addresses.reduce(into: [:]) { $0[Judge.node(of: $1), default: 0] += 1 }, least: 50, "single pages")
 
     let zone = try RawZone("crowded", itemSize: 4096)
     var items: [UnsafeMutableRawPointer] = []
@@ -75,7 +85,7 @@ func crowded() throws {
     judge(spread, least: 50, "items")
     require(Judge.policy == Judge.policyAtStart, "a wish for a full node left a policy behind")
 
-    let after = Memory.placement()[node].enumerated().filter { $0.offset != node }.map(\.element).reduce(0, +)
+    let after = toldElsewhere(node)
     // Some pages of slabs are in no item.
     require(
       after - before >= elsewhere && after - before <= elsewhere + 600,

@@ -7,7 +7,7 @@ import CAnax
 import Glibc
 
 /// Runs of so many pages each, with their owners.
-private final class Runs {
+final class Runs {
   private let runs: UnsafeMutablePointer<PageRun>
   private let pages: Int
   private(set) var count = 0
@@ -18,10 +18,12 @@ private final class Runs {
   }
 
   func take(_ wanted: Int) throws {
-    for _ in 0..<wanted {
-      (runs + count).initialize(to: try PageRun(count: pages))
-      count += 1
-    }
+    for _ in 0..<wanted { add(try PageRun(count: pages)) }
+  }
+
+  func add(_ run: consuming PageRun) {
+    (runs + count).initialize(to: run)
+    count += 1
   }
 
   func give() {

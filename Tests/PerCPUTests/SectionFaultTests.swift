@@ -166,9 +166,14 @@ extension Arena {
   /// with nearly each signal.
   static func putEntryWhereNoneIs(_ item: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     var item = item
-    for slot in 1...16 as ClosedRange<UInt64> where seen(slot) == 0 {
-      guard let other = putEntry(item, slot) else { return nil }
-      item = other
+    // In a handler: in debug builds a sequence allocates.
+    var slot: UInt64 = 1
+    while slot <= 16 {
+      if seen(slot) == 0 {
+        guard let other = putEntry(item, slot) else { return nil }
+        item = other
+      }
+      slot += 1
     }
     return item
   }

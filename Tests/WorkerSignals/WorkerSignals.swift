@@ -2,6 +2,7 @@
 // Signals for the worker threads of a test: each is interrupted in turn, wherever it is. A timer's signals would all go
 // to the main thread, which only waits. No handler runs in another thread, nor after its worker has left: the worker
 // blocks the signal then, and handlers run in the thread that they interrupt. One set of workers a process.
+// A handler must not allocate but from Anax: in a debug build a loop over a sequence does.
 
 import CAnax
 import Foundation

@@ -185,12 +185,13 @@ struct anax_state {
   uint64_t shards_used;                // 1: some thread came without an area
   uint64_t interleaved_over;           // a bit for each node that interleaved items have in turns; 0 before the first
   anax_fake_kernel _Nullable fake_kernel;
-  // Written by whoever comes, at any time: on lines that hold nothing which others read all the time.
+  // Written by whoever comes, at any time: on lines of their own.
   uint64_t apart[8];
   uint64_t batch_top;
   uint64_t batch_free[ANAX_NODES_MAX]; // tagged stacks of empty batches
   uint64_t own_mappings;               // live blocks and runs whose mapping is of its own kind
   uint64_t page_objects;               // made so far: where the next one's colors begin
+  uint64_t behind[5];
 };
 
 extern struct anax_state anax_state_storage __attribute__((visibility("hidden")));
@@ -202,8 +203,8 @@ extern uint64_t anax_concurrency_allocate_blocks[ANAX_CPUS_MAX] __attribute__((v
 extern uint64_t anax_concurrency_release_blocks[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
 extern uint64_t anax_empty_block[ANAX_NODES_MAX * ANAX_ZONES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_cpu_nodes[ANAX_CPUS_MAX] __attribute__((visibility("hidden")));
-/// Large blocks so far that began on the CPU, each count on a line of its own.
-extern uint64_t anax_large_blocks[ANAX_CPUS_MAX * 8] __attribute__((visibility("hidden")));
+/// Whose turn it is of the lines that large blocks of the CPU begin at, each on a line of its own.
+extern uint64_t anax_large_turns[ANAX_CPUS_MAX * 8] __attribute__((visibility("hidden")));
 extern uint8_t anax_node_order[ANAX_NODES_MAX * ANAX_NODES_MAX] __attribute__((visibility("hidden")));
 extern uint8_t anax_size_classes[384] __attribute__((visibility("hidden")));
 /// Bytes a caller may use of an item, by zone: packed, and at a fixed place, since arrays ask at every growth.
@@ -215,7 +216,7 @@ ANAX_INLINE uint64_t *_Nonnull anax_release_table(void) { return anax_release_bl
 ANAX_INLINE uint64_t *_Nonnull anax_concurrency_allocate_table(void) { return anax_concurrency_allocate_blocks; }
 ANAX_INLINE uint64_t *_Nonnull anax_concurrency_release_table(void) { return anax_concurrency_release_blocks; }
 ANAX_INLINE uint8_t *_Nonnull anax_cpu_node_table(void) { return anax_cpu_nodes; }
-ANAX_INLINE uint64_t *_Nonnull anax_large_block_table(void) { return anax_large_blocks; }
+ANAX_INLINE uint64_t *_Nonnull anax_large_turn_table(void) { return anax_large_turns; }
 ANAX_INLINE uint8_t *_Nonnull anax_node_order_table(void) { return anax_node_order; }
 ANAX_INLINE uint8_t *_Nonnull anax_size_class_table(void) { return anax_size_classes; }
 ANAX_INLINE uint64_t *_Nonnull anax_empty(void) { return anax_empty_block; }
