@@ -52,6 +52,11 @@ struct BlockModel {
     world[thread, 1] = 0
   }
 
+  /// The membarrier.
+  func stopSections(_ world: inout World) {
+    for other in 0..<local where world[other, 0] == 1 { world[other, 1] = 1 }
+  }
+
   func pop(_ program: inout Program, failed: Int) {
     section(&program, failed: failed) { world, thread in world[thread, 2] = world[1] }
     section(&program, failed: failed) { world, thread in
@@ -180,10 +185,7 @@ struct BlockModel {
     program.add { world, thread in world[thread, 7] = world[0] }
     program.add { world, thread in world[0] = 3 - world[thread, 7] }
     program.add { world, thread in world[1] = 3 - world[thread, 7] }
-    let barrier: Program.Step = { world, _ in
-      if mutation == .noMembarrier { return }
-      for other in 0..<local where world[other, 0] == 1 { world[other, 1] = 1 }
-    }
+    let barrier: Program.Step = { world, _ in if mutation != .noMembarrier { stopSections(&world) } }
     if mutation != .drainBeforeMembarrier { program.add(barrier) }
     program.add { world, thread in world[thread, 3] = world[2 + world[thread, 7]] }
     program.add { world, thread in
