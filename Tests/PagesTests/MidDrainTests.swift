@@ -22,9 +22,8 @@ private enum Fork {
   /// Forks at the next drain's first write to this CPU's block, where so many pages lie ready. What the child says of
   /// its drain and of the one that goes on there; the parent's takes all.
   static func inADrain(ready: UInt64) throws {
-    let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
     FirstWrite.watch(try #require(CPUBlocks.partHere()).words + Int(ANAX_WORD_PAGE_STACK)) {
-      child = fork()
+      child = Ready.fork()
       if child == 0 { drained = PageDrain.everything().pages }
     }
     let outcome = PageDrain.everything()
@@ -173,9 +172,8 @@ private enum Fork {
       #expect(list.pointee >> 16 != 0)
       nonisolated(unsafe) var child: Int32 = -1
       nonisolated(unsafe) var taken: UnsafeMutableRawPointer?
-      let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
       FirstWrite.watch(list) {
-        child = fork()
+        child = Ready.fork()
         if child != 0 { return }
         Reclaim.everything()
         taken = Heap.allocate(96)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages that lie ready, for tests: each runs in a process of its own, on one CPU.
+// Pages and runs that lie ready, for tests: each runs in a process of its own, on one CPU.
 
 import CAnax
 import Foundation
@@ -13,6 +13,9 @@ import WorkerSignals
 @testable import Pages
 
 enum Ready {
+  /// Swift does not show it.
+  static let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
+
   /// A live engine and this thread on one CPU. False: there are no caches here.
   static func start(cpu: Int = 0) -> Bool {
     Live.start()
@@ -52,8 +55,8 @@ enum Ready {
     #expect(!free.isBusy && free.pages == before)
   }
 
-  /// Forks while this process has all stacks and rows locked and closed. In the child a drain must take at least so many
-  /// pages, and what is given back after it must lie ready again.
+  /// Forks while this process has all stacks and rows locked and closed. In the child a drain must take at least so
+  /// many pages, and what is given back after it must lie ready again.
   static func expectAChildDrains(atLeast least: UInt64, givingBack runs: () throws -> [PageRun]) {
     for cpu in 0..<Int(anax_state().pointee.block_count) where CacheCensus.isOpen(cpu) {
       #expect(CPUBlocks.lockStacks(cpu))
@@ -62,8 +65,6 @@ enum Ready {
         row.close()
       }
     }
-    typealias Fork = @convention(c) () -> Int32
-    let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
     let child = fork()
     if child == 0 {
       let outcome = PageDrain.everything()
