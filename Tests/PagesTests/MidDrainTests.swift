@@ -147,7 +147,28 @@ private enum Fork {
     }
   }
 
-  /// The same in the middle of a reclaim.
+  /// The same before a reclaim has closed the first stack.
+  @Test func aReclaimLeavesAloneWhatIsNotItsAnyMore() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() { return }
+      try Ready.startRow()
+      try Ready.give(try Ready.pages(12) + Ready.runs(2, 15))
+      let ready = Ready.count
+      #expect(ready >= 38)
+      let part = try #require(CPUBlocks.partHere()).words
+      Drains.prepare()
+      FirstWrite.watch(part + Int(ANAX_WORD_PAGE_STACK)) { Drains.passLocksOn() }
+      Reclaim.everything()
+      anax_state().pointee.fake_kernel = nil
+      #expect(Drains.turn.loadAcquire() == 1)
+      #expect(Ready.count == ready)
+      #expect(PageStack(part: part).isClosed && RunRow(part: part).isClosed)
+      let blocks = 0..<Int(anax_state().pointee.block_count)
+      #expect(blocks.contains { CPUBlocks.areStacksLocked($0) && !CPUBlocks.hasStacks($0) })
+    }
+  }
+
+  /// The same when a reclaim has taken pages.
   @Test func aReclaimUnlocksNothingThatIsNotItsAnyMore() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }

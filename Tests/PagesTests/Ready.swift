@@ -164,12 +164,19 @@ enum Drains {
 
   static func prepare() { words.initialize(repeating: 0, count: 32) }
 
-  /// What this thread has locked is another's after it; `turn` is 1 then.
+  /// What this thread has locked is another's after it, who has closed it; `turn` is 1 then.
   static func passLocksOn() {
     for cpu in 0..<Int(anax_state().pointee.block_count) where CPUBlocks.hasStacks(cpu) {
       CPUBlocks.unlockStacks(cpu)
       turn.storeRelease(0)
-      Thread { turn.storeRelease(CPUBlocks.lockStacks(cpu) ? 1 : 2) }.start()
+      Thread {
+        let isLocked = CPUBlocks.lockStacks(cpu)
+        PageDrain.forBoth(cpu) { _, stack, row in
+          stack.close()
+          row.close()
+        }
+        turn.storeRelease(isLocked ? 1 : 2)
+      }.start()
       while turn.loadAcquire() == 0 { usleep(100) }
     }
   }
