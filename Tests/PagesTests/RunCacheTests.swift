@@ -37,6 +37,7 @@ extension Ready {
       try PageRequest.release(page: run.page)
       if count > before { return }
     }
+    Issue.record("no row")
   }
 }
 
