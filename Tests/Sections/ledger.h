@@ -38,8 +38,7 @@ static inline void let_go(struct kind *kind, uint64_t thing) {
   __atomic_store_n(&kind->owned[thing], 0, __ATOMIC_RELEASE);
 }
 
-/// Things that a thread, or its signal handler, has; `count` may pass the end where things were given twice, and then
-/// no more are kept.
+/// Things that a thread, or its signal handler, has; no more than `things_most` are kept.
 struct hand {
   struct kind *kind;
   uint64_t count;
