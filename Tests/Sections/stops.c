@@ -41,7 +41,6 @@ bool stop_sections(void) {
 static int hold_at(uint64_t address, bool quiet) {
   static struct state before;
   uint32_t instruction = code_at(address);
-  int verdict;
   prepare();
   before = scene.now;
   write_code(address, hold);
@@ -49,15 +48,12 @@ static int hold_at(uint64_t address, bool quiet) {
   // It comes there in a moment, which is longer on a busy machine; not yet there, it is stopped by a later turn.
   while (now_in() == asked) usleep(20);
   usleep(50);
-  if (now_in() == done) {
-    verdict = 0;
-  } else {
-    for (int i = 0; i < turns && now_in() != done; i++) {
-      if (!stop_sections()) return complain(quiet, address, "no membarrier");
-      usleep(100);
-    }
-    verdict = now_in() == done ? 1 : complain(quiet, address, "another CPU's section was not stopped");
+  int verdict = now_in() == done ? 0 : 1;
+  for (int i = 0; i < turns && verdict == 1 && now_in() != done; i++) {
+    if (!stop_sections()) verdict = complain(quiet, address, "no membarrier");
+    usleep(100);
   }
+  if (verdict == 1 && now_in() != done) verdict = complain(quiet, address, "another CPU's section was not stopped");
   write_code(address, instruction);
   while (now_in() != done) usleep(20);
   go_to(idle);
