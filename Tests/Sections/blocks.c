@@ -8,20 +8,20 @@ struct item items[things_most];
 uint64_t blocks[blocks_most][nodes * ANAX_ZONES_MAX];
 
 static struct rung *rung;
-static uint64_t block_count, limit;
+static uint64_t block_count, cpu_limit;
 // Not memory: items of strips are only counted.
 static const uint64_t strip_start = 1ull << 32, stride = 16, strip_items = 16;
 
-void prepare_blocks(struct rung *the_rung, uint64_t cpu_limit) {
+void prepare_blocks(struct rung *the_rung, uint64_t the_cpu_limit) {
   rung = the_rung;
-  limit = cpu_limit;
-  block_count = rung == &all_rungs[rung_cache] ? limit : limit * nodes;
+  cpu_limit = the_cpu_limit;
+  block_count = rung == &all_rungs[rung_cache] ? cpu_limit : cpu_limit * nodes;
   memset(&ledger, 0, sizeof ledger);
   memset(blocks, 0, sizeof blocks);
   ledger.items = (struct kind){.name = "items", .count = things_most};
   ledger.entries = (struct kind){.name = "entries of stacks", .count = things_most};
   ledger.runs = (struct kind){.name = "entries of rows", .count = things_most};
-  anax_state()->cpu_limit = limit;
+  anax_state()->cpu_limit = cpu_limit;
   anax_state()->node_count = nodes;
   for (uint64_t i = 0; i < block_count; i++) {
     for (uint64_t part = 0; part < nodes; part++) blocks[i][part_start(part) + zone] = list_room;
@@ -133,7 +133,8 @@ static void put_run(struct hands *hands, uint64_t slot) {
 static void take_run(struct hands *hands, uint64_t part, uint64_t slot) {
   int64_t area = anax_state()->rseq_offset;
   uint64_t index = anax_rseq_read_cpu(area);
-  if (rung != &all_rungs[rung_cache]) index = anax_rseq_read_node(area) * limit + anax_rseq_read_concurrency(area);
+  if (rung != &all_rungs[rung_cache])
+    index = anax_rseq_read_node(area) * cpu_limit + anax_rseq_read_concurrency(area);
   if (index >= block_count) return;
   uint64_t run = anax_load_relaxed(&blocks[index][part_start(part) + row + slot]);
   if (run && DO(replace, part_start(part) + row, slot, run, 0)) keep(&hands->runs, run - 1);

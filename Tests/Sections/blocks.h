@@ -5,14 +5,9 @@
 #include "ledger.h"
 
 enum {
-  zone = 5,
   user_zone = ANAX_HEAP_ZONES + 5,
-  strip = zone | ANAX_ZONE_STRIP,
   flag = user_zone,
   counter = user_zone | ANAX_ZONE_REQUESTS,
-  stack = ANAX_WORD_PAGE_STACK,
-  row = ANAX_WORD_RUN_ROW,
-  cpus_most = 16,
   nodes = 2,
   blocks_most = cpus_most * nodes,
   list_room = 8,

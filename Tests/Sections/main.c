@@ -17,15 +17,15 @@ static double duration = 2;
 static bool is_short, is_coarse;
 static int failures;
 
-enum { seen = 3, limit = 200 };
+enum { seen = 3, seconds_most = 200 };
 
-// Runs it in a child; the limit ends what hangs. Tells how the child ended, with its exit status or 128 and more.
+// Runs it in a child; an alarm ends what hangs. Tells how the child ended, with its exit status or 128 and more.
 static int in_child(int (*part)(int, int, int), int a, int b, int c) {
   fflush(stdout);
   int child = fork(), status = 0;
   if (child < 0) abort();
   if (child == 0) {
-    alarm(limit);
+    alarm(seconds_most);
     int result = part(a, b, c);
     fflush(stdout);
     _exit(result);

@@ -4,12 +4,8 @@
 #include <string.h>
 
 enum {
-  zone = 5,
-  strip = zone | ANAX_ZONE_STRIP,
-  stack = ANAX_WORD_PAGE_STACK,
-  row = ANAX_WORD_RUN_ROW,
-  limit = 64,
-  nodes = 16,
+  scene_cpus = 64,
+  scene_nodes = 16,
 };
 
 struct scene scene;
@@ -86,9 +82,10 @@ void set_scene(struct rung *rung, enum verb verb, bool disturbed) {
   scene.rung = rung;
   scene.verb = verb;
   scene.disturbed = disturbed;
-  anax_state()->cpu_limit = limit;
-  anax_state()->node_count = nodes;
-  for (int i = 0; i < limit * nodes; i++) rung->allocate_table[i] = rung->release_table[i] = (uint64_t)scene.now.block;
+  anax_state()->cpu_limit = scene_cpus;
+  anax_state()->node_count = scene_nodes;
+  for (int i = 0; i < scene_cpus * scene_nodes; i++)
+    rung->allocate_table[i] = rung->release_table[i] = (uint64_t)scene.now.block;
   // By its code, whatever its descriptor says: from behind the store into rseq_cs to its last store by a list's number.
   uint64_t at = rung->sections[verb].function;
   while ((code_at(at) & 0xfffffc00) != 0xf9000400) at += 4;  // str x, [x, #8]

@@ -48,6 +48,15 @@ struct rung {
   struct section sections[verbs];
 };
 
+/// Words of a block, and for how many CPUs there are blocks.
+enum {
+  zone = 5,
+  strip = zone | ANAX_ZONE_STRIP,
+  stack = ANAX_WORD_PAGE_STACK,
+  row = ANAX_WORD_RUN_ROW,
+  cpus_most = 16,
+};
+
 enum { rung_cache, rung_concurrency, rungs };
 extern struct rung all_rungs[rungs];
 
@@ -98,7 +107,9 @@ void count_aborts(int rung);
 /// unless `quiet`.
 int step_through(struct rung *rung, enum verb verb, bool quiet);
 
-/// Stops the sections of all CPUs, which the process has said that it may, unless that is left out on purpose. False: it cannot.
+/// Says that this process will stop sections, which must come first. False: the kernel has no such membarrier.
+bool may_stop_sections(void);
+/// Stops the sections of all CPUs, unless that is left out on purpose. False: it cannot.
 bool stop_sections(void);
 extern bool sections_are_stopped;
 /// Has each instruction of a section stopped by another CPU (stops.c). Returns as `step_through`.

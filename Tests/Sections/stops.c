@@ -31,6 +31,10 @@ static void *run(void *cpu) {
   return NULL;
 }
 
+bool may_stop_sections(void) {
+  return anax_system_call(anax_sys_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0, 0, 0) == 0;
+}
+
 bool sections_are_stopped = true;
 bool stop_sections(void) {
   if (!sections_are_stopped) return true;
@@ -73,7 +77,7 @@ int stop_each(struct rung *rung, enum verb verb, bool quiet) {
   for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
     if (CPU_ISSET(cpu, &set)) cpus[found++] = cpu;
   if (found < 2) return complain(quiet, scene.start, "there is one CPU");
-  if (anax_system_call(anax_sys_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0, 0, 0) != 0)
+  if (!may_stop_sections())
     return complain(quiet, scene.start, "no membarrier");
   go_to(idle);
   stay_on(cpus[0]);
