@@ -141,9 +141,12 @@ static void describe(void) {
     if (anax_rseq_read_cpu(area) != cpu) wrong++;
     else if (rung_is_there(rung_concurrency) && anax_rseq_read_node(area) != node) wrong++;
   }
-  // Of a large machine these are enough.
-  for (int i = 16; i < CPU_SETSIZE; i++) CPU_CLR(i, &all);
-  sched_setaffinity(0, sizeof all, &all);
+  // Of a large machine these are enough, and there are blocks for no others.
+  for (int i = cpus_most; i < CPU_SETSIZE; i++) CPU_CLR(i, &all);
+  if (sched_setaffinity(0, sizeof all, &all) != 0) {
+    printf("sections: failed: no CPU below %d is this process's to use\n", cpus_most);
+    exit(1);
+  }
   printf("kernel: %s, pages of %lu, %u CPUs, %d nodes\n", name.release, anax_page_bytes(), cpus,
          __builtin_popcountll(seen_nodes));
   if (wrong) printf("sections: failed: the area tells another CPU or node on %u CPUs\n", wrong);
