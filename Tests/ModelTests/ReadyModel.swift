@@ -12,8 +12,8 @@ enum ReadyMutation {
   case noComparison, noLookAtTheRow, keepDisplaced
 }
 
-/// Shared: 0 and 4 where what is ready begins in blocks 0 and 1; 8 the block in use, 9 the lock of the CPU's stacks (who
-/// has it, from 1), 10 its reclaim lock, 11 free in the bitmap (a mask), 12 this is the child (2: of one that had
+/// Shared: 0 and 4 where what is ready begins in blocks 0 and 1; 8 the block in use, 9 the lock of the CPU's stacks
+/// (who has it, from 1), 10 its reclaim lock, 11 free in the bitmap (a mask), 12 this is the child (2: of one that had
 /// looked), 13 14 who has closed block 0, 1 (from 1).
 /// Locals: 0 in a section, 1 aborted, 2 3 the model's, 4 entries in hand (a mask), 5 where the block read begins, 6 it
 /// has looked whether the lock is still its own.

@@ -5,8 +5,8 @@
 
 import Testing
 
-/// Shared: + 0 the row (1 open, 2 closed), + 1 + 2 its slots (a run, 1 or 2). Locals: 2 what was seen in the slot, 3 the
-/// run to put there.
+/// Shared: + 0 the row (1 open, 2 closed), + 1 + 2 its slots (a run, 1 or 2). Locals: 2 what was seen in the slot, 3
+/// the run to put there.
 struct RunRowModel: ReadyModel {
   static let thing = "run"
   var mutation = Mutation.none

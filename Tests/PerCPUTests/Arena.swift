@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is at stake where restartable sections are under fire (SectionFaultTests): a list, a stack and a row that no zone
-// has, items that lie there or are in some thread's hands, and threads that are moved and interrupted.
+// What is at stake where restartable sections are under fire (SectionFaultTests): a list, a stack and a row that no
+// zone has, items that lie there or are in some thread's hands, and threads that are moved and interrupted.
 
 import CAnax
 import Foundation
