@@ -35,7 +35,7 @@ enum Arena {
 
   /// The end is by signals, not by time: a loaded machine has fewer in any time. (After so many turns the test fails.)
   static func isEnough(_ turns: Int) -> Bool {
-    turns >= 400_000 && (WorkerSignals.count >= 5000 || turns >= 400_000_000)
+    turns >= 400_000 && (WorkerSignals.count >= 1500 || turns >= 400_000_000)
   }
   private static var stashed: AtomicWord { AtomicWord(words + 48) }
   static var nextShare: AtomicWord { AtomicWord(words + 56) }
@@ -244,7 +244,7 @@ func underFire(
   } _: { _ in
     body()
   }
-  #expect(WorkerSignals.count >= 5000 && WorkerSignals.strays == 0)
+  #expect(WorkerSignals.count >= 1500 && WorkerSignals.strays == 0)
 }
 
 func blockWords() -> [UnsafeMutablePointer<UInt64>] {
