@@ -164,6 +164,12 @@ enum Drains {
 
   static func prepare() { words.initialize(repeating: 0, count: 32) }
 
+  /// Some CPU's stacks are locked, and none by this thread.
+  static var lockIsAnothers: Bool {
+    let locked = (0..<Int(anax_state().pointee.block_count)).filter { CPUBlocks.areStacksLocked($0) }
+    return !locked.isEmpty && locked.allSatisfy { !CPUBlocks.hasStacks($0) }
+  }
+
   /// What this thread has locked is another's after it, who has closed it; `turn` is 1 then.
   static func passLocksOn() {
     for cpu in 0..<Int(anax_state().pointee.block_count) where CPUBlocks.hasStacks(cpu) {
