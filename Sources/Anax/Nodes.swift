@@ -104,7 +104,8 @@ extension Memory {
   /// Pages in memory of each node's region, by the node they lie on: `placement()[home][node]`.
   ///
   /// Off the diagonal are pages that a full node passed on, that a memory policy of the user's put elsewhere, or that
-  /// another node's CPU touched first. Asks the kernel for each page. Any thread.
+  /// another node's CPU touched first. Asks the kernel for each page, and it does not say where a page lies that it is
+  /// moving just then: such a page is not counted. Any thread.
   ///
   /// - Returns: A row for each home, with a column for each node from 0 to the last that has a home or such pages, of
   ///   the kernel's first 64; empty where the kernel does not say.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a node's pages really lie. The engine does not choose it: whoever touches a page first does, by the policy of
 // its thread, and the kernel goes elsewhere where a node is full. So it is asked of the kernel, page by page, when
-// somebody wants to know. Reads bits that others change: a picture, not a count. Any thread; nobody waits, nothing
-// allocates.
+// somebody wants to know. Reads bits that others change, and pages that the kernel is moving are not told: a picture,
+// not a count. Any thread; nobody waits, nothing allocates.
 
 import CAnax
 import LockFree

@@ -10,9 +10,10 @@ import Glibc
 private struct HeldMemory: ~Copyable {
   private let bytes: UnsafeMutableRawBufferPointer
 
-  /// Takes what the kernel gives of the node's memory.
+  /// Takes memory of the node until the kernel serves with another's. What it says is free before is less than that:
+  /// pages on their way back from a process that has ended are not among it.
   init(ofNode node: Int) {
-    let most = Judge.free(node: node)
+    let most = Judge.whole(node: node)
     let start = mmap(nil, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)!
     require(start != MAP_FAILED, "mmap of \(most) bytes: \(errno)")
     bytes = UnsafeMutableRawBufferPointer(start: start, count: most)
@@ -25,7 +26,10 @@ private struct HeldMemory: ~Copyable {
         Int(anax_sys_mbind), Int(bitPattern: start), most, 1, Int(bitPattern: $0), 65, 0)
     }
     require(result == 0, "mbind: \(result)")
-    for offset in stride(from: 0, to: most, by: 4096) { start.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self) }
+    for offset in stride(from: 0, to: most, by: 4096) {
+      start.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self)
+      if offset % (64 * 4096) == 0, Judge.node(of: start + offset) != node { break }
+    }
   }
 
   deinit { munmap(bytes.baseAddress, bytes.count) }
@@ -69,7 +73,10 @@ func crowded() throws {
       singles.add(try PageRun(count: 1, placement: .node(node)))
       singles.add(try object.page(at: index, placement: .node(node)))
     }
-    for page in singles.addresses { page.storeBytes(of: 1, as: Int.self) }
+    for page in singles.addresses {
+      page.storeBytes(of: 1, as: Int.self)
+      require(Memory.home(of: page) == node, "the home of a page of a full node is another")
+    }
     judge(singles.addresses.reduce(into: [:]) { $0[Judge.node(of: $1), default: 0] += 1 }, least: 50, "single pages")
 
     let zone = try RawZone("crowded", itemSize: 4096)
@@ -85,11 +92,17 @@ func crowded() throws {
     judge(spread, least: 50, "items")
     require(Judge.policy == Judge.policyAtStart, "a wish for a full node left a policy behind")
 
-    let after = toldElsewhere(node)
-    // Some pages of slabs are in no item.
+    // Some pages of slabs are in no item. While the kernel moves a page to make room for a huge one, it does not say
+    // where it lies.
+    var told = 0
+    for _ in 0..<100 {
+      told = toldElsewhere(node) - before
+      if told >= elsewhere { break }
+      usleep(20000)
+    }
     require(
-      after - before >= elsewhere && after - before <= elsewhere + 600,
-      "\(after - before) pages of node \(node) are said to lie elsewhere, and \(elsewhere) do")
+      told >= elsewhere && told <= elsewhere + 600,
+      "\(told) pages of node \(node) are said to lie elsewhere, and \(elsewhere) do")
     for item in items { zone.deallocate(item) }
     try zone.destroy()
     _ = consume held

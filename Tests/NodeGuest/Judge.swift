@@ -63,9 +63,14 @@ enum Judge {
   }
 
   /// Bytes of the node's memory that nobody uses.
-  static func free(node: Int) -> Int {
+  static func free(node: Int) -> Int { memory("MemFree:", ofNode: node) }
+
+  /// Bytes of the node's memory.
+  static func whole(node: Int) -> Int { memory("MemTotal:", ofNode: node) }
+
+  private static func memory(_ word: String, ofNode node: Int) -> Int {
     let lines = text("/sys/devices/system/node/node\(node)/meminfo").split(separator: "\n")
-    let words = lines.first { $0.contains("MemFree:") }?.split(separator: " ") ?? []
+    let words = lines.first { $0.contains(word) }?.split(separator: " ") ?? []
     return words.count > 3 ? (Int(words[3]) ?? 0) << 10 : 0
   }
 
