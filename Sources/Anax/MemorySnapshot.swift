@@ -22,7 +22,7 @@ public struct MemorySnapshot: Sendable, Hashable {
     public let claimed: Int
     /// Free pages not yet returned to the kernel, with those of ``ready``.
     public let dirty: Int
-    /// Of these, single pages and short runs that lie ready on the node's CPUs (`vm.page.cache`).
+    /// Of these, single pages, short runs and objects' pages that lie ready on the node's CPUs (`vm.page.cache`).
     public let ready: Int
     /// Returned to the kernel so far.
     public let returned: Int
@@ -91,7 +91,7 @@ public struct MemorySnapshot: Sendable, Hashable {
   public let freeInSlabs: Int
   /// Free pages not yet returned to the kernel, with those of ``ready``.
   public let dirty: Int
-  /// Of these, single pages and short runs that lie ready on CPUs (`vm.page.cache`).
+  /// Of these, single pages, short runs and objects' pages that lie ready on CPUs (`vm.page.cache`).
   public let ready: Int
   /// Returned to the kernel so far.
   public let returned: Int

@@ -6,7 +6,7 @@ import Pages
 
 /// Why pages were not given, or a run not held, wired or discarded.
 public enum PageError: Error, Hashable, Sendable {
-  /// The count of pages, which is outside 1...2147483648.
+  /// The count of pages, which is outside 1...2147483647.
   case count(Int)
   /// The alignment in pages, which is no power of two from 1 to 2147483648.
   case alignment(Int)
@@ -46,7 +46,7 @@ public enum PageError: Error, Hashable, Sendable {
 extension PageError: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .count(let count): "a run has 1...\(1 << 31) pages, not \(count)"
+    case .count(let count): "a run has 1...\(1 << 31 - 1) pages, not \(count)"
     case .alignment(let alignment): "a run's alignment is a power of two from 1 to \(1 << 31) pages, not \(alignment)"
     case .node(let node, let nodes): "node \(node) has no home here, among 0..<\(nodes)"
     case .limitReached(let limit, let requestClass):

@@ -43,7 +43,7 @@ public struct PageRun: ~Copyable {
     _ requestClass: RequestClass = .normal
   ) throws(PageError) {
     try Self.check(placement)
-    guard count >= 1, count <= 1 << 31 else { throw .count(count) }
+    guard count >= 1, count <= 1 << 31 - 1 else { throw .count(count) }
     guard alignment >= 1, alignment <= 1 << 31, alignment & (alignment - 1) == 0 else { throw .alignment(alignment) }
     do throws(PageFailure) {
       let run = try PageRequest.allocate(

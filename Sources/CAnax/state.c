@@ -23,8 +23,14 @@ _Static_assert(ANAX_WORD_PAGE_STACK_CLOSED == ANAX_WORD_PAGE_STACK + 1 &&
                "a stack is words in a row");
 _Static_assert(ANAX_WORD_RUN_ROW > (ANAX_HEAP_ZONES | ANAX_ZONE_STRIP) &&
                    ANAX_WORD_RUN_ROW + ANAX_RUN_ROW_SLOTS < ANAX_WORD_RUN_ROW_TURNS &&
-                   ANAX_WORD_RUN_ROW_TURNS < ANAX_ZONE_REQUESTS && ANAX_WORD_RUN_ROW % 8 == 0,
+                   ANAX_WORD_RUN_ROW_TURNS < ANAX_WORD_COLOR_ROW && ANAX_WORD_COLOR_ROW < ANAX_ZONE_REQUESTS &&
+                   ANAX_WORD_RUN_ROW % 8 == 0,
                "the words of ready runs are no strip's, and begin a line");
+_Static_assert((ANAX_WORD_COLOR_SLOTS & ANAX_ZONE_RESERVED_BITS) == ANAX_ZONE_STRIP &&
+                   ((ANAX_WORD_COLOR_SLOTS + ANAX_COLOR_SLOTS - 1) & ANAX_ZONE_RESERVED_BITS) == ANAX_ZONE_STRIP &&
+                   ANAX_WORD_COLOR_SLOTS > (ANAX_HEAP_ZONES | ANAX_ZONE_STRIP) && ANAX_COLOR_SLOTS <= 128 &&
+                   ANAX_WORD_COLOR_SLOTS % 8 == 0,
+               "and those of objects' pages are none either");
 _Static_assert(ANAX_RUN_LONGEST < 256, "a length has eight bits of an entry");
 _Static_assert(sizeof(struct anax_slab) == 192, "a slab header is 3 lines");
 _Static_assert(sizeof(struct anax_batch) == 64 + 4 * ANAX_BATCH_ITEMS, "a batch is 9 lines");

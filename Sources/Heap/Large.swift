@@ -12,8 +12,10 @@ import Zones
 
 @usableFromInline
 package enum Large {
-  /// More than this is refused at once.
-  @usableFromInline static var largest: UInt64 { @_noLocks @_noAllocation get { 1 &<< 46 } }
+  /// More bytes than this, and what they are skewed by, no run has. Refused at once.
+  @usableFromInline static var largest: UInt64 {
+    @_noLocks @_noAllocation get { (Run.mostPages &- 1) &<< anax_state().pointee.page_shift }
+  }
 
   /// `zero`: in, whether zeroed memory is wanted; out, whether all of the block is known to be zero. nil: no memory.
   @inline(never) @_noLocks @_noAllocation
@@ -133,7 +135,7 @@ package enum Large {
   @_noLocks @_noAllocation
   static func setPages(_ page: UInt64, _ run: Run, _ count: UInt64) {
     var old = run.word
-    while !Run.at(page: page).compareExchange(&old, (old & ~0xffff_ffff) | count) {}
+    while !Run.at(page: page).compareExchange(&old, (old & ~(Run.mostPages | Run.colored)) | count) {}
   }
 
   /// Moves the pages themselves (mremap) to a larger run. nil: no room, or the kernel will not.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many pages were taken and given back on each CPU: words of its block that only its sections change. A count is
 // lost when the section is aborted, or where the CPU has no block (before its first slow path, and on rung D). Pages
-// that lie ready there count when they are pushed and popped (PageStack), runs by these words. What counts so though
-// nobody gives or takes it is subtracted again: a refill or an overflow (8 at most), a run whose slot another takes,
-// the pages that a CPU gives up because it is to keep none (64 at most). From the count of another CPU where the thread
-// is there by then, and where that section is aborted not at all: an approximation, that may be too low or too high by
-// so much. No count is told below 0.
+// that lie ready there count when they are pushed and popped (PageStack), runs and objects' pages by these words. What
+// counts so though nobody gives or takes it is subtracted again: a refill or an overflow (8 at most), a run or page
+// whose slot another takes, the pages that a CPU gives up because it is to keep none (64 at most). From the count of
+// another CPU where the thread is there by then, and where that section is aborted not at all: an approximation, that
+// may be too low or too high by so much. No count is told below 0.
 //
 // What a node has in use, dirty and returned is counted exactly, in its anax_node; there pages that lie ready on CPUs
 // count as claimed, so that a hit touches no word that CPUs share. What is told to people is without them: they are

@@ -9,8 +9,8 @@
 // until it unlocks.
 //
 // Where the kernel refuses the membarrier no other CPU's pages can be had: each CPU's go back by a drain there, or when
-// a page or a short run is given back there; single pages are served there until then. What is closed then, by a thread
-// that is stopped or that the parent of a fork has, stays closed with its pages.
+// a page or a short run is given back there; single pages, also objects', are served there until then. What is closed
+// then, by a thread that is stopped or that the parent of a fork has, stays closed with its pages.
 
 import CAnax
 import LockFree
@@ -96,7 +96,7 @@ package enum PageDrain {
 
   /// Where nothing is kept any more: what lies ready on this CPU goes to the bitmaps. How many pages.
   @inline(never) @_noLocks @_noAllocation @discardableResult
-  static func leave() -> UInt64 { PageCache.leave() &+ RunCache.leave() }
+  static func leave() -> UInt64 { PageCache.leave() &+ RunCache.leave() &+ ColorCache.leave() }
 
   /// Empties stack and row in a CPU's block that was swapped out and whose sections are stopped. Nothing where another
   /// is at the CPU's stacks: what it leaves there goes back by a tick.

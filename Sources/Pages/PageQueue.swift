@@ -37,7 +37,19 @@ package enum PageQueue {
   /// The queue where a request starts, in the CPU's word: one of the CPU's share.
   @inlinable @_noLocks @_noAllocation
   package static func start(cpu: UInt64, pageIndex: UInt64, objectColor: UInt64) -> UInt64 {
-    ((cpu &>> 3) &* share &+ (pageIndex &+ objectColor) & (share &- 1)) & 63
+    ((cpu &>> 3) &* share &+ turn(pageIndex: pageIndex, objectColor: objectColor)) & 63
+  }
+
+  /// How many queues behind the first of the CPU's share that is, 0...63.
+  @inlinable @_noLocks @_noAllocation
+  package static func turn(pageIndex: UInt64, objectColor: UInt64) -> UInt64 {
+    (pageIndex &+ objectColor) & (share &- 1)
+  }
+
+  /// The same of a page's queue; `share` or more: it is none of the CPU's.
+  @inlinable @_noLocks @_noAllocation
+  package static func turn(ofPage page: UInt64, cpu: UInt64) -> UInt64 {
+    (queue(ofPage: page) &- (cpu &>> 3) &* share) & 63
   }
 
   /// The word of a chunk where a CPU's requests start.

@@ -52,11 +52,14 @@ package enum PageRequest {
   ) throws(PageFailure) -> PageRun {
     if PageLimit.refuses(1, requestClass) { throw .limit }
     let cpu = CPUBlocks.anyCPU()
+    if case .local = placement, let run = ColorCache.take(index: index, objectColor: objectColor, cpu: UInt64(cpu)) {
+      return give(run, count: 1, placement, zeroed: zeroed, marks: Run.colored)
+    }
     let node = placement.home ?? CPUBlocks.node(ofCPU: cpu)
     guard let run = Pages.allocateColored(node: node, cpu: cpu, pageIndex: index, objectColor: objectColor) else {
       throw .memory
     }
-    return give(run, count: 1, placement, zeroed: zeroed)
+    return give(run, count: 1, placement, zeroed: zeroed, marks: Run.colored)
   }
 
   @_noLocks @_noAllocation
@@ -72,8 +75,10 @@ package enum PageRequest {
   }
 
   @_noLocks @_noAllocation
-  static func give(_ run: PageRun, count: UInt64, _ placement: PagePlacement, zeroed: Bool) -> PageRun {
-    var word = Run(pages: count, lines: 0).word
+  static func give(
+    _ run: PageRun, count: UInt64, _ placement: PagePlacement, zeroed: Bool, marks: UInt64 = 0
+  ) -> PageRun {
+    var word = Run(pages: count, lines: 0).word | marks
     if bind(run, count: count, placement) { word |= Run.ownMapping }
     Run.at(page: run.page).storeRelease(word)
     if !zeroed || run.zero { return run }
@@ -164,6 +169,7 @@ package enum PageRequest {
   static func end(_ page: UInt64, _ run: Run) {
     if run.isLocked { _ = advise(anax_sys_munlock, page, run.pages) }
     if run.pages <= RunCache.longest, !run.hasOwnMapping {
+      if run.pages == 1, run.isColored, ColorCache.give(page) { return }
       if run.pages == 1 ? PageCache.give(page) : RunCache.give(page, run.pages) { return }
     }
     Pages.release(run, page: page)

@@ -49,7 +49,7 @@ package enum Purge {
   static var floor: UInt64 {
     @_noLocks @_noAllocation get {
       let floor = UInt64(Tunable.pageKeepFloor.value)
-      return floor &- min(PageCache.most &+ RunCache.most, floor)
+      return floor &- min(PageCache.most &+ RunCache.most &+ ColorCache.most, floor)
     }
   }
 

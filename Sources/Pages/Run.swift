@@ -4,7 +4,8 @@
 //
 // | bits | mean |
 // |---|---|
-// | 0...31 | pages |
+// | 0...30 | pages |
+// | 31 | colored: the page was asked for as an object's |
 // | 32...37 | 64-byte lines by which the block starts late in its first page |
 // | 38 | live: the block is the user's |
 // | 39 | freed while held: the last unhold releases the pages; of a live run: its contents are being discarded, or its pages unlocked |
@@ -13,7 +14,8 @@
 // | 47 | own mapping: the kernel moved its pages here, or prefers a node for them; until they are released, when they are mapped anew |
 // | 48...63 | holds |
 //
-// Bit 39 alone: a page that lies ready on a CPU and is free (PageCache), or the first one of such a run (RunCache).
+// Bit 39 alone: a page that lies ready on a CPU and is free (PageCache, ColorCache), or the first one of such a run
+// (RunCache).
 //
 // | transition | by | order |
 // |---|---|---|
@@ -55,7 +57,10 @@ package struct Run {
   package static var oneHold: UInt64 { @_noLocks @_noAllocation get { 1 &<< 48 } }
   package static var mostWirings: UInt64 { @_noLocks @_noAllocation get { 63 } }
   package static var mostHolds: UInt64 { @_noLocks @_noAllocation get { 65535 } }
-  package var pages: UInt64 { @_noLocks @_noAllocation get { word & 0xffff_ffff } }
+  package static var colored: UInt64 { @_noLocks @_noAllocation get { 1 &<< 31 } }
+  package static var mostPages: UInt64 { @_noLocks @_noAllocation get { 1 &<< 31 &- 1 } }
+  package var pages: UInt64 { @_noLocks @_noAllocation get { word & Run.mostPages } }
+  package var isColored: Bool { @_noLocks @_noAllocation get { word & Run.colored != 0 } }
   package var skew: UInt64 { @_noLocks @_noAllocation get { (word &>> 32 & 63) &* 64 } }
   package var isLive: Bool { @_noLocks @_noAllocation get { word & Run.live != 0 } }
   package var isDiscarded: Bool { @_noLocks @_noAllocation get { isLive && word & Run.discarding != 0 } }

@@ -86,7 +86,9 @@ package enum RunCache {
     let room = room
     let slots = slots(count, room)
     if slots == 0 {
-      if room == 0, PageCache.sectionsWork { _ = PageCache.room == 0 ? PageDrain.leave() : leave() }
+      if room == 0, PageCache.sectionsWork {
+        _ = PageCache.room == 0 ? PageDrain.leave() : leave() &+ ColorCache.leave()
+      }
       return false
     }
     guard let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }

@@ -2,7 +2,9 @@
 // A CPU's row of ready runs as others see it: words of the own node's part of a CPU block, so two of them a CPU. A slot
 // holds a run or nothing, and each section changes one slot, from what its thread has seen there to something else; it
 // gives up where something else lies there by then, and while the row is closed. To take runs from outside: as a CPU's
-// stack of ready pages, under the same lock (PageStack).
+// stack of ready pages, under the same lock (PageStack). Objects' pages lie in slots of their own, one for each color
+// (ColorCache), with a word of their own that says what the row is: opened when the first of them is given back, closed
+// and opened with the other. All that follows is true of both.
 //
 // | word | transition | by | order |
 // |---|---|---|---|
@@ -20,7 +22,7 @@
 //
 // | bits of an entry | mean |
 // |---|---|
-// | 0...7 | pages of the run, 2...64; 0: the slot is empty |
+// | 0...7 | pages of the run, 2...64, or 1 of an object; 0: the slot is empty |
 // | 8...15 | the tick's epoch when it was put there, as far as it goes: of another one it has lain there since before the last tick |
 // | 16...63 | its first page |
 
@@ -60,9 +62,27 @@ struct RunRow {
 
   private var row: AtomicWord { @_noLocks @_noAllocation get { AtomicWord(part + Int(ANAX_WORD_RUN_ROW)) } }
 
-  /// 1...`slots`.
+  private var colorRow: AtomicWord { @_noLocks @_noAllocation get { AtomicWord(part + Int(ANAX_WORD_COLOR_ROW)) } }
+
+  /// 1...`slots` are those of runs; of objects' pages those at `colorSlot` of 0...63.
   @inline(__always) @_noLocks @_noAllocation
   func slot(_ index: UInt64) -> AtomicWord { AtomicWord(part + Int(ANAX_WORD_RUN_ROW) + Int(index)) }
+
+  /// The slot of an object's page, for `slot`; and, as sections name it, counted from the color row's word.
+  @inline(__always) @_noLocks @_noAllocation
+  static func colorSlot(_ turn: UInt64) -> UInt64 { UInt64(ANAX_WORD_COLOR_SLOTS - ANAX_WORD_RUN_ROW) &+ turn }
+  @inline(__always) @_noLocks @_noAllocation
+  static func colorSlotOfRow(_ turn: UInt64) -> UInt64 { UInt64(ANAX_WORD_COLOR_SLOTS - ANAX_WORD_COLOR_ROW) &+ turn }
+
+  /// Slots that something may lie in, of both kinds. `place` of 1... is one of them.
+  private var places: UInt64 {
+    @_noLocks @_noAllocation get { RunRow.slots &+ (colorRow.loadRelaxed() == 0 ? 0 : PageQueue.share) }
+  }
+
+  @inline(__always) @_noLocks @_noAllocation
+  private func place(_ index: UInt64) -> AtomicWord {
+    slot(index <= RunRow.slots ? index : RunRow.colorSlot(index &- RunRow.slots &- 1))
+  }
 
   /// Runs that found no slot: a count for who comes next, changed by sections of the CPU.
   var turns: AtomicWord { @_noLocks @_noAllocation get { AtomicWord(part + Int(ANAX_WORD_RUN_ROW_TURNS)) } }
@@ -71,9 +91,9 @@ struct RunRow {
   var pages: UInt64 {
     @_noLocks @_noAllocation get {
       var pages: UInt64 = 0
-      var index = RunRow.slots
+      var index = places
       while index > 0 {
-        pages &+= RunRow.count(slot(index).loadAcquire())
+        pages &+= RunRow.count(place(index).loadAcquire())
         index &-= 1
       }
       return pages
@@ -84,18 +104,19 @@ struct RunRow {
 
   /// Whether the CPU's sections can use it: it is there, and not closed. A hint.
   var isOpen: Bool { @inline(__always) @_noLocks @_noAllocation get { row.loadRelaxed() == 1 } }
+  var isColorOpen: Bool { @inline(__always) @_noLocks @_noAllocation get { colorRow.loadRelaxed() == 1 } }
 
   /// Whether somebody has it from outside, or was stopped when he had.
-  var isClosed: Bool { @_noLocks @_noAllocation get { row.loadAcquire() == 2 } }
+  var isClosed: Bool { @_noLocks @_noAllocation get { row.loadAcquire() == 2 || colorRow.loadAcquire() == 2 } }
 
   /// Whether there is something to take, or the row was left closed. `idle`: only what lies there since before the last
   /// tick.
   @_noLocks @_noAllocation
   func isWorthTaking(idle: Bool) -> Bool {
     if isClosed { return true }
-    var index = RunRow.slots
+    var index = places
     while index > 0 {
-      if RunRow.isWanted(slot(index).loadRelaxed(), idle: idle) { return true }
+      if RunRow.isWanted(place(index).loadRelaxed(), idle: idle) { return true }
       index &-= 1
     }
     return false
@@ -107,19 +128,29 @@ struct RunRow {
   }
 
   @_noLocks @_noAllocation
-  func close() { if row.loadRelaxed() != 0 { row.storeRelease(2) } }
+  func close() {
+    if row.loadRelaxed() != 0 { row.storeRelease(2) }
+    if colorRow.loadRelaxed() != 0 { colorRow.storeRelease(2) }
+  }
 
   @_noLocks @_noAllocation
-  func open() { if row.loadRelaxed() == 2 { row.storeRelease(1) } }
+  func open() {
+    if row.loadRelaxed() == 2 { row.storeRelease(1) }
+    if colorRow.loadRelaxed() == 2 { colorRow.storeRelease(1) }
+  }
 
-  /// For who has the row from outside: its runs are free in the bitmaps. `idle` as above.
+  /// For who has the row from outside: its runs are free in the bitmaps. `idle` as above. What has been opened since it
+  /// was closed is the CPU's.
   @inline(never) @_noLocks @_noAllocation
   func empty(into back: inout PageReturn, idle: Bool) {
-    var index = RunRow.slots
+    let (runs, colors) = (row.loadRelaxed() == 2, colorRow.loadRelaxed() == 2)
+    var index = places
     while index > 0 {
-      var entry = slot(index).loadRelaxed()
+      var entry = place(index).loadRelaxed()
       // In the child of a fork from a signal handler another may be at it too, below this.
-      if RunRow.isWanted(entry, idle: idle), slot(index).compareExchange(&entry, 0) {
+      if index <= RunRow.slots ? runs : colors, RunRow.isWanted(entry, idle: idle),
+        place(index).compareExchange(&entry, 0)
+      {
         Run.at(page: RunRow.page(entry)).storeRelaxed(0)
         back.add(run: RunRow.page(entry), count: RunRow.count(entry))
       }

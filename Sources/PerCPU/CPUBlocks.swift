@@ -2,7 +2,7 @@
 // CPU blocks: each CPU's list words, [node][zone]. Two blocks a CPU: the one in use, and a replacement for the
 // reclaimer.
 // The words are changed only by that CPU's restartable sections, or by who swapped the block out and stopped the
-// sections; those of its stack of ready pages and of its row of ready runs also by who has closed them and stopped the
+// sections; those of its stack of ready pages and of its rows of ready runs also by who has closed them and stopped the
 // sections, which needs a lock word of its own (PageStack, RunRow). In the child of a fork from a handler that has
 // interrupted such a one, the block may be in use again when the handler returns: what is taken is taken atomically.
 //

@@ -47,7 +47,7 @@ extension AnaxTests {
       #expect(throws: PageError.node(-1, nodes: Memory.nodes)) {
         _ = try PageObject().page(at: 0, placement: .node(-1))
       }
-      #expect(throws: PageError.outOfMemory) { _ = try PageRun(count: 1 << 31, alignment: 1 << 31) }
+      #expect(throws: PageError.outOfMemory) { _ = try PageRun(count: 1 << 31 - 1, alignment: 1 << 31) }
     }
 
     @Test func zeroIsZero() throws {

@@ -91,6 +91,45 @@ private enum Given {
     }
   }
 
+  /// As runs do, objects' pages.
+  @Test(.enabled(if: Given.cpuStacks)) func readyPagesOfObjectsAreTheOwnNodesAlone() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
+      #expect(TwoNodes.start())
+      func pages() throws -> [UInt64] {
+        try (0..<6).map {
+          try PageRequest.allocateColored(index: $0, objectColor: 0, placement: .local, zeroed: false, .normal).page
+        }
+      }
+      NodePageTests.stay(on: 0)
+      // CPU 1 has the second word of a chunk, and so these, were they of its node.
+      let foreign = try (0..<6 as Range<UInt64>).map {
+        try #require(Pages.allocateColored(node: 0, cpu: 1, pageIndex: $0, objectColor: 0)).page
+      }
+      for page in foreign { Run.at(page: page).storeRelaxed(Run(pages: 1, lines: 0).word | Run.colored) }
+      let first = try pages()
+      NodePageTests.stay(on: 1)
+      try #require(CPUBlocks.current() == 1)
+      let own = try pages()
+      #expect(own.allSatisfy { Region.node(ofPage: $0) == 1 })
+      for page in own { try PageRequest.release(page: page) }
+      #expect(PageCounters.ready(node: 1) == 6)
+      #expect(try pages() == own)
+      for page in foreign {
+        try PageRequest.release(page: page)
+        #expect(!Pages.isClaimed(page), "it is free where its node's CPUs look")
+      }
+      #expect(PageCounters.ready(node: 0) == 0 && PageCounters.ready(node: 1) == 0)
+      let block = try #require(UnsafeMutablePointer<UInt64>(bitPattern: UInt(CPUBlocks.inUse(1))))
+      #expect(block[Int(ANAX_WORD_COLOR_ROW)] == 0, "node 0's part")
+      #expect(block[Int(ANAX_ZONES_MAX) + Int(ANAX_WORD_COLOR_ROW)] == 1, "its own")
+      NodePageTests.stay(on: 0)
+      for page in first { try PageRequest.release(page: page) }
+      #expect(PageCounters.ready(node: 0) == 6)
+      #expect(try pages() == first)
+    }
+  }
+
   /// A thread that has been moved since it asked where it is: it opens no stack of the node that it has left, from
   /// which nobody takes.
   @Test(.enabled(if: Given.cpuStacks)) func aStackIsOpenedForTheOwnNodeAlone() async {

@@ -8,8 +8,8 @@ enum ReadyMutation {
   case none, noMembarrier, membarrierBeforeClosing, openBeforeEmptying, releaseBeforeTaking, noLock
   case unlockBeforeEmptying, takeByStore, unlockWhoeverHasIt, emptyThoughRefused
   case reclaimWithoutLock, reclaimWithoutLook, reclaimWithoutMembarrier, reclaimWithoutClosing
-  // Of the sections of a row.
-  case noComparison, noLookAtTheRow, keepDisplaced
+  // Of the sections of a row, and of who empties it.
+  case noComparison, noLookAtTheRow, keepDisplaced, emptyThoughOpened
 }
 
 /// Shared: 0 and 4 where what is ready begins in blocks 0 and 1; 8 the block in use, 9 the lock of the CPU's stacks
@@ -23,6 +23,8 @@ protocol ReadyModel {
   static var thing: String { get }
   var mutation: Mutation { get }
   var blocks: BlockModel { get }
+  /// A drain comes for other pages of the CPU.
+  var drainsAnyway: Bool { get }
 
   /// Where entries lie.
   func places(_ world: World, _ base: Int) -> [Int]
@@ -36,6 +38,8 @@ protocol ReadyModel {
 }
 
 extension ReadyModel {
+  var drainsAnyway: Bool { false }
+
   func free(_ world: inout World, _ entries: Int) {
     if world[11] & entries != 0 { world.fail("a \(Self.thing) is freed twice") }
     world[11] |= entries
@@ -118,7 +122,7 @@ extension ReadyModel {
     }
     program.steps[0] = { world, thread in
       if mutation == .noLock { return }
-      if isWorthTaking(world) { return lock(&world, thread, failed: end) }
+      if drainsAnyway || isWorthTaking(world) { return lock(&world, thread, failed: end) }
       let threads = (world.words.count - world.shared) / world.stride
       let takers = (blocks.local..<threads).filter { world[$0, 4] != 0 && !world.isStopped($0) }
       if !takers.isEmpty, world[12] == 0 { world.fail("nobody sees that \(Self.thing)s are on their way") }

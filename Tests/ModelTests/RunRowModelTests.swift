@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The model of a CPU's rows of ready runs, one in each of its two blocks: threads of the CPU that look at a slot and
 // then change it by a section, from what they saw to something else, and who takes runs from outside (ReadyModel). Two
-// slots, two runs.
+// slots, two runs. Or a row that a thread opens for the first time, while a drain comes for the CPU's other row.
 
 import Testing
 
@@ -11,17 +11,28 @@ struct RunRowModel: ReadyModel {
   static let thing = "run"
   var mutation = Mutation.none
   let blocks: BlockModel
+  /// No row is open yet, and thread 0 has both runs in hand.
+  let drainsAnyway: Bool
 
-  init(mutation: Mutation = .none, local: Int) {
+  init(mutation: Mutation = .none, local: Int, unopened: Bool = false) {
     self.mutation = mutation
     blocks = BlockModel(local: local)
+    drainsAnyway = unopened
   }
 
   func places(_ world: World, _ base: Int) -> [Int] { [base + 1, base + 2].filter { world[$0] > 0 } }
   func isClosed(_ world: World, _ base: Int) -> Bool { world[base] == 2 }
-  func setClosed(_ world: inout World, _ base: Int, _ isClosed: Bool) { world[base] = isClosed ? 2 : 1 }
+  func setClosed(_ world: inout World, _ base: Int, _ isClosed: Bool) {
+    if world[base] != 0 { world[base] = isClosed ? 2 : 1 }
+  }
   func clear(_ world: inout World, _ base: Int) { (world[base + 1], world[base + 2]) = (0, 0) }
-  func start(_ world: inout World) { for (word, value) in [(0, 1), (1, 1), (2, 2), (4, 1)] { world[word] = value } }
+  func start(_ world: inout World) {
+    if drainsAnyway {
+      world[0, 4] = 6
+    } else {
+      for (word, value) in [(0, 1), (1, 1), (2, 2), (4, 1)] { world[word] = value }
+    }
+  }
 
   /// The section: the block, the row, the slot, the store.
   func replace(_ program: inout Program, _ slot: Int, failed: Int, _ entry: @escaping (World, Int) -> Int) {
@@ -89,7 +100,31 @@ struct RunRowModel: ReadyModel {
     return program
   }
 
+  /// Makes the row, puts there what it has, and takes it again.
+  func opener() -> Program {
+    var program = Program()
+    let end = 2
+    blocks.section(&program, failed: end) { world, thread in world[thread, 5] = world[8] * 4 }
+    blocks.section(&program, failed: end) { world, thread in
+      if world[world[thread, 5]] == 0 { world[world[thread, 5]] = 1 }
+      blocks.leave(&world, thread)
+    }
+    put(&program, 1)
+    take(&program, 1)
+    put(&program, 2)
+    blocks.plain(&program) { world, thread in
+      free(&world, world[thread, 4])
+      world[thread, 4] = 0
+    }
+    return program
+  }
+
   func empty(_ program: inout Program, _ base: Int?) {
+    // What a look at the row would hide is looked for without it.
+    if ![.emptyThoughOpened, .openBeforeEmptying, .reclaimWithoutClosing].contains(mutation) {
+      let end = program.here + 7
+      program.add { world, thread in if world[base ?? world[thread, 5]] != 2 { world.go(thread, end) } }
+    }
     for slot in 1...2 {
       program.add { world, thread in world[thread, 2] = world[(base ?? world[thread, 5]) + slot] }
       addTaking(&program, local: 2) { world, thread in
@@ -171,6 +206,19 @@ struct RunRowModel: ReadyModel {
     let rows = RunRowModel(local: 1)
     let result = rows.model([rows.user(), rows.drainer(refused: true)]).explore()
     #expect(result.failure == nil, "\(result)")
+  }
+
+  @Test func aRowIsOpenedDuringADrain() {
+    let rows = RunRowModel(local: 1, unopened: true)
+    let result = rows.model([rows.opener(), rows.drainer()]).explore()
+    #expect(result.failure == nil, "\(result)")
+    #expect(result.states > 50)
+  }
+
+  @Test func toEmptyARowThatWasOpenedMeanwhileIsFound() {
+    let rows = RunRowModel(mutation: .emptyThoughOpened, local: 1, unopened: true)
+    let result = rows.model([rows.opener(), rows.drainer()]).explore()
+    #expect(result.failure != nil, "\(result)")
   }
 
   /// A CPU's threads are none in the child, but those that the handler has started.

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single pages and short runs that lie ready on CPUs: whichever CPU frees them, each is handed out on its own node
-// alone, where the kernel put it.
+// Single pages, short runs and objects' pages that lie ready on CPUs: whichever CPU frees them, each is handed out on
+// its own node alone, where the kernel put it.
 
 import Anax
 import CAnax
 import Glibc
 
-/// Runs of so many pages each, with their owners.
+/// Runs of so many pages each, or an object's pages, with their owners.
 final class Runs {
   private let runs: UnsafeMutablePointer<PageRun>
   private let pages: Int
+  private let object: PageObject?
   private(set) var count = 0
 
-  init(capacity: Int, pages: Int) {
+  init(capacity: Int, pages: Int, of object: PageObject? = nil) {
     runs = .allocate(capacity: capacity)
     self.pages = pages
+    self.object = object
   }
 
   func take(_ wanted: Int) throws {
-    for _ in 0..<wanted { add(try PageRun(count: pages)) }
+    for _ in 0..<wanted {
+      if let object { add(try object.page(at: count)) } else { add(try PageRun(count: pages)) }
+    }
   }
 
   func add(_ run: consuming PageRun) {
@@ -65,15 +69,15 @@ func onNode<Result: ~Copyable>(_ node: Int, _ body: () throws -> Result) throws 
 
 /// More than a CPU keeps, from each node to each other: freed there, they are not handed out there, and come back to
 /// theirs.
-func ready(pages: Int) throws {
+func ready(pages: Int, of object: PageObject? = nil) throws {
   let many = 40
-  let here = Runs(capacity: many, pages: pages)
-  let there = Runs(capacity: many, pages: pages)
+  let here = Runs(capacity: many, pages: pages, of: object)
+  let there = Runs(capacity: many, pages: pages, of: object)
   let nodes = Judge.nodes.filter { !Judge.cpus(ofNode: $0).isEmpty }
   require(nodes.count > 1, "one node alone has CPUs")
   for node in nodes {
     for other in nodes where other != node {
-      let step = "runs of \(pages) from \(node) by way of \(other)"
+      let step = "\(object == nil ? "runs" : "an object's") of \(pages) from \(node) by way of \(other)"
       let first = try onNode(node) { try taken(here, many, on: node, step) }
       try onNode(other) {
         here.give()

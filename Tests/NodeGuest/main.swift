@@ -186,7 +186,10 @@ try CurrentThread.withPinnedCPUIDs([CurrentThread.pinnedCPUIDs[0]]) {
       try zones(limit: 100_000)
     case "census": try census()
     case "inspect": try inspect()
-    case "ready": for pages in [1, 4] { try ready(pages: pages) }
+    case "ready":
+      try ready(pages: 1)
+      try ready(pages: 4)
+      try ready(pages: 1, of: PageObject())
     case "moved": try moved()
     case "crowded": try crowded()
     case "color": if try !color() { continue }

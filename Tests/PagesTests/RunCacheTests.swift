@@ -321,7 +321,10 @@ extension Ready {
       }
       let blocks = anax_state().pointee.block_count
       let room = 64 * blocks / UInt64(Int(blocks).nextPowerOfTwo)
-      #expect(Purge.floor == floor - (16 + 2 * room) * blocks * Live.pageBytes, "16 pages, and twice the room of runs")
+      let colors = min(PageQueue.share, room)
+      #expect(
+        Purge.floor == floor - (16 + 2 * room + colors) * blocks * Live.pageBytes,
+        "16 pages, twice the room of runs, and a page for each color")
       #expect(Ready.count == 32 && PageCounters.dirty(node: 0) * Live.pageBytes >= floor / 2)
     }
   }

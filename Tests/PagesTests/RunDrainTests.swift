@@ -109,11 +109,12 @@ import Zones
       if !Ready.start() { return }
       try Ready.startRow()
       try Ready.give(try Ready.pages(10))
-      for count in [1, 5] as [UInt64] {
-        let run = try Ready.run(count)
+      try Ready.startColors()
+      for count in [0, 1, 5] as [UInt64] {
+        let run = count == 0 ? try Ready.colored(20) : try Ready.run(count)
         let before = Ready.count
         try Ready.expectWakesTheHelper { try PageRequest.release(page: run.page) }
-        #expect(Ready.count == before + count, "\(count) pages")
+        #expect(Ready.count == before + max(count, 1), "\(count) pages")
       }
     }
   }
@@ -122,7 +123,7 @@ import Zones
   @Test func aPurgeTakesNoRowForAStrip() async {
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
-      let zones = try (0..<20).map { _ in
+      let zones = try (0..<60).map { _ in
         try "user".withCString {
           try ZoneRegistry.create(
             name: UnsafeRawPointer($0).assumingMemoryBound(to: UInt8.self), nameCount: 4, size: 96, alignment: 16,
@@ -132,10 +133,14 @@ import Zones
       let words = zones.map { Int($0.id) | Int(ANAX_ZONE_STRIP) }
       let row = Int(ANAX_WORD_RUN_ROW)
       #expect(words.contains(row) && words.contains(row + Int(ANAX_RUN_ROW_SLOTS)))
+      #expect(words.contains(Int(ANAX_WORD_COLOR_ROW)) && words.contains(Int(ANAX_WORD_COLOR_SLOTS)))
       try Ready.startRow()
+      try Ready.startColors()
       let claimed = Live.claimed
+      let colored = try Ready.coloredPages(0..<8)
       try Ready.give(try Ready.runs(40, 2))
-      #expect(Ready.count >= 32)
+      try Ready.give(colored)
+      #expect(Ready.count >= 32 && Ready.colors > 0)
       for zone in zones { #expect(CacheCensus.items(node: 0, zone: zone.id, room: 64) == 0) }
       // The block in use has its row still when the pages are out: both blocks of the CPU come by.
       for _ in 0..<2 {

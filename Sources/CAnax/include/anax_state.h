@@ -42,6 +42,10 @@ enum {
   /// Pages of the longest run that lies ready.
   ANAX_RUN_LONGEST = 64,
   ANAX_WORD_RUN_ROW_TURNS = 353,
+  /// What its row of ready pages of objects is, and their slots, in words that user zones would have strips in (ColorCache).
+  ANAX_WORD_COLOR_ROW = 354,
+  ANAX_WORD_COLOR_SLOTS = 768,
+  ANAX_COLOR_SLOTS = 64,
   /// Words of one node's part of a CPU block.
   ANAX_CPU_BLOCK_BYTES = ANAX_ZONES_MAX * 8,
   ANAX_PAGE_SHIFT_MAX = 16,
