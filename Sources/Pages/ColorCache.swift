@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages of objects that lie ready on a CPU, one for each color that its requests begin at: what is freed there is taken
 // there next by a request for that color, without an atomic instruction on a word that CPUs share. So a page that comes
-// from here is of the queue, and in the word of a chunk, that a search would have begun at, whatever its chunk.
+// from here is of the queue that a search would have begun at. It may be of another word of a chunk, as what a search
+// finds may be: many threads that hold pages have all of a CPU's own word, and who runs then is to go on with what he
+// has. But a page of the own word takes such a page's slot.
 //
-// Only pages that were asked for as an object's (Run.colored), of the CPU's own node, its own word of a chunk and its
-// own share of the queues (PageQueue), only for requests without a wish for a node, and only where other CPUs' pages
-// can be taken back by a membarrier; elsewhere, on rung D and for threads without an area objects' pages come from the
-// bitmaps. What finds its slot taken goes where single pages go (PageCache); a page that another CPU's thread has left
-// there makes room, as on rung A, where a block is no CPU's. At most `PageQueue.share` lie on a CPU, and no more than
-// the longest run that may lie ready there (RunCache); the cap of free pages leaves them out too.
+// Only pages that were asked for as an object's (Run.colored), of the CPU's own node and its own share of the queues
+// (PageQueue), only for requests without a wish for a node, and only where other CPUs' pages can be taken back by a
+// membarrier; elsewhere, on rung D and for threads without an area objects' pages come from the bitmaps. What finds its
+// slot taken goes where single pages go (PageCache). At most `PageQueue.share` lie on a CPU, and no more than the
+// longest run that may lie ready there (RunCache); the cap of free pages leaves them out too.
 //
 // What is said of runs is true of these pages: how they count, what their run word is, who has one in hand, and when
 // they are taken back (RunCache, RunRow). But what lies there when the kernel begins to refuse the membarrier is still
@@ -41,8 +42,9 @@ package enum ColorCache {
     if !row.isColorOpen { return nil }
     let entry = row.slot(RunRow.colorSlot(turn)).loadRelaxed()
     if entry == 0 { return nil }
+    // A thread that has changed its CPU meanwhile may have put it there; on rung A a block is no CPU's.
     let page = RunRow.page(entry)
-    if Self.turn(ofPage: page, cpu: cpu) != turn { return nil }
+    if PageQueue.turn(ofPage: page, cpu: cpu) != turn { return nil }
     if !CPUBlocks.replace(row: Self.row(here.node), slot: RunRow.colorSlotOfRow(turn), entry, with: 0) { return nil }
     _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_TAKEN), 1)
     return PageRun(page: page, zero: false)
@@ -52,13 +54,10 @@ package enum ColorCache {
   @inline(never) @_noLocks @_noAllocation
   static func give(_ page: UInt64) -> Bool {
     let cpu = UInt64(CPUBlocks.anyCPU())
-    guard let turn = turn(ofPage: page, cpu: cpu), turn < room, let here = rowHere(),
-      here.node == Region.node(ofPage: page)
-    else {
-      return false
-    }
+    let turn = PageQueue.turn(ofPage: page, cpu: cpu)
+    guard turn < room, let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }
     let old = here.row.slot(RunRow.colorSlot(turn)).loadRelaxed()
-    if old != 0, Self.turn(ofPage: RunRow.page(old), cpu: cpu) == turn { return false }
+    if old != 0, !isOwn(page, turn, cpu) || isOwn(RunRow.page(old), turn, cpu) { return false }
     let word = Run.at(page: page)
     word.storeRelaxed(Run.ready)
     let entry = RunRow.entry(page, 1)
@@ -72,11 +71,10 @@ package enum ColorCache {
     return false
   }
 
-  /// Which of a CPU's slots is the page's; nil: none.
+  /// Whether it is the page of a chunk that the CPU's search begins at.
   @inline(__always) @_noLocks @_noAllocation
-  private static func turn(ofPage page: UInt64, cpu: UInt64) -> UInt64? {
-    let turn = PageQueue.turn(ofPage: page, cpu: cpu)
-    return page / 64 & 7 == PageQueue.word(cpu: cpu) && turn < PageQueue.share ? turn : nil
+  private static func isOwn(_ page: UInt64, _ turn: UInt64, _ cpu: UInt64) -> Bool {
+    page / 64 & 7 == PageQueue.word(cpu: cpu) && PageQueue.turn(ofPage: page, cpu: cpu) == turn
   }
 
   /// A page whose slot another has now: it goes to the bitmaps.

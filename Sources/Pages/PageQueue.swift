@@ -21,7 +21,7 @@ package enum PageQueue {
   @inlinable package static var count: UInt64 { @_noLocks @_noAllocation get { 64 } }
 
   /// The queue a page belongs to.
-  @inlinable @_noLocks @_noAllocation
+  @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func queue(ofPage page: UInt64) -> UInt64 { (page ^ flips(ofWord: page &>> 6)) & 63 }
 
   /// The bit of bitmap word `word` whose page belongs to `queue`: each word holds exactly one page of each queue.
@@ -29,7 +29,7 @@ package enum PageQueue {
   package static func bit(ofQueue queue: UInt64, word: UInt64) -> UInt64 { (queue ^ flips(ofWord: word)) & 63 }
 
   /// What a word's queues flip of the low six bits.
-  @inlinable @_noLocks @_noAllocation
+  @inlinable @inline(__always) @_noLocks @_noAllocation
   static func flips(ofWord word: UInt64) -> UInt64 {
     ((word & 1) &<< 5 | (word & 2) &<< 3 | (word & 4) &<< 1 | (word &>> 3) & 7) ^ (word &>> 6) & 63
   }
@@ -41,13 +41,13 @@ package enum PageQueue {
   }
 
   /// How many queues behind the first of the CPU's share that is, 0...63.
-  @inlinable @_noLocks @_noAllocation
+  @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func turn(pageIndex: UInt64, objectColor: UInt64) -> UInt64 {
     (pageIndex &+ objectColor) & (share &- 1)
   }
 
   /// The same of a page's queue; `share` or more: it is none of the CPU's.
-  @inlinable @_noLocks @_noAllocation
+  @inlinable @inline(__always) @_noLocks @_noAllocation
   package static func turn(ofPage page: UInt64, cpu: UInt64) -> UInt64 {
     (queue(ofPage: page) &- (cpu &>> 3) &* share) & 63
   }
@@ -58,7 +58,7 @@ package enum PageQueue {
 
   /// Queues of its word that a CPU begins in: 64 divided by the possible CPUs of a word, rounded up to a power of two.
   /// 1 beyond 256 CPUs; beyond 512, CPUs share.
-  @inlinable
+  @inlinable @inline(__always)
   package static var share: UInt64 {
     @_noLocks @_noAllocation get {
       let perWord = min((anax_state().pointee.cpu_count &+ 7) / 8, count)
