@@ -7,8 +7,8 @@ import LockFree
 import Pages
 
 /// What pages may belong to, and take their color from: the page at index *i* is looked for from the color on that *i*,
-/// the object's color and the CPU ask for, outwards, so that successive pages of an object fall in other sets of the
-/// cache.
+/// the object's color and the CPU ask for, outwards, so that successive pages of an object come from other queues of
+/// pages, and mostly fall in other sets of the cache.
 ///
 /// The color is one of the address. In a huge page it is the physical one too; with small pages, which Anax's chunks
 /// have unless the program advises the kernel otherwise, the kernel chooses where a page lies, and what is spread are
@@ -19,8 +19,10 @@ import Pages
 ///
 /// With *S* = 64 up to 8 possible CPUs, and 64 divided by the eighth part of them, rounded up to a power of two,
 /// beyond, the color asked for is *⌊cpu / 8⌋ · S + (i + color) mod S*, modulo 64, in the word of a chunk's bitmap that
-/// is *cpu mod 8*. So no two CPUs, as long as there are at most 512, ever begin at one page, and the first 64 pages of
-/// an object have 64 colors where there are at most 64.
+/// is *cpu mod 8*. So no two CPUs, as long as there are at most 512, ever begin at one page, and where there are at
+/// most 64, the first 64 pages of an object lie on 64 places modulo 64, in a heap that nobody has taken from. Pages of
+/// one color, but of different words and chunks, lie on different places: in a heap in use some of the 64 share one,
+/// also among pages that were given back on the CPU, which are taken there next by who asks for their color.
 public struct PageObject: Sendable, Hashable {
   /// Where the object's colors begin, 0...63.
   public let color: Int

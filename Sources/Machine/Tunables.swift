@@ -113,7 +113,7 @@ extension Tunable {
       case .pageCache:
         TunableRow(
           "vm.page.cache", .items, 16, 0, 64, .live,
-          "Free pages that a CPU may hold ready, 12 times as many in runs and by color; all: 1/3 of keep_floor.")
+          "Free pages that a CPU may hold ready, 12 times as many in runs and by color; 5/16 of vm.page.keep_floor.")
       case .zoneCacheBytes:
         TunableRow(
           "vm.zone.cache_bytes", .bytes, 16384, 0, 1 << 24, .atStart,

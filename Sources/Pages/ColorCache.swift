@@ -3,13 +3,15 @@
 // there next by a request for that color, without an atomic instruction on a word that CPUs share. So a page that comes
 // from here is of the queue that a search would have begun at. It may be of another word of a chunk, as what a search
 // finds may be: many threads that hold pages have all of a CPU's own word, and who runs then is to go on with what he
-// has. But a page of the own word takes such a page's slot.
+// has. But a page of the own word takes such a page's slot, and any page that of one of another queue: a thread that
+// has changed its CPU meanwhile may have left that there, or on rung A one that ran on another CPU.
 //
 // Only pages that were asked for as an object's (Run.colored), of the CPU's own node and its own share of the queues
 // (PageQueue), only for requests without a wish for a node, and only where other CPUs' pages can be taken back by a
 // membarrier; elsewhere, on rung D and for threads without an area objects' pages come from the bitmaps. What finds its
 // slot taken goes where single pages go (PageCache). At most `PageQueue.share` lie on a CPU, and no more than the
-// longest run that may lie ready there (RunCache); the cap of free pages leaves them out too.
+// longest run that may lie ready there (RunCache), but for the two cases that PageCache tells; the cap of free pages
+// leaves them out too.
 //
 // What is said of runs is true of these pages: how they count, what their run word is, who has one in hand, and when
 // they are taken back (RunCache, RunRow). But what lies there when the kernel begins to refuse the membarrier is still
@@ -42,7 +44,6 @@ package enum ColorCache {
     if !row.isColorOpen { return nil }
     let entry = row.slot(RunRow.colorSlot(turn)).loadRelaxed()
     if entry == 0 { return nil }
-    // A thread that has changed its CPU meanwhile may have put it there; on rung A a block is no CPU's.
     let page = RunRow.page(entry)
     if PageQueue.turn(ofPage: page, cpu: cpu) != turn { return nil }
     if !CPUBlocks.replace(row: Self.row(here.node), slot: RunRow.colorSlotOfRow(turn), entry, with: 0) { return nil }
@@ -57,7 +58,7 @@ package enum ColorCache {
     let turn = PageQueue.turn(ofPage: page, cpu: cpu)
     guard turn < room, let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }
     let old = here.row.slot(RunRow.colorSlot(turn)).loadRelaxed()
-    if old != 0, !isOwn(page, turn, cpu) || isOwn(RunRow.page(old), turn, cpu) { return false }
+    if old != 0, !gives(way: RunRow.page(old), to: page, turn, cpu) { return false }
     let word = Run.at(page: page)
     word.storeRelaxed(Run.ready)
     let entry = RunRow.entry(page, 1)
@@ -71,10 +72,11 @@ package enum ColorCache {
     return false
   }
 
-  /// Whether it is the page of a chunk that the CPU's search begins at.
+  /// Whether a page in the slot is of another queue, or of another word while the one to come is of the own.
   @inline(__always) @_noLocks @_noAllocation
-  private static func isOwn(_ page: UInt64, _ turn: UInt64, _ cpu: UInt64) -> Bool {
-    page / 64 & 7 == PageQueue.word(cpu: cpu) && PageQueue.turn(ofPage: page, cpu: cpu) == turn
+  private static func gives(way old: UInt64, to page: UInt64, _ turn: UInt64, _ cpu: UInt64) -> Bool {
+    let word = PageQueue.word(cpu: cpu)
+    return PageQueue.turn(ofPage: old, cpu: cpu) != turn || (page / 64 & 7 == word && old / 64 & 7 != word)
   }
 
   /// A page whose slot another has now: it goes to the bitmaps.

@@ -79,7 +79,7 @@ package enum PageCounters {
 
   private enum Figure { case pages, dirty }
 
-  /// Over the stacks of all CPUs of a node; of `pages` only the words that head them are read.
+  /// Over the stacks and rows of all CPUs of a node; of a stack's `pages` only the word that heads it is read.
   @inline(never) @_noLocks @_noAllocation
   private static func sum(of figure: Figure, node: Int) -> UInt64 {
     var sum: UInt64 = 0

@@ -6,7 +6,8 @@
 //
 // Where no memory is left a request may be refused while another thread has free pages in hand that no lock tells of:
 // those that it puts on its CPU's stack (7), or takes from it because it was full (8) or is to keep none any more
-// (64), or a run that has lost its slot to another (64), within some hundred instructions.
+// (64, and of runs and objects' pages those of one word of the bitmap), or a run or page that has lost its slot to
+// another (64), within some hundred instructions.
 
 import CAnax
 import LockFree

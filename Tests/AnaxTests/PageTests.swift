@@ -40,6 +40,7 @@ extension AnaxTests {
     @Test func badArgumentsAreRefused() {
       #expect(throws: PageError.count(0)) { _ = try PageRun(count: 0) }
       #expect(throws: PageError.count(-5)) { _ = try PageRun(count: -5) }
+      #expect(throws: PageError.count(1 << 31)) { _ = try PageRun(count: 1 << 31) }
       #expect(throws: PageError.alignment(3)) { _ = try PageRun(count: 1, alignment: 3) }
       #expect(throws: PageError.node(Memory.nodes, nodes: Memory.nodes)) {
         _ = try PageRun(count: 1, placement: .node(Memory.nodes))

@@ -11,13 +11,13 @@ struct RunRowModel: ReadyModel {
   static let thing = "run"
   var mutation = Mutation.none
   let blocks: BlockModel
-  /// No row is open yet, and thread 0 has both runs in hand.
+  /// Also: no row is open yet, and thread 0 has both runs in hand.
   let drainsAnyway: Bool
 
-  init(mutation: Mutation = .none, local: Int, unopened: Bool = false) {
+  init(mutation: Mutation = .none, local: Int, drainsAnyway: Bool = false) {
     self.mutation = mutation
     blocks = BlockModel(local: local)
-    drainsAnyway = unopened
+    self.drainsAnyway = drainsAnyway
   }
 
   func places(_ world: World, _ base: Int) -> [Int] { [base + 1, base + 2].filter { world[$0] > 0 } }
@@ -121,8 +121,9 @@ struct RunRowModel: ReadyModel {
 
   func empty(_ program: inout Program, _ base: Int?) {
     // What a look at the row would hide is looked for without it.
+    let end = program.here + 7
+    defer { precondition(program.here <= end) }
     if ![.emptyThoughOpened, .openBeforeEmptying, .reclaimWithoutClosing].contains(mutation) {
-      let end = program.here + 7
       program.add { world, thread in if world[base ?? world[thread, 5]] != 2 { world.go(thread, end) } }
     }
     for slot in 1...2 {
@@ -209,14 +210,18 @@ struct RunRowModel: ReadyModel {
   }
 
   @Test func aRowIsOpenedDuringADrain() {
-    let rows = RunRowModel(local: 1, unopened: true)
-    let result = rows.model([rows.opener(), rows.drainer()]).explore()
-    #expect(result.failure == nil, "\(result)")
-    #expect(result.states > 50)
+    let rows = RunRowModel(local: 1, drainsAnyway: true)
+    for others in [[rows.drainer()], [rows.drainer(), rows.reclaimer()]] {
+      for stops in 0...1 {
+        let result = rows.model([rows.opener()] + others, stops: stops).explore()
+        #expect(result.failure == nil, "\(result)")
+        #expect(result.states > 50)
+      }
+    }
   }
 
   @Test func toEmptyARowThatWasOpenedMeanwhileIsFound() {
-    let rows = RunRowModel(mutation: .emptyThoughOpened, local: 1, unopened: true)
+    let rows = RunRowModel(mutation: .emptyThoughOpened, local: 1, drainsAnyway: true)
     let result = rows.model([rows.opener(), rows.drainer()]).explore()
     #expect(result.failure != nil, "\(result)")
   }

@@ -83,7 +83,12 @@ func ready(pages: Int, of object: PageObject? = nil) throws {
         here.give()
         let foreign = try taken(there, many, on: other, step)
         require(foreign.isDisjoint(with: first), "\(step): one of node \(node) was handed out on \(other)")
+        Memory.purge()
         there.give()
+        let lying = try Memory.snapshot().nodes.first { $0.id == other }?.ready ?? 0
+        require(
+          (lying > 0) == (anax_state().pointee.rung != UInt64(ANAX_RUNG_D)),
+          "\(step): \(lying) bytes lie ready on node \(other)")
         // What its own CPU freed, it has again.
         let again = try taken(there, 4, on: other, step)
         require(again.isSubset(of: foreign), "\(step): fresh ones while freed ones lie ready")

@@ -131,7 +131,7 @@ extension Ready {
       _ = Ticks.purge()
       try Ready.give(try Ready.coloredPages(0..<300))
       #expect(Ready.colors == Int(ColorCache.room))
-      // So little that single pages may lie ready, and no more: what is there goes with the next run or page.
+      // So little that single pages may lie ready, and no more: what is there goes with the next run.
       try Ready.startRow()
       let run = try Ready.run(2)
       let blocks = Int(anax_state().pointee.block_count).nextPowerOfTwo
@@ -194,6 +194,30 @@ extension Ready {
     }
   }
 
+  /// Others hold half of the CPU's word: what an object has then lies on half of the places at least, and on all of
+  /// them when these pages have come back.
+  @Test func placesAreApartAgainWhenTheCPUsWordHasComeBack() async {
+    await #expect(processExitsWith: .success) {
+      if !Ready.start() || PageQueue.share < 64 { return }
+      try Ready.startColors()
+      PageDrain.everything()
+      func places(_ pages: [PageRun]) -> Int { Set(pages.map { $0.page % 64 }).count }
+      let all = try Ready.coloredPages(0..<64)
+      #expect(places(all) == 64)
+      let held = stride(from: 0, to: 64, by: 2).map { all[$0] }
+      try Ready.give(stride(from: 1, to: 64, by: 2).map { all[$0] })
+      for _ in 0..<4 {
+        let pages = try Ready.coloredPages(0..<64)
+        #expect(places(pages) >= 32, "\(places(pages)) places")
+        try Ready.give(pages)
+        #expect(Ready.colors == 64)
+      }
+      try Ready.give(held)
+      let again = try Ready.coloredPages(0..<64)
+      #expect(again.map(\.page) == all.map(\.page))
+    }
+  }
+
   /// A page that came to a row by a thread of another CPU is not given out for another color, and makes room.
   @Test func whatLiesInAWrongSlotGivesWay() async {
     await #expect(processExitsWith: .success) {
@@ -220,8 +244,13 @@ extension Ready {
       #expect(RunRow.page(there.loadRelaxed()) == wrong.page)
       slot.storeRelaxed(there.loadRelaxed())
       there.storeRelaxed(0)
+      // Also to a page that is of another word.
+      let other = try Ready.colored(5)
+      #expect(other.page / 64 % 8 != 0 && PageQueue.turn(ofPage: other.page, cpu: 0) == 5)
+      try PageRequest.release(page: other.page)
+      #expect(RunRow.page(slot.loadRelaxed()) == other.page && !Pages.isClaimed(wrong.page))
       try PageRequest.release(page: right.page)
-      #expect(RunRow.page(slot.loadRelaxed()) == right.page && !Pages.isClaimed(wrong.page))
+      #expect(RunRow.page(slot.loadRelaxed()) == right.page && !Pages.isClaimed(other.page))
       _ = Ticks.purge()
       Ready.checkNothingIsOut()
     }
