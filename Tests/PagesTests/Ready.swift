@@ -133,6 +133,35 @@ enum Ready {
     #expect(Live.dirty == 0)
   }
 
+  /// Single pages beside drains. Each has one owner: who has it writes its name there, and finds it when the page goes
+  /// back. `take` gets the turn's random bits.
+  static func expectOneOwnerEach(
+    _ handler: @escaping @convention(c) (Int32) -> Void, take: @escaping @Sendable (_ random: UInt64) -> PageRun?
+  ) {
+    nonisolated(unsafe) let wrong = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+    wrong.initialize(to: 0)
+    besideDrains(handler) { thread in
+      var held: [PageRun] = []
+      func turn(_ random: UInt64) {
+        if held.count < 48, random >> 40 & 1 == 0 || held.isEmpty {
+          guard let run = take(random) else { return }
+          let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(run.address))!
+          if run.zero, word.pointee != 0 { AtomicWord(wrong).add(1) }
+          word.pointee = thread << 32 | run.page
+          held.append(run)
+        } else {
+          let run = held.remove(at: Int(random >> 33) % held.count)
+          let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(run.address))!
+          if word.pointee != thread << 32 | run.page { AtomicWord(wrong).add(1) }
+          word.pointee = 1
+          if (try? PageRequest.release(page: run.page)) == nil { AtomicWord(wrong).add(1) }
+        }
+      }
+      return (turn, { for run in held { try? PageRequest.release(page: run.page) } })
+    }
+    #expect(wrong.pointee == 0)
+  }
+
   /// What must hold when all is given back and drained.
   static func checkNothingIsOut() {
     #expect(count == 0 && Live.claimed == 0)
