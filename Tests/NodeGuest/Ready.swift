@@ -35,6 +35,8 @@ final class Runs {
     count = 0
   }
 
+  func color(of index: Int) -> Int { runs[index].color }
+
   /// Where each run begins.
   var starts: Set<UnsafeRawPointer> { Set((0..<count).map { UnsafeRawPointer(runs[$0].address) }) }
   var addresses: [UnsafeMutableRawPointer] {
