@@ -96,7 +96,11 @@ package enum PageDrain {
 
   /// Where nothing is kept any more: what lies ready on this CPU goes to the bitmaps. How many pages.
   @inline(never) @_noLocks @_noAllocation @discardableResult
-  static func leave() -> UInt64 { PageCache.leave() &+ RunCache.leave() &+ ColorCache.leave() }
+  static func leave() -> UInt64 { PageCache.leave() &+ leaveRuns() }
+
+  /// Its short runs and objects' pages alone.
+  @_noLocks @_noAllocation
+  static func leaveRuns() -> UInt64 { CPURow.leave(.runs) &+ CPURow.leave(.colors) }
 
   /// Empties stack and row in a CPU's block that was swapped out and whose sections are stopped. Nothing where another
   /// is at the CPU's stacks: what it leaves there goes back by a tick.

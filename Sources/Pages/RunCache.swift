@@ -22,7 +22,7 @@
 // | where the run is | claimed | run word | goes to | by |
 // |---|---|---|---|---|
 // | in hand | 1 | 0 | slot | who frees (give): the word ready, then a section of its CPU |
-// | slot | 1 | ready | in hand | by a section of its CPU: who takes it (take), whose run takes its slot (displace), who keeps none any more (leave); who has the row from outside (PageDrain) |
+// | slot | 1 | ready | in hand | by a section of its CPU: who takes it (take), whose run takes its slot (displace), who keeps none any more (CPURow.leave); who has the row from outside (PageDrain) |
 // | in hand | 1 | ready | the user's, live | who asked (take) |
 // | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; displace; leave; a drain |
 // A thread stopped with a run in hand keeps it, and one that takes them from outside those it is giving back and what
@@ -57,21 +57,15 @@ package enum RunCache {
     return min(fitting < 2 ? fitting : fitting / 2, RunRow.slots)
   }
 
-  /// Index of the row of a node's runs in a CPU block.
-  @inline(__always) @_noLocks @_noAllocation
-  static func row(_ node: Int) -> UInt64 { UInt64(node &* ANAX_ZONES_MAX &+ Int(ANAX_WORD_RUN_ROW)) }
-
   /// A run of `count` pages, 2 or more, of this CPU's node; nil: ask the bitmaps. Not inlined: the linker keeps every
   /// function that has a section in it.
   @inline(never) @_noLocks @_noAllocation
   package static func take(_ count: UInt64) -> PageRun? {
     var slot = slots(count, room)
-    guard slot > 0, let here = CPUBlocks.partHere() else { return nil }
-    let row = RunRow(part: here.words)
-    if !row.isOpen { return nil }
+    guard slot > 0, let here = CPURow(.runs) else { return nil }
     while slot > 0 {
-      let entry = row.slot(slot).loadRelaxed()
-      if RunRow.count(entry) == count, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {
+      let entry = here.entry(slot)
+      if RunRow.count(entry) == count, here.replace(slot, entry, with: 0) {
         _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_TAKEN), count)
         return PageRun(page: RunRow.page(entry), zero: false)
       }
@@ -87,14 +81,14 @@ package enum RunCache {
     let slots = slots(count, room)
     if slots == 0 {
       if room == 0, PageCache.sectionsWork {
-        _ = PageCache.room == 0 ? PageDrain.leave() : leave() &+ ColorCache.leave()
+        _ = PageCache.room == 0 ? PageDrain.leave() : PageDrain.leaveRuns()
       }
       return false
     }
-    guard let here = rowHere(), here.node == Region.node(ofPage: page) else { return false }
+    guard let here = CPURow.opened(.runs), here.node == Region.node(ofPage: page) else { return false }
     let word = Run.at(page: page)
     word.storeRelaxed(Run.ready)
-    if put(RunRow.entry(page, count), here.row, row(here.node), slots) {
+    if put(RunRow.entry(page, count), here, slots) {
       _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_GIVEN), count)
       HelperCall.noteDirty()
       return true
@@ -103,75 +97,33 @@ package enum RunCache {
     return false
   }
 
-  /// The row of this thread's CPU, and the node: a hint. nil: it has no block, or the row is closed: then no slot is
-  /// tried.
-  @inline(__always) @_noLocks @_noAllocation
-  private static func rowHere() -> (row: RunRow, node: Int)? {
-    guard let here = CPUBlocks.partHere(), RunRow(part: here.words).isOpen else { return open() }
-    return (RunRow(part: here.words), here.node)
-  }
-
-  /// The same, where there is none before.
-  @inline(never) @_noLocks @_noAllocation
-  private static func open() -> (row: RunRow, node: Int)? {
-    guard let cpu = CPUBlocks.current() else { return nil }
-    CPUBlocks.open(cpu)
-    _ = CPUBlocks.open(stackOrRow: UInt64(ANAX_WORD_RUN_ROW))
-    guard let here = CPUBlocks.partHere(), RunRow(part: here.words).isOpen else { return nil }
-    return (RunRow(part: here.words), here.node)
-  }
-
   /// Puts a run into the last of the slots that is free, else into one that holds a run of another length. False: there
   /// is none, or the row is closed by now, or the section was aborted.
   @inline(__always) @_noLocks @_noAllocation
-  private static func put(_ entry: UInt64, _ row: RunRow, _ index: UInt64, _ slots: UInt64) -> Bool {
+  private static func put(_ entry: UInt64, _ here: CPURow, _ slots: UInt64) -> Bool {
     var slot = slots
     var other: UInt64 = 0
     while slot > 0 {
-      let there = row.slot(slot).loadRelaxed()
+      let there = here.entry(slot)
       if there == 0 {
-        if CPUBlocks.replace(row: index, slot: slot, 0, with: entry) { return true }
+        if here.replace(slot, 0, with: entry) { return true }
       } else if other == 0, RunRow.count(there) != RunRow.count(entry) {
         other = slot
       }
       slot &-= 1
     }
-    return other != 0 && displace(row, entry, index, other)
+    return other != 0 && displace(here, entry, other)
   }
 
   /// Puts a run into the slot of another one, which goes to the bitmaps; each eighth time, for where lengths come at
   /// random nothing is gained by it. False: the other times, or the section was aborted.
   @inline(never) @_noLocks @_noAllocation
-  private static func displace(_ row: RunRow, _ entry: UInt64, _ index: UInt64, _ slot: UInt64) -> Bool {
-    let turn = row.turns.loadRelaxed()
-    _ = CPUBlocks.add(index &+ UInt64(ANAX_WORD_RUN_ROW_TURNS) &- UInt64(ANAX_WORD_RUN_ROW), 1)
-    let old = row.slot(slot).loadRelaxed()
-    if turn & 7 != 0 || !CPUBlocks.replace(row: index, slot: slot, old, with: entry) { return false }
-    if old == 0 { return true }
-    let count = RunRow.count(old)
-    Run.at(page: RunRow.page(old)).storeRelaxed(0)
-    Pages.release(page: RunRow.page(old), count: count)
-    // It was counted when it was put there.
-    _ = CPUBlocks.add(UInt64(ANAX_WORD_PAGES_GIVEN), 0 &- count)
+  private static func displace(_ here: CPURow, _ entry: UInt64, _ slot: UInt64) -> Bool {
+    let turn = here.row.turns.loadRelaxed()
+    _ = CPUBlocks.add(UInt64(here.node &* ANAX_ZONES_MAX &+ Int(ANAX_WORD_RUN_ROW_TURNS)), 1)
+    let old = here.entry(slot)
+    if turn & 7 != 0 || !here.replace(slot, old, with: entry) { return false }
+    if old != 0 { CPURow.displaced(old) }
     return true
-  }
-
-  /// Where no more are kept: those of this CPU go to the bitmaps. How many pages.
-  @inline(never) @_noLocks @_noAllocation
-  static func leave() -> UInt64 {
-    guard let here = CPUBlocks.partHere() else { return 0 }
-    let row = RunRow(part: here.words)
-    var back = PageReturn(.old)
-    var slot = row.isOpen ? RunRow.slots : 0
-    while slot > 0 {
-      let entry = row.slot(slot).loadRelaxed()
-      if entry != 0, CPUBlocks.replace(row: Self.row(here.node), slot: slot, entry, with: 0) {
-        Run.at(page: RunRow.page(entry)).storeRelaxed(0)
-        back.add(run: RunRow.page(entry), count: RunRow.count(entry))
-      }
-      slot &-= 1
-    }
-    back.end()
-    return back.count
   }
 }

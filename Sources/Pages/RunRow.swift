@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CPU's row of ready runs as others see it: words of the own node's part of a CPU block, so two of them a CPU. A slot
-// holds a run or nothing, and each section changes one slot, from what its thread has seen there to something else; it
-// gives up where something else lies there by then, and while the row is closed. To take runs from outside: as a CPU's
-// stack of ready pages, under the same lock (PageStack). Objects' pages lie in slots of their own, one for each color
-// (ColorCache), with a word of their own that says what the row is: opened when the first of them is given back, closed
-// and opened with the other. All that follows is true of both.
+// A CPU's row of ready runs as others see it (CPURow: as its own threads do): words of the own node's part of a CPU
+// block, so two of them a CPU. A slot holds a run or nothing, and each section changes one slot, from what its thread
+// has seen there to something else; it gives up where something else lies there by then, and while the row is closed.
+// To take runs from outside: as a CPU's stack of ready pages, under the same lock (PageStack). Objects' pages lie in
+// slots of their own, one for each color (ColorCache), with a word of their own that says what the row is: opened when
+// the first of them is given back, closed and opened with the other. All that follows is true of both.
 //
 // | word | transition | by | order |
 // |---|---|---|---|
