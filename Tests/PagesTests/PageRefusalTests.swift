@@ -83,6 +83,7 @@ import Testing
       while Pages.allocate(node: 0, cpu: 0, count: 64) != nil {}
       while Pages.allocate(node: 0, cpu: 0, count: 1) != nil {}
       Drains.prepare()
+      Ready.takeTurns()
       Thread {
         #expect(CPUBlocks.lockStacks(0))
         Drains.turn.storeRelease(1)
@@ -137,6 +138,7 @@ import Testing
         return anax_system_call(number, a, b, c, d, e, f)
       }
       let rounds: UInt64 = 200
+      Ready.takeTurns()
       let other = Thread {
         Ready.stay(on: 1)
         for round in 1...rounds {

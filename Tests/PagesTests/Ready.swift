@@ -16,16 +16,26 @@ enum Ready {
   /// Swift does not show it.
   static let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
 
-  /// A live engine and this thread on one CPU. False: there are no caches here.
+  /// A live engine and this thread on one CPU. False: there are no caches here. Where it may, the thread does not lose
+  /// the CPU to those of other tests: a section is aborted by that, and what it was to take or keep goes another way.
   static func start(cpu: Int = 0) -> Bool {
     Live.start()
     stay(on: cpu)
+    // Children and other threads do not inherit it.
+    var first = sched_param(sched_priority: 1)
+    _ = sched_setscheduler(0, SCHED_FIFO | 0x4000_0000 /* SCHED_RESET_ON_FORK */, &first)
     return anax_state().pointee.membarrier == 1 && CPUBlocks.current() != nil
   }
 
   static func stay(on cpu: Int) {
     var mask: UInt64 = 1 << UInt64(cpu)
     _ = withUnsafePointer(to: &mask) { Kernel.call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0)) }
+  }
+
+  /// This thread takes turns with others again, from `start` on: for tests in which it waits for some of them.
+  static func takeTurns() {
+    var ordinary = sched_param(sched_priority: 0)
+    #expect(sched_setscheduler(0, SCHED_OTHER, &ordinary) == 0)
   }
 
   static func page(_ placement: PagePlacement = .local) throws -> PageRun {
@@ -110,6 +120,7 @@ enum Ready {
     _ handler: @escaping @convention(c) (Int32) -> Void,
     _ thread: @escaping @Sendable (_ number: UInt64) -> (turn: (_ random: UInt64) -> Void, end: () -> Void)
   ) {
+    takeTurns()
     WorkerSignals.prepare(handler)
     WorkerSignals.run(workers: 6) { worker in
       let (turn, end) = thread(UInt64(worker + 1))
