@@ -72,7 +72,8 @@ let engineModules: [Target.Dependency] = ["CAnax", "Machine", "LockFree", "PerCP
 let engineTests: [Target] =
   [
     .testTarget(name: "ModelTests", swiftSettings: swiftSettings),
-    // What tests that interrupt their threads share.
+    // What tests share that stay on a CPU, and that interrupt their threads.
+    .target(name: "OneCPU", dependencies: ["CAnax", "Machine"], path: "Tests/OneCPU", swiftSettings: swiftSettings),
     .target(
       name: "WorkerSignals", dependencies: ["CAnax", "LockFree", "Machine"], path: "Tests/WorkerSignals",
       swiftSettings: swiftSettings),
@@ -81,7 +82,7 @@ let engineTests: [Target] =
     .testTarget(name: $0, dependencies: engineModules, swiftSettings: swiftSettings)
   }
   + ["PerCPUTests", "PagesTests", "ChaosTests"].map {
-    .testTarget(name: $0, dependencies: engineModules + ["WorkerSignals"], swiftSettings: swiftSettings)
+    .testTarget(name: $0, dependencies: engineModules + ["OneCPU", "WorkerSignals"], swiftSettings: swiftSettings)
   }
   + [
     .testTarget(

@@ -7,6 +7,7 @@ import Foundation
 import Heap
 import LockFree
 import Machine
+import OneCPU
 import PerCPU
 import Testing
 
@@ -24,9 +25,12 @@ private enum Given {
 }
 
 @Suite struct NodePageTests {
-  static func stay(on cpu: Int) {
-    var mask: UInt64 = 1 << UInt64(cpu)
-    _ = withUnsafePointer(to: &mask) { Kernel.call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0)) }
+  /// Two nodes that are played, and this thread on CPU 0.
+  static func start() -> Bool {
+    setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
+    OneCPU.stay(on: 0)
+    OneCPU.keep()
+    return TwoNodes.start()
   }
 
   private static func page() throws -> UInt64 {
@@ -35,12 +39,10 @@ private enum Given {
 
   @Test(.enabled(if: Given.cpuStacks)) func aForeignPageGoesHome() async {
     await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
-      #expect(TwoNodes.start())
-      NodePageTests.stay(on: 0)
+      #expect(NodePageTests.start())
       let pages = try (0..<40).map { _ in try NodePageTests.page() }
       #expect(pages.allSatisfy { Region.node(ofPage: $0) == 0 })
-      NodePageTests.stay(on: 1)
+      OneCPU.stay(on: 1)
       try #require(CPUBlocks.current() == 1)
       let before = PageCounters.ready(node: 0)
       for page in pages {
@@ -54,7 +56,7 @@ private enum Given {
         try PageRequest.release(page: page)
       }
       #expect(PageCounters.ready(node: 1) > 0)
-      NodePageTests.stay(on: 0)
+      OneCPU.stay(on: 0)
       #expect(try Region.node(ofPage: NodePageTests.page()) == 0)
     }
   }
@@ -62,15 +64,13 @@ private enum Given {
   /// A run freed on another node's CPU goes home at once; one that was freed on its own is taken there next.
   @Test(.enabled(if: Given.cpuStacks)) func readyRunsAreTheOwnNodesAlone() async {
     await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
-      #expect(TwoNodes.start())
+      #expect(NodePageTests.start())
       func run() throws -> UInt64 {
         try PageRequest.allocate(count: 4, alignment: 1, placement: .local, zeroed: false, .normal).page
       }
-      NodePageTests.stay(on: 0)
       let runs = try (0..<6).map { _ in try run() }
       #expect(runs.allSatisfy { Region.node(ofPage: $0) == 0 })
-      NodePageTests.stay(on: 1)
+      OneCPU.stay(on: 1)
       try #require(CPUBlocks.current() == 1)
       for page in runs.prefix(3) {
         try PageRequest.release(page: page)
@@ -84,7 +84,7 @@ private enum Given {
       let block = try #require(UnsafeMutablePointer<UInt64>(bitPattern: UInt(CPUBlocks.inUse(1))))
       #expect(block[Int(ANAX_WORD_RUN_ROW)] == 0, "node 0's part")
       #expect(block[Int(ANAX_ZONES_MAX) + Int(ANAX_WORD_RUN_ROW)] == 1, "its own")
-      NodePageTests.stay(on: 0)
+      OneCPU.stay(on: 0)
       for page in runs.suffix(3) { try PageRequest.release(page: page) }
       #expect(PageCounters.ready(node: 0) == 12)
       #expect(try runs.suffix(3).contains(run()))
@@ -94,21 +94,19 @@ private enum Given {
   /// As runs do, objects' pages.
   @Test(.enabled(if: Given.cpuStacks)) func readyPagesOfObjectsAreTheOwnNodesAlone() async {
     await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
-      #expect(TwoNodes.start())
+      #expect(NodePageTests.start())
       func pages() throws -> [UInt64] {
         try (0..<6).map {
           try PageRequest.allocateColored(index: $0, objectColor: 0, placement: .local, zeroed: false, .normal).page
         }
       }
-      NodePageTests.stay(on: 0)
       // CPU 1 has the second word of a chunk, and so these, were they of its node.
       let foreign = try (0..<6 as Range<UInt64>).map {
         try #require(Pages.allocateColored(node: 0, cpu: 1, pageIndex: $0, objectColor: 0)).page
       }
       for page in foreign { Run.at(page: page).storeRelaxed(Run(pages: 1, lines: 0).word | Run.colored) }
       let first = try pages()
-      NodePageTests.stay(on: 1)
+      OneCPU.stay(on: 1)
       try #require(CPUBlocks.current() == 1)
       let own = try pages()
       #expect(own.allSatisfy { Region.node(ofPage: $0) == 1 })
@@ -123,7 +121,7 @@ private enum Given {
       let block = try #require(UnsafeMutablePointer<UInt64>(bitPattern: UInt(CPUBlocks.inUse(1))))
       #expect(block[Int(ANAX_WORD_COLOR_ROW)] == 0, "node 0's part")
       #expect(block[Int(ANAX_ZONES_MAX) + Int(ANAX_WORD_COLOR_ROW)] == 1, "its own")
-      NodePageTests.stay(on: 0)
+      OneCPU.stay(on: 0)
       for page in first { try PageRequest.release(page: page) }
       #expect(PageCounters.ready(node: 0) == 6)
       #expect(try pages() == first)
@@ -134,11 +132,9 @@ private enum Given {
   /// which nobody takes.
   @Test(.enabled(if: Given.cpuStacks)) func aStackIsOpenedForTheOwnNodeAlone() async {
     await #expect(processExitsWith: .success) {
-      setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
-      #expect(TwoNodes.start())
-      NodePageTests.stay(on: 0)
+      #expect(NodePageTests.start())
       let pages = try (0..<40).map { _ in try NodePageTests.page() }
-      NodePageTests.stay(on: 1)
+      OneCPU.stay(on: 1)
       try #require(CPUBlocks.current() == 1)
       CPUBlocks.open(1)
       let block = try #require(UnsafeMutablePointer<UInt64>(bitPattern: UInt(CPUBlocks.inUse(1))))

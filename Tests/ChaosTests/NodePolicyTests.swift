@@ -6,6 +6,7 @@ import CAnax
 import Foundation
 import Heap
 import LockFree
+import OneCPU
 import Testing
 
 @testable import Pages
@@ -76,7 +77,7 @@ private enum Asked {
   @Test func anExplicitNodeIsPreferredUntilTheRunEnds() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
-      NodePageTests.stay(on: 0)
+      OneCPU.stay(on: 0)
       Asked.listen()
       let run = try Asked.run(3, .node(1))
       #expect(Region.node(ofPage: run.page) == 1)
@@ -164,7 +165,7 @@ private enum Asked {
   @Test func aRunThatCannotBeMappedAnewLosesItsPolicy() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
-      NodePageTests.stay(on: 0)
+      OneCPU.stay(on: 0)
       Asked.listen()
       let run = try Asked.run(3, .node(1))
       Asked.write(run, 3)
@@ -248,7 +249,7 @@ private enum Asked {
   @Test func theRealKernelIsAsked() async {
     await #expect(processExitsWith: .success) {
       #expect(TwoNodes.start())
-      NodePageTests.stay(on: 0)
+      OneCPU.stay(on: 0)
       for node in [0, 1] {
         let run = try Asked.run(5, .node(node))
         Asked.write(run, 5)

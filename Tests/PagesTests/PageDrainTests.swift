@@ -8,6 +8,7 @@ import Foundation
 import Heap
 import LockFree
 import Machine
+import OneCPU
 import PerCPU
 import Testing
 import Zones
@@ -19,7 +20,7 @@ import Zones
     await #expect(processExitsWith: .success) {
       if !Ready.start() { return }
       for cpu in 0..<min(Int(anax_state().pointee.cpu_count), 4) {
-        Ready.stay(on: cpu)
+        OneCPU.stay(on: cpu)
         let runs = try Ready.pages(12)
         for run in runs { Live.write(run, 1, 1) }
         try Ready.give(runs)
@@ -264,7 +265,7 @@ import Zones
       let runs = try Ready.pages(8)
       for run in runs { Live.write(run, 1, 1) }
       try Ready.give(runs)
-      Ready.stay(on: 0)
+      OneCPU.stay(on: 0)
       let before = Ready.count
       #expect(before >= 8)
       Ticks.tick()

@@ -7,6 +7,7 @@ import Foundation
 import Heap
 import LockFree
 import Machine
+import OneCPU
 import PerCPU
 import Testing
 
@@ -58,7 +59,7 @@ import Testing
       Drains.prepare()
       anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
         if number == anax_sys_membarrier {
-          Ready.stay(on: Int(Drains.turn.add(1) & 1 ^ 1))
+          OneCPU.stay(on: Int(Drains.turn.add(1) & 1 ^ 1))
           if let run = try? Ready.page() { try? PageRequest.release(page: run.page) }
         }
         return anax_system_call(number, a, b, c, d, e, f)
@@ -83,7 +84,7 @@ import Testing
       while Pages.allocate(node: 0, cpu: 0, count: 64) != nil {}
       while Pages.allocate(node: 0, cpu: 0, count: 1) != nil {}
       Drains.prepare()
-      Ready.takeTurns()
+      OneCPU.takeTurns()
       Thread {
         #expect(CPUBlocks.lockStacks(0))
         Drains.turn.storeRelease(1)
@@ -138,9 +139,9 @@ import Testing
         return anax_system_call(number, a, b, c, d, e, f)
       }
       let rounds: UInt64 = 200
-      Ready.takeTurns()
+      OneCPU.takeTurns()
       let other = Thread {
-        Ready.stay(on: 1)
+        OneCPU.stay(on: 1)
         for round in 1...rounds {
           while Drains.turn.loadAcquire() != round * 2 {}
           Drains.asking.storeRelease(round * 2)

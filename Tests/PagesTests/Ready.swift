@@ -6,6 +6,7 @@ import Foundation
 import Heap
 import LockFree
 import Machine
+import OneCPU
 import PerCPU
 import Testing
 import WorkerSignals
@@ -16,26 +17,12 @@ enum Ready {
   /// Swift does not show it.
   static let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
 
-  /// A live engine and this thread on one CPU. False: there are no caches here. Where it may, the thread does not lose
-  /// the CPU to those of other tests: a section is aborted by that, and what it was to take or keep goes another way.
+  /// A live engine and this thread on one CPU. False: there are no caches here.
   static func start(cpu: Int = 0) -> Bool {
     Live.start()
-    stay(on: cpu)
-    // Children and other threads do not inherit it.
-    var first = sched_param(sched_priority: 1)
-    _ = sched_setscheduler(0, SCHED_FIFO | 0x4000_0000 /* SCHED_RESET_ON_FORK */, &first)
+    OneCPU.stay(on: cpu)
+    OneCPU.keep()
     return anax_state().pointee.membarrier == 1 && CPUBlocks.current() != nil
-  }
-
-  static func stay(on cpu: Int) {
-    var mask: UInt64 = 1 << UInt64(cpu)
-    _ = withUnsafePointer(to: &mask) { Kernel.call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0)) }
-  }
-
-  /// This thread takes turns with others again, from `start` on: for tests in which it waits for some of them.
-  static func takeTurns() {
-    var ordinary = sched_param(sched_priority: 0)
-    #expect(sched_setscheduler(0, SCHED_OTHER, &ordinary) == 0)
   }
 
   static func page(_ placement: PagePlacement = .local) throws -> PageRun {
@@ -91,7 +78,7 @@ enum Ready {
   /// What this CPU has ready is served to another one that takes all pages of the region, before it is refused.
   static func expectTheOtherCPUGetsAll() {
     let theirs = count
-    stay(on: 1)
+    OneCPU.stay(on: 1)
     let pages = Live.node.pointee.page_limit - Live.node.pointee.first_page
     var got: UInt64 = 0
     while Pages.allocate(node: 0, cpu: 1, count: 1) != nil { got += 1 }
@@ -120,7 +107,7 @@ enum Ready {
     _ handler: @escaping @convention(c) (Int32) -> Void,
     _ thread: @escaping @Sendable (_ number: UInt64) -> (turn: (_ random: UInt64) -> Void, end: () -> Void)
   ) {
-    takeTurns()
+    OneCPU.takeTurns()
     WorkerSignals.prepare(handler)
     WorkerSignals.run(workers: 6) { worker in
       let (turn, end) = thread(UInt64(worker + 1))
@@ -132,7 +119,7 @@ enum Ready {
         if worker < 2, turns % 400 == 0 {
           if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }
         }
-        if turns % 64 == 0 { stay(on: Int(random >> 50) % Int(anax_state().pointee.cpu_count)) }
+        if turns % 64 == 0 { OneCPU.stay(on: Int(random >> 50) % Int(anax_state().pointee.cpu_count)) }
         turn(random)
         turns += 1
       }

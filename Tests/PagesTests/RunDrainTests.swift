@@ -7,6 +7,7 @@ import Foundation
 import Heap
 import LockFree
 import Machine
+import OneCPU
 import PerCPU
 import Testing
 import Zones
@@ -19,7 +20,7 @@ import Zones
       if !Ready.start() { return }
       let cpus = min(Int(anax_state().pointee.cpu_count), 4)
       for cpu in 0..<cpus {
-        Ready.stay(on: cpu)
+        OneCPU.stay(on: cpu)
         try Ready.startRow()
         let runs = try Ready.runs(2, 16)
         for run in runs { Live.write(run, 16, 1) }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calling thread on one CPU, for tests of what lies there. A restartable section is aborted where its thread loses
+// the CPU in it, and what it was to take or keep then goes another way: a test that says which way it goes keeps its
+// CPU, where it may (CAP_SYS_NICE, or RLIMIT_RTPRIO).
+
+import CAnax
+import Glibc
+import Machine
+
+package enum OneCPU {
+  /// It runs there from now on: one of the first 64.
+  package static func stay(on cpu: Int) {
+    var mask: UInt64 = 1 << UInt64(cpu)
+    _ = withUnsafePointer(to: &mask) { Kernel.call(anax_sys_sched_setaffinity, 0, 8, Int(bitPattern: $0)) }
+  }
+
+  /// Ordinary threads do not take the CPU from it any more. Threads that it starts, and children, are ordinary.
+  package static func keep() {
+    var first = sched_param(sched_priority: 1)
+    _ = sched_setscheduler(0, SCHED_FIFO | 0x4000_0000 /* SCHED_RESET_ON_FORK */, &first)
+  }
+
+  /// It takes turns with others again: before it waits for a thread that may be on its CPU.
+  package static func takeTurns() {
+    var ordinary = sched_param(sched_priority: 0)
+    _ = sched_setscheduler(0, SCHED_OTHER, &ordinary)
+  }
+}
