@@ -24,7 +24,7 @@
 // | in hand | 1 | 0 | slot | who frees (give): the word ready, then a section of its CPU |
 // | slot | 1 | ready | in hand | by a section of its CPU: who takes it (take), whose run takes its slot (displace), who keeps none any more (CPURow.leave); who has the row from outside (PageDrain) |
 // | in hand | 1 | ready | the user's, live | who asked (take) |
-// | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; displace; leave; a drain |
+// | in hand | 1 | 0 | bitmap | who frees, where there is no slot for it; CPURow.displaced; CPURow.leave; a drain |
 // A thread stopped with a run in hand keeps it, and one that takes them from outside those it is giving back and what
 // it leaves on the rows that it has closed.
 

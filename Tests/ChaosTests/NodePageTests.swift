@@ -25,7 +25,7 @@ private enum Given {
 }
 
 @Suite struct NodePageTests {
-  /// Two nodes that are played, and this thread on CPU 0.
+  /// Two nodes that are played, this thread on CPU 0, and nothing decays by itself.
   static func start() -> Bool {
     setenv("ANAX_VM_PAGE_DECAY", "3600000", 1)
     OneCPU.stay(on: 0)

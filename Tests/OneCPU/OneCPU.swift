@@ -8,21 +8,26 @@ import Glibc
 import Machine
 
 package enum OneCPU {
+  /// SCHED_RESET_ON_FORK.
+  private static let resetOnFork: CInt = 0x4000_0000
+
   /// It runs there from now on: one of the first 64.
   package static func stay(on cpu: Int) {
     var mask: UInt64 = 1 << UInt64(cpu)
     _ = withUnsafePointer(to: &mask) { Kernel.call(anax_sys_sched_setaffinity, 0, 8, Int(bitPattern: $0)) }
   }
 
-  /// Ordinary threads do not take the CPU from it any more. Threads that it starts, and children, are ordinary.
+  /// Ordinary threads do not take the CPU from it any more, but for what the kernel sees to that they get: a twentieth
+  /// of each second. Threads that it starts, and children, are ordinary.
   package static func keep() {
     var first = sched_param(sched_priority: 1)
-    _ = sched_setscheduler(0, SCHED_FIFO | 0x4000_0000 /* SCHED_RESET_ON_FORK */, &first)
+    _ = sched_setscheduler(0, SCHED_FIFO | resetOnFork, &first)
   }
 
   /// It takes turns with others again: before it waits for a thread that may be on its CPU.
   package static func takeTurns() {
     var ordinary = sched_param(sched_priority: 0)
-    _ = sched_setscheduler(0, SCHED_OTHER, &ordinary)
+    // Without CAP_SYS_NICE that mark cannot be taken away.
+    _ = sched_setscheduler(0, SCHED_OTHER | resetOnFork, &ordinary)
   }
 }

@@ -5,7 +5,6 @@ import CAnax
 import Foundation
 import Heap
 import LockFree
-import Machine
 import OneCPU
 import PerCPU
 import Testing
@@ -107,7 +106,6 @@ enum Ready {
     _ handler: @escaping @convention(c) (Int32) -> Void,
     _ thread: @escaping @Sendable (_ number: UInt64) -> (turn: (_ random: UInt64) -> Void, end: () -> Void)
   ) {
-    OneCPU.takeTurns()
     WorkerSignals.prepare(handler)
     WorkerSignals.run(workers: 6) { worker in
       let (turn, end) = thread(UInt64(worker + 1))

@@ -33,9 +33,11 @@ enum Arena {
 
   nonisolated(unsafe) private static let stashWords = UnsafeMutablePointer<UInt64>.allocate(capacity: stashCount)
 
-  /// The end is by signals, not by time: a loaded machine has fewer in any time. (After so many turns the test fails.)
+  /// The end is by signals and an aborted section, not by time: a loaded machine has fewer in any time. (After so many
+  /// turns the test fails.)
   static func isEnough(_ turns: Int) -> Bool {
-    turns >= 400_000 && (WorkerSignals.count >= 1500 || turns >= 400_000_000)
+    turns >= 400_000
+      && (WorkerSignals.count >= 1500 && aborted.loadRelaxed() > 0 || turns >= 400_000_000)
   }
   private static var stashed: AtomicWord { AtomicWord(words + 48) }
   static var nextShare: AtomicWord { AtomicWord(words + 56) }

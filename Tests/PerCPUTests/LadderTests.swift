@@ -6,6 +6,7 @@ import Foundation
 import Heap
 import LockFree
 import Machine
+import OneCPU
 import Testing
 
 @testable import PerCPU
@@ -93,12 +94,9 @@ enum LeftOver {
       guard anax_state().pointee.membarrier == 1 else { return }
       LeftOver.blocks = (0..<8).map { _ in Heap.allocate(64)! }
       Heap.free(Heap.allocate(64))
-      var set = UInt64(1) << UInt64(CPUBlocks.current()!)
-      _ = withUnsafeMutablePointer(to: &set) {
-        anax_system_call(Int(SYS_sched_setaffinity), 0, 8, Int(bitPattern: $0), 0, 0, 0)
-      }
       let cpu = CPUBlocks.current()!
-      #expect(set == 1 << UInt64(cpu))
+      OneCPU.stay(on: cpu)
+      #expect(CPUBlocks.current()! == cpu)
       anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
         if number != anax_sys_membarrier { return anax_system_call(number, a, b, c, d, e, f) }
         for block in LeftOver.blocks { Heap.free(block) }

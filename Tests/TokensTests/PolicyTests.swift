@@ -196,6 +196,7 @@ import Testing
       token.policy = policy
       for _ in 0..<3 {
         var spin = Spin(token.state, thread)
+        defer { spin.end() }
         var seen = word.loadRelaxed()
         var before = thread.pointee.pauses
         while spin.wait(word, &seen) {
