@@ -34,7 +34,7 @@ import Testing
   func itemsHaveTheHomeThatIsAskedFor(limit: Int) async {
     await #expect(processExitsWith: .success) { [limit] in
       #expect(TwoNodes.start())
-      TwoNodes.goWhereTheKernelAgrees()
+      TwoNodes.stayOnOneNode()
       let zone = try Self.zone(limit: UInt64(limit))
       var items: [UnsafeMutableRawPointer] = []
       for turn in 0..<2000 {

@@ -6,6 +6,7 @@ import CAnax
 import Foundation
 import Heap
 import Machine
+import PerCPU
 
 enum TwoNodes {
   static let first = 9000
@@ -53,11 +54,11 @@ enum TwoNodes {
     return started && anax_state().pointee.node_count == 2
   }
 
-  /// On rung A the kernel says a thread's node, and that is not played: this thread goes to CPUs of which the play says
-  /// the same.
-  static func goWhereTheKernelAgrees() {
-    guard anax_state().pointee.rung == UInt64(ANAX_RUNG_A) else { return }
-    let node = anax_rseq_read_node(anax_rseq_area_offset())
+  /// This thread stays on CPUs of one node. On rung A the kernel says a thread's node, and that is not played: there it
+  /// goes to CPUs of which the play says the same.
+  static func stayOnOneNode() {
+    let isByKernel = anax_state().pointee.rung == UInt64(ANAX_RUNG_A)
+    let node = isByKernel ? Int(anax_rseq_read_node(anax_rseq_area_offset())) : CPUBlocks.anyCPU()
     var mask = CPUMask()
     for cpu in stride(from: Int(node % 2), to: 64, by: 2) { mask.insert(cpu) }
     _ = Kernel.setAffinity(mask)

@@ -114,7 +114,7 @@ enum Refusals {
 
   @Test func aStepThatIsRefusedIsAnAnswerAndNotTheEnd() async {
     await #expect(processExitsWith: .success) {
-      Refusals.left = 200
+      Refusals.left = 60
       anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
         if number == anax_sys_mmap, c & Int(PROT_WRITE) != 0 { return Int(-ENOMEM) }
         if number == anax_sys_mprotect {

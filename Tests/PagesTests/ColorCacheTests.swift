@@ -24,13 +24,13 @@ extension Ready {
 
   /// The CPU has its row from now on, and an object's page on it.
   static func startColors() throws {
-    // Once more where that section was aborted, as it may be where it touches its memory for the first time.
-    for index in 0..<100 as Range<UInt64> {
+    var index: UInt64 = 0
+    try startBoth {
       let before = count
       try PageRequest.release(page: try colored(index).page)
-      if count > before, colors > 0 { return }
+      index += 1
+      return count > before && colors > 0
     }
-    Issue.record("no row")
   }
 
   /// Pages on the color row of this thread's CPU.

@@ -280,8 +280,10 @@ import Zones
     await #expect(processExitsWith: .success) {
       setenv("ANAX_VM_PAGE_DECAY", "100", 1)
       #expect(Engine.ensureStarted())
-      if anax_state().pointee.membarrier == 0 || CPUBlocks.current() == nil { return }
+      guard anax_state().pointee.membarrier == 1, let cpu = CPUBlocks.current() else { return }
       Thread { Helper.run() }.start()
+      // Each CPU that it came to would have pages of its own.
+      OneCPU.stay(on: cpu)
       try Ready.give([try Ready.page()])
       let start = Date()
       while AtomicWord(anax_state_reclaims(anax_state())).loadRelaxed() == 0, Date().timeIntervalSince(start) < 8 {

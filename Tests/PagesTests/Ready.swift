@@ -5,6 +5,7 @@ import CAnax
 import Foundation
 import Heap
 import LockFree
+import Machine
 import OneCPU
 import PerCPU
 import Testing
@@ -16,12 +17,27 @@ enum Ready {
   /// Swift does not show it.
   static let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
 
-  /// A live engine and this thread on one CPU. False: there are no caches here.
+  /// A live engine and this thread on one CPU. False: there are no caches here, or the CPU
+  /// is not this process's.
   static func start(cpu: Int = 0) -> Bool {
     Live.start()
+    guard Kernel.affinity()?.contains(cpu) == true else { return false }
+    // However many CPUs there are, each may keep what one of four may.
+    let blocks = Int(anax_state().pointee.block_count).nextPowerOfTwo
+    if blocks > 4 { try? Tunable.pageKeepFloor.set(Int64(blocks) << 24) }
     OneCPU.stay(on: cpu)
     OneCPU.keep()
     return anax_state().pointee.membarrier == 1 && CPUBlocks.current() != nil
+  }
+
+  /// Makes a row in both blocks of the CPU, of which a purge takes the other. `isMade` tries it once: a section may be
+  /// aborted where it touches its memory for the first time.
+  static func startBoth(_ isMade: () throws -> Bool) throws {
+    for block in 0..<2 {
+      if block == 1 { _ = Ticks.purge() }
+      let made = try (0..<100).contains { _ in try isMade() }
+      #expect(made, "no row")
+    }
   }
 
   static func page(_ placement: PagePlacement = .local) throws -> PageRun {
@@ -112,7 +128,7 @@ enum Ready {
       var random = UInt64(worker + 1) &* 0x9e37_79b9_7f4a_7c15
       var turns = 0
       // Where signals do not come the test is to fail, not to go on for ever.
-      while turns < 40_000 || (WorkerSignals.count < 1000 && turns < 400_000) {
+      while turns < 40_000 || (WorkerSignals.count < 1000 && turns < 40_000_000) {
         random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         if worker < 2, turns % 400 == 0 {
           if random >> 60 & 1 == 0 { _ = Ticks.purge() } else { PageDrain.everything(idle: random >> 61 & 1 == 0) }

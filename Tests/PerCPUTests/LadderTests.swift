@@ -92,11 +92,11 @@ enum LeftOver {
       unsetenv("ANAX_RUNG")
       #expect(Engine.ensureStarted())
       guard anax_state().pointee.membarrier == 1 else { return }
-      LeftOver.blocks = (0..<8).map { _ in Heap.allocate(64)! }
-      Heap.free(Heap.allocate(64))
       let cpu = CPUBlocks.current()!
       OneCPU.stay(on: cpu)
       #expect(CPUBlocks.current()! == cpu)
+      LeftOver.blocks = (0..<8).map { _ in Heap.allocate(64)! }
+      Heap.free(Heap.allocate(64))
       anax_state().pointee.fake_kernel = { number, a, b, c, d, e, f in
         if number != anax_sys_membarrier { return anax_system_call(number, a, b, c, d, e, f) }
         for block in LeftOver.blocks { Heap.free(block) }
