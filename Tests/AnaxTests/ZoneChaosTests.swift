@@ -23,7 +23,7 @@ extension AnaxTests {
         }
       }
       var refusals = 0
-      while running.value.load(ordering: .relaxed) > 0 {
+      repeat {
         Memory.purge()
         Memory.tick()
         for zone in zones {
@@ -38,7 +38,7 @@ extension AnaxTests {
             }
           }
         }
-      }
+      } while running.value.load(ordering: .relaxed) > 0
       for thread in threads { thread.join() }
       #expect(torn.value.load(ordering: .relaxed) == 0)
       #expect(refusals > 0)

@@ -222,7 +222,7 @@ static void switch_cpu(int cpu, int on) {
 static volatile int stop;
 // The CPU that comes and goes, and blocks that the visitor has made there.
 static int visited;
-static long visits;
+static volatile long visits;
 
 // False while the CPU is off. Where it goes, the kernel lets its threads run anywhere.
 static int visit(void) {
@@ -271,6 +271,7 @@ static void late(int cpu) {
     if (turn < 2) switch_cpu(cpu, 0);
     usleep(50000);
   }
+  for (int i = 0; i < 400 && !visits; i++) usleep(50000);
   stop = 1;
   for (int i = 0; i < 5; i++) pthread_join(thread[i], NULL);
   printf("nodes: %ld blocks were made on CPU %d\n", visits, cpu);

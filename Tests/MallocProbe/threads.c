@@ -102,7 +102,8 @@ int probe_storm(void) {
   do {
     for (int i = 0; i < 1000; i++) load_step(&load);
     clock_gettime(CLOCK_MONOTONIC, &now);
-  } while (now.tv_sec - start.tv_sec < 2);
+    // On a busy machine signals are fewer.
+  } while (now.tv_sec - start.tv_sec < 2 || (handled < 500 && now.tv_sec - start.tv_sec < 60));
   timer = (struct itimerval){{0, 0}, {0, 0}};
   setitimer(ITIMER_REAL, &timer, NULL);
   stop = 1;

@@ -18,6 +18,10 @@ settings() {
 
 prepare() {
   settings
+  # As it is now: it may change between the two runs.
+  if git -C "$PROGRAM_ROOT" rev-parse -q --verify HEAD >/dev/null 2>&1; then
+    git clone -q --mirror "file://$PROGRAM_ROOT" "$PROGRAM_SHARED/this.git"
+  fi
   git init -q --bare "$PROGRAM_SHARED/made.git"
   awk -v n="$(pick 1500 300)" 'BEGIN { srand(5)
     for (i = 1; i <= n; i++) {
@@ -48,8 +52,8 @@ exercise() {
 
 run() {
   settings
-  if git -C "$PROGRAM_ROOT" rev-parse -q --verify HEAD >/dev/null 2>&1; then
-    exercise "$PROGRAM_ROOT" this
+  if [[ -e $PROGRAM_SHARED/this.git ]]; then
+    exercise "$PROGRAM_SHARED/this.git" this
   else
     echo "the checkout is not a repository: only the generated one" >&2
   fi

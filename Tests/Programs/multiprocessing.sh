@@ -4,7 +4,7 @@
 
 # shellcheck source=Tests/Programs/python.sh
 source "$(dirname "${BASH_SOURCE[0]}")/python.sh"
-limit=200
+limit=600
 
 run() {
   interpreter
@@ -17,5 +17,5 @@ run() {
   else
     tests+=(test_multiprocessing_forkserver)
   fi
-  regression 150 "${without[@]}" "${tests[@]}"
+  regression 400 "${without[@]}" "${tests[@]}"
 }

@@ -52,7 +52,7 @@ run() {
       test_descr test_exceptions test_bz2 test_lzma test_xml_etree test_pyexpat test_context test_coroutines test_long
       test_float test_math test_heapq test_string test_random test_posix test_os test_select test_bigmem)
   fi
-  regression "$(pick 240 60)" "${tests[@]}"
+  regression 240 "${tests[@]}"
   under 60 "$python" -c '
 import concurrent.futures as futures, hashlib
 def work(i): return hashlib.sha256(b"".join(bytes([j % 251]) * (j % 3000) for j in range(i, i + 500))).hexdigest()

@@ -247,7 +247,7 @@ private struct Unique: ~Copyable {
           a.withToken {
             Token.blocking {}
             b.acquire()
-            usleep(20_000)
+            #expect(eventually { b.word.waiting == 1 })
             b.release()
             #expect(a.isHeld && a.word.isExclusive)
           }
