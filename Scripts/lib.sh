@@ -23,8 +23,8 @@ skip() {
   exit "$skipped"
 }
 
-# Another apt-get may be at work, and a site may not answer at once.
-apt_patience=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
+# apt_get ARGUMENTS…: apt-get, which waits for another that is at work.
+apt_get() { DEBIAN_FRONTEND=noninteractive timeout 600 apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
 
 # need_packages PACKAGE…: installs them as root with apt-get, else says what to install.
 need_packages() {
@@ -33,8 +33,8 @@ need_packages() {
     die "not installed: $* (Debian and Ubuntu: sudo apt-get install $*)"
   fi
   echo "installing $*"
-  timeout 300 apt-get "${apt_patience[@]}" update -qq || complain "apt-get update failed; trying with the lists that are here"
-  DEBIAN_FRONTEND=noninteractive timeout 600 apt-get "${apt_patience[@]}" install -y -qq --no-install-recommends "$@" >/dev/null ||
+  apt_get update || complain "apt-get update failed; trying with the lists that are here"
+  apt_get install -y --no-install-recommends "$@" >/dev/null ||
     die "apt-get could not install: $*"
 }
 
@@ -43,11 +43,11 @@ want_packages() {
   (($# > 0)) || return 0
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     echo "installing $*" >&2
-    timeout 300 apt-get "${apt_patience[@]}" update -qq >&2 || complain "apt-get update failed; trying with the lists that are here"
+    apt_get update >&2 || complain "apt-get update failed; trying with the lists that are here"
     # One by one: where apt-get does not know one of several, it installs none.
     local package
     for package in "$@"; do
-      DEBIAN_FRONTEND=noninteractive timeout 600 apt-get "${apt_patience[@]}" install -y -qq --no-install-recommends "$package" >&2 ||
+      apt_get install -y --no-install-recommends "$package" >&2 ||
         complain "$package could not be installed; what needs it is left out"
     done
   else

@@ -58,9 +58,10 @@ enum TwoNodes {
   /// goes to CPUs of which the play says the same.
   static func stayOnOneNode() {
     let isByKernel = anax_state().pointee.rung == UInt64(ANAX_RUNG_A)
-    let node = isByKernel ? Int(anax_rseq_read_node(anax_rseq_area_offset())) : CPUBlocks.anyCPU()
+    // CPUs' nodes are played in turns.
+    let number = isByKernel ? Int(anax_rseq_read_node(anax_rseq_area_offset())) : CPUBlocks.anyCPU()
     var mask = CPUMask()
-    for cpu in stride(from: Int(node % 2), to: 64, by: 2) { mask.insert(cpu) }
+    for cpu in stride(from: number % 2, to: 64, by: 2) { mask.insert(cpu) }
     _ = Kernel.setAffinity(mask)
   }
 }

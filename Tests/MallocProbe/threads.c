@@ -99,10 +99,10 @@ int probe_storm(void) {
   struct load load = {.random = 5};
   struct timespec start, now;
   clock_gettime(CLOCK_MONOTONIC, &start);
+  // Two seconds; on a busy machine signals are fewer.
   do {
     for (int i = 0; i < 1000; i++) load_step(&load);
     clock_gettime(CLOCK_MONOTONIC, &now);
-    // On a busy machine signals are fewer.
   } while (now.tv_sec - start.tv_sec < 2 || (handled < 500 && now.tv_sec - start.tv_sec < 60));
   timer = (struct itimerval){{0, 0}, {0, 0}};
   setitimer(ITIMER_REAL, &timer, NULL);

@@ -89,7 +89,7 @@ private func readyPages(_ pagemap: CInt) throws -> Bool {
   return try CurrentThread.withPinnedCPUIDs([Judge.cpu]) {
     // What was no such place, and where a section was aborted: kept from those who come next, word by word.
     let before = Runs(capacity: 64 * places, pages: 1, of: PageObject())
-    var seen = 0
+    var (seen, tried, good) = (0, 0, 0)
     for _ in 0..<32 {
       let first = Runs(capacity: places, pages: 1, of: object)
       let colors = try colored(first, of: object, pagemap)
@@ -98,16 +98,17 @@ private func readyPages(_ pagemap: CInt) throws -> Bool {
       let more = try ready() - lay
       let second = Runs(capacity: places, pages: 1, of: next)
       let again = try colored(second, of: next, pagemap)
-      if colors == places, again == places, second.starts == starts, more >= places * 4096 {
-        print("guest: color: \(places) pages that lay ready on a CPU")
-        return true
-      }
+      if colors > 0 { tried += 1 }
+      if colors == places, again == places, second.starts == starts, more >= places * 4096 { good += 1 }
       seen = max(seen, min(colors, again))
       second.give()
       try before.take(places)
       for page in before.addresses { page.storeBytes(of: 1, as: UInt8.self) }
     }
-    return skipped("an object's first \(places) pages in one huge page are of \(seen) colors, or did not lie ready")
+    print("guest: color: \(places) pages that lay ready on a CPU, \(good) of \(tried) times")
+    let isRight = good > 0 && good * 2 >= tried
+    require(isRight, "pages in one huge page are of \(seen) colors at most, or do not lie ready")
+    return true
   }
 }
 

@@ -135,19 +135,19 @@ import Testing
         if number == anax_sys_membarrier, Drains.turn.loadAcquire() & 1 == 1 {
           // The other asks from now on.
           Drains.turn.add(1)
-          while Drains.asking.loadAcquire() != Drains.turn.loadAcquire() {}
+          _ = Drains.spin { Drains.asking.loadAcquire() == Drains.turn.loadAcquire() }
         }
         return anax_system_call(number, a, b, c, d, e, f)
       }
       let rounds: UInt64 = 200
       OneCPU.takeTurns()
-      // Both keep their CPUs: who waits for the other waits for a bounded time only.
+      // Both keep their CPUs: a request waits for another's drain for a bounded time only.
       let other = Thread {
         OneCPU.stay(on: 1)
         OneCPU.keep()
         Drains.asking.storeRelease(1)
         for round in 1...rounds {
-          while Drains.turn.loadAcquire() != round * 2 {}
+          if !Drains.spin(until: { Drains.turn.loadAcquire() == round * 2 }) { return }
           Drains.asking.storeRelease(round * 2)
           if let run = try? Ready.page() {
             Drains.served.add(1)
@@ -163,7 +163,7 @@ import Testing
         try Ready.give(try Ready.pages(8))
         Drains.turn.storeRelease(round * 2 - 1)
         PageDrain.everything()
-        while Drains.done.loadAcquire() != round {}
+        try #require(Drains.spin { Drains.done.loadAcquire() == round }, "the other did not ask in round \(round)")
         PageDrain.everything()
       }
       // A thread that drains may lose its CPU.

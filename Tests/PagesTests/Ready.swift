@@ -17,8 +17,7 @@ enum Ready {
   /// Swift does not show it.
   static let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> Int32).self)
 
-  /// A live engine and this thread on one CPU. False: there are no caches here, or the CPU
-  /// is not this process's.
+  /// A live engine and this thread on one CPU. False: there are no caches here, or the CPU is not this process's.
   static func start(cpu: Int = 0) -> Bool {
     Live.start()
     guard Kernel.affinity()?.contains(cpu) == true else { return false }
@@ -30,8 +29,9 @@ enum Ready {
     return anax_state().pointee.membarrier == 1 && CPUBlocks.current() != nil
   }
 
-  /// Makes a row in both blocks of the CPU, of which a purge takes the other. `isMade` tries it once: a section may be
-  /// aborted where it touches its memory for the first time.
+  /// Makes a row in both blocks of the CPU: it uses one and, after a purge, the other. So nothing lies ready on any CPU
+  /// after this but what `isMade` leaves, which tries it once: a section may be aborted where it touches its memory for
+  /// the first time.
   static func startBoth(_ isMade: () throws -> Bool) throws {
     for block in 0..<2 {
       if block == 1 { _ = Ticks.purge() }
@@ -204,6 +204,13 @@ enum Drains {
   static var served: AtomicWord { AtomicWord(words + 24) }
 
   static func prepare() { words.initialize(repeating: 0, count: 32) }
+
+  /// Spins until it is true, for ten seconds at most. False: it did not come true.
+  static func spin(until isTrue: () -> Bool) -> Bool {
+    let begun = anax_clock()
+    while !isTrue() { if anax_clock() &- begun > 10_000_000_000 { return false } }
+    return true
+  }
 
   /// Some CPU's stacks are locked, and none by this thread.
   static var lockIsAnothers: Bool {

@@ -30,7 +30,7 @@ run() {
   under 30 openssl dgst -sha256 -verify public.pem -signature signature "$data"
   under 30 openssl x509 -in "$PROGRAM_SHARED/cert.pem" -noout -subject -modulus
   serve openssl s_server -unix tls -cert "$PROGRAM_SHARED/cert.pem" -key "$PROGRAM_SHARED/key.pem" -www -quiet
-  until_true 10 sh -c 'openssl s_client -unix tls </dev/null'
+  until_true 10 sh -c 'timeout 5 openssl s_client -unix tls </dev/null'
   mapped "$server"
   for _ in 1 2 3 4 5; do
     printf 'GET / HTTP/1.0\r\n\r\n' | under 20 openssl s_client -unix tls -quiet 2>/dev/null | grep -c BODY || true

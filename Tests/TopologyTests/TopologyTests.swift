@@ -147,6 +147,7 @@ private final class AtomicFlag: Sendable {
         for tree in ["three", "four"] {
           symlink(tree, path + "/next")
           rename(path + "/next", path + "/sys")
+          // Longer than one who reads again waits in all.
           usleep(30_000)
         }
       }
