@@ -207,8 +207,8 @@ enum Drains {
 
   /// Spins until it is true, for ten seconds at most. False: it did not come true.
   static func spin(until isTrue: () -> Bool) -> Bool {
-    let begun = anax_clock()
-    while !isTrue() { if anax_clock() &- begun > 10_000_000_000 { return false } }
+    let begun = DispatchTime.now()
+    while !isTrue() { if DispatchTime.now() > begun + 10 { return false } }
     return true
   }
 
