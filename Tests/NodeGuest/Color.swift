@@ -87,7 +87,7 @@ private func objects(_ pagemap: CInt) throws -> Bool {
 private func readyPages(_ pagemap: CInt) throws -> Bool {
   let (object, next) = (PageObject(color: 5), PageObject(color: 18))
   return try CurrentThread.withPinnedCPUIDs([Judge.cpu]) {
-    // What was no such place, and where a section was aborted: kept from those who come next, word by word.
+    // What was no such place is kept from those who come next, word by word.
     let before = Runs(capacity: 64 * places, pages: 1, of: PageObject())
     var (seen, tried, good) = (0, 0, 0)
     for _ in 0..<32 {
@@ -102,12 +102,13 @@ private func readyPages(_ pagemap: CInt) throws -> Bool {
       if colors == places, again == places, second.starts == starts, more >= places * 4096 { good += 1 }
       seen = max(seen, min(colors, again))
       second.give()
+      if colors > 0 { continue }
       try before.take(places)
       for page in before.addresses { page.storeBytes(of: 1, as: UInt8.self) }
     }
     print("guest: color: \(places) pages that lay ready on a CPU, \(good) of \(tried) times")
     let isRight = good > 0 && good * 2 >= tried
-    require(isRight, "pages in one huge page are of \(seen) colors at most, or do not lie ready")
+    require(isRight, "pages of one word are of \(seen) colors at most, or do not lie ready")
     return true
   }
 }
@@ -118,7 +119,7 @@ private let places = 64
 private func ready() throws -> Int { try Memory.snapshot().nodes.reduce(0) { $0 + $1.ready } }
 
 /// Takes and touches the first 64 pages of an object: how many colors their frames have; 0: they are not of the colors
-/// that were asked for, or do not lie in one huge page.
+/// that were asked for, or do not lie in one word of a chunk that is a huge page.
 private func colored(_ pages: Runs, of object: PageObject, _ pagemap: CInt) throws -> Int {
   try pages.take(places)
   for page in pages.addresses { page.storeBytes(of: 1, as: UInt8.self) }
@@ -126,7 +127,7 @@ private func colored(_ pages: Runs, of object: PageObject, _ pagemap: CInt) thro
   let numbers = pages.addresses.map { UInt64(UInt(bitPattern: $0)) / 4096 }
   let frames = pages.addresses.map { frame(of: $0, pagemap) ?? 0 }
   let isHuge =
-    Set(numbers.map { $0 / 512 }).count == 1 && Set(zip(frames, numbers).map { $0 &- $1 }).count == 1
+    Set(numbers.map { $0 / 64 }).count == 1 && Set(zip(frames, numbers).map { $0 &- $1 }).count == 1
     && frames[0] & 511 == numbers[0] & 511
   return isAsked && isHuge ? Set(frames.map { $0 & 63 }).count : 0
 }
