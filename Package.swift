@@ -73,7 +73,7 @@ let engineTests: [Target] =
   [
     .testTarget(name: "ModelTests", swiftSettings: swiftSettings),
     // What tests share that stay on a CPU, and that interrupt their threads.
-    .target(name: "OneCPU", dependencies: ["CAnax", "Machine"], path: "Tests/OneCPU", swiftSettings: swiftSettings),
+    .target(name: "OneCPU", dependencies: ["Machine"], path: "Tests/OneCPU", swiftSettings: swiftSettings),
     .target(
       name: "WorkerSignals", dependencies: ["CAnax", "LockFree", "Machine"], path: "Tests/WorkerSignals",
       swiftSettings: swiftSettings),

@@ -17,7 +17,7 @@ import Testing
 /// What a process that is started as this one is has.
 private enum Given {
   static let membarrier = Ladder.registerMembarrier()
-  static let twoCPUs = Kernel.affinity().map { $0.contains(0) && $0.contains(1) } ?? false
+  static let twoCPUs = OneCPU.isAllowed(0) && OneCPU.isAllowed(1)
   /// Rung A goes by the kernel's nodes, of which there is one; on rung D nothing lies ready.
   static let cpuStacks =
     membarrier && twoCPUs && Engine.ensureStarted() && anax_state().pointee.rung == UInt64(ANAX_RUNG_B)

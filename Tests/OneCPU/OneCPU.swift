@@ -3,7 +3,6 @@
 // the CPU in it, and what it was to take or keep then goes another way: a test that says which way it goes keeps its
 // CPU, where it may (CAP_SYS_NICE, or RLIMIT_RTPRIO).
 
-import CAnax
 import Glibc
 import Machine
 
@@ -11,10 +10,14 @@ package enum OneCPU {
   /// SCHED_RESET_ON_FORK.
   private static let resetOnFork: CInt = 0x4000_0000
 
-  /// It runs there from now on: one of the first 64.
+  /// Whether it may run there.
+  package static func isAllowed(_ cpu: Int) -> Bool { Kernel.affinity()?.contains(cpu) ?? false }
+
+  /// It runs there from now on.
   package static func stay(on cpu: Int) {
-    var mask: UInt64 = 1 << UInt64(cpu)
-    _ = withUnsafePointer(to: &mask) { Kernel.call(anax_sys_sched_setaffinity, 0, 8, Int(bitPattern: $0)) }
+    var mask = CPUMask()
+    mask.insert(cpu)
+    _ = Kernel.setAffinity(mask)
   }
 
   /// Ordinary threads do not take the CPU from it any more, but for what the kernel sees to that they get: a twentieth

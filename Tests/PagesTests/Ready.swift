@@ -20,7 +20,7 @@ enum Ready {
   /// A live engine and this thread on one CPU. False: there are no caches here, or the CPU is not this process's.
   static func start(cpu: Int = 0) -> Bool {
     Live.start()
-    guard Kernel.affinity()?.contains(cpu) == true else { return false }
+    guard OneCPU.isAllowed(cpu) else { return false }
     // However many CPUs there are, each may keep what one of four may.
     let blocks = Int(anax_state().pointee.block_count).nextPowerOfTwo
     if blocks > 4 { try? Tunable.pageKeepFloor.set(Int64(blocks) << 24) }
